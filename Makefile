@@ -1,0 +1,60 @@
+# Two commands matter: `make demo` and `make test`. Each sets up all that it needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/trueup
+BASE_PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+UV := $(shell command -v uv || echo $(CACHE)/uv/bin/uv)
+PYTEST_ARGS ?=
+
+.PHONY: help demo test unit lint format bench clean lock binaries
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.ready binaries ## Start a control plane and a Git server, and watch Git drive them
+	@$(VENV)/bin/trueup demo
+
+test: lint ## Lint, types, layers, then every test
+	@$(PY) -m pytest $(PYTEST_ARGS)
+
+unit: $(VENV)/.ready ## The tests that need no server, in seconds
+	@$(PY) -m pytest tests/unit -q $(PYTEST_ARGS)
+
+lint: $(VENV)/.ready ## Format, lint, strict types and the layer diagram
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+format: $(VENV)/.ready ## Format and fix what can be fixed
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+bench: $(VENV)/.ready binaries ## Measure: cold start, one-unit commit, healing, quiet minute
+	@$(PY) -m bench
+
+binaries: $(VENV)/.ready
+	@$(PY) -m trueup.toolchain all
+
+clean: ## Remove what was made in this folder (the build cache stays)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist bench/results
+
+lock: $(VENV)/.ready ## Renew the lock files
+	$(UV) pip compile pyproject.toml -q --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o requirements/runtime.txt
+	$(UV) pip compile pyproject.toml -q --extra dev --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o requirements/dev.txt
+	echo "uv==$$($(UV) --version | cut -d' ' -f2)" | $(UV) pip compile - -q --generate-hashes --universal --no-header --no-annotate -o requirements/uv.txt
+
+$(CACHE)/uv/bin/uv:
+	@echo "Installing uv into $(CACHE)/uv"
+	@$(BASE_PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/uv.txt --upgrade --target $(CACHE)/uv
+
+$(VENV)/.ready: requirements/dev.txt pyproject.toml | $(UV)
+	@echo "Setting up $(VENV)"
+	@test -x $(PY) || $(UV) venv -q --python $(BASE_PYTHON) $(VENV)
+	@$(UV) pip sync -q --python $(PY) --require-hashes requirements/dev.txt
+	@$(UV) pip install -q --python $(PY) --no-deps --no-build-isolation -e .
+	@touch $@

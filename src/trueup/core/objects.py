@@ -1,0 +1,186 @@
+"""The values that name and carry Kubernetes objects through the engine.
+
+`ObjectRef` is an object's identity across API versions; `Desired` is one object as a unit wants it, with the neutral
+options that a dialect read from its annotations; `Inventory` is what a unit has applied and therefore owns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import msgspec
+
+Body = dict[str, Any]
+"""An object as JSON decodes it. By convention never changed in place once it is in a frozen value."""
+
+
+class ObjectRef(NamedTuple):
+    """Identity of an object: API group, kind, namespace (empty for cluster-scoped) and name; no version."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> ObjectRef:
+        """Give the identity of a decoded object; absent parts become empty strings."""
+        metadata = body.get("metadata") or {}
+        group, _ = split_api_version(str(body.get("apiVersion") or ""))
+        return cls(
+            group, str(body.get("kind") or ""), str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
+        )
+
+    def __str__(self) -> str:
+        """Show as people and Flux write it: `Kind/namespace/name`, without the namespace when there is none."""
+        return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
+
+
+def split_api_version(api_version: str) -> tuple[str, str]:
+    """Split `group/version` into its parts; the core group is the empty string."""
+    group, slash, version = api_version.rpartition("/")
+    return (group, version) if slash else ("", api_version)
+
+
+def join_api_version(group: str, version: str) -> str:
+    """Join group and version to an `apiVersion`."""
+    return f"{group}/{version}" if group else version
+
+
+class Phase(StrEnum):
+    """When in a sync an object is handled, in Argo CD's order."""
+
+    PRE_SYNC = "PreSync"
+    SYNC = "Sync"
+    POST_SYNC = "PostSync"
+    SYNC_FAIL = "SyncFail"
+    PRE_DELETE = "PreDelete"
+    POST_DELETE = "PostDelete"
+
+
+class ApplyMode(StrEnum):
+    """How an object is written: taken whole, only completed, only created, or left alone."""
+
+    OVERRIDE = "override"
+    MERGE = "merge"
+    CREATE_ONLY = "create-only"
+    IGNORE = "ignore"
+    REPLACE = "replace"
+
+
+class PruneMode(StrEnum):
+    """What happens to an object that Git no longer has."""
+
+    ALLOW = "allow"
+    FORBID = "forbid"
+    CONFIRM = "confirm"
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where an object came from: path inside the artifact and, when the renderer can prove it, the line (from 1)."""
+
+    path: str
+    line: int = 0
+
+
+class ObjectOptions(msgspec.Struct, frozen=True):
+    """What a dialect read from one object's annotations, in neutral words."""
+
+    wave: int = 0
+    phase: Phase = Phase.SYNC
+    hook: bool = False
+    apply: ApplyMode = ApplyMode.OVERRIDE
+    prune: PruneMode = PruneMode.ALLOW
+    force: bool = False
+    skip_dry_run_on_missing_kind: bool = False
+    ignore_health: bool = False
+    ignore_extraneous: bool = False
+
+
+DEFAULT_OPTIONS = ObjectOptions()
+
+
+class Desired(msgspec.Struct, frozen=True):
+    """One object as the unit wants it: the very body to apply, with its options, origin and digest."""
+
+    ref: ObjectRef
+    version: str
+    body: Body
+    digest: str
+    options: ObjectOptions = DEFAULT_OPTIONS
+    origin: Origin | None = None
+
+    @classmethod
+    def of(
+        cls,
+        body: Body,
+        options: ObjectOptions = DEFAULT_OPTIONS,
+        origin: Origin | None = None,
+        ref: ObjectRef | None = None,
+    ) -> Desired:
+        """Make a desired object of a decoded body."""
+        _, version = split_api_version(str(body.get("apiVersion") or ""))
+        return cls(ref or ObjectRef.of(body), version, body, digest_of(body), options, origin)
+
+
+class InventoryEntry(msgspec.Struct, frozen=True, array_like=True):
+    """One object that a unit owns: its identity, the API version it was applied with, and the digest applied."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    version: str
+    digest: str = ""
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The object's identity."""
+        return ObjectRef(self.group, self.kind, self.namespace, self.name)
+
+    @classmethod
+    def of(cls, desired: Desired) -> InventoryEntry:
+        """The entry that records that this desired object was (or is about to be) applied."""
+        return cls(*desired.ref, desired.version, desired.digest)
+
+
+class Inventory(msgspec.Struct, frozen=True):
+    """All objects a unit owns, ordered by identity so that equal sets are equal values."""
+
+    entries: tuple[InventoryEntry, ...] = ()
+
+    @classmethod
+    def of(cls, entries: Iterable[InventoryEntry]) -> Inventory:
+        """Make an inventory; the last entry of an identity wins."""
+        unique = {entry.ref: entry for entry in entries}
+        return cls(tuple(unique[ref] for ref in sorted(unique)))
+
+    def union(self, entries: Iterable[InventoryEntry]) -> Inventory:
+        """Give an inventory with these entries added or replaced."""
+        return Inventory.of((*self.entries, *entries))
+
+    def without(self, refs: Iterable[ObjectRef]) -> Inventory:
+        """Give an inventory without these identities."""
+        gone = set(refs)
+        return Inventory(tuple(entry for entry in self.entries if entry.ref not in gone))
+
+    @property
+    def refs(self) -> frozenset[ObjectRef]:
+        """The identities of all entries."""
+        return frozenset(entry.ref for entry in self.entries)
+
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+def canonical_json(value: object) -> bytes:
+    """Encode a JSON value so that equal values give equal bytes (keys sorted)."""
+    return _ENCODER.encode(value)
+
+
+def digest_of(value: object) -> str:
+    """Give a short, stable digest (128 bits, hex) of a JSON value."""
+    return hashlib.blake2b(canonical_json(value), digest_size=16).hexdigest()
