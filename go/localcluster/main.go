@@ -26,6 +26,8 @@ import (
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+
+	"trueup.dev/localcluster/lifeline"
 )
 
 // parts maps each subcommand to a function that runs it to its end and returns the exit code.
@@ -39,6 +41,7 @@ var parts = map[string]func(args []string) int{
 
 func kubernetes(command func() *cobra.Command) func([]string) int {
 	return func(args []string) int {
+		lifeline.Watch()
 		cmd := command()
 		cmd.SetArgs(args)
 		return cli.Run(cmd)
@@ -46,6 +49,7 @@ func kubernetes(command func() *cobra.Command) func([]string) int {
 }
 
 func runEtcd(args []string) int {
+	lifeline.Watch()
 	etcdmain.Main(append([]string{"etcd"}, args...))
 	return 0
 }

@@ -48,7 +48,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
     {
         "worker": Target("worker", ".", cpu_seconds=240.0),
         "localcluster": Target("localcluster", ".", cpu_seconds=780.0, definitions=_version_definitions()),
-        "kwok": Target("localcluster", "sigs.k8s.io/kwok/cmd/kwok", cpu_seconds=60.0),
+        "kwok": Target("localcluster", "./kwok", cpu_seconds=60.0),
     }
 )
 
