@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from trueup.core.recipe import Origin
+
 Body = dict[str, Any]
 """An object as JSON decodes it. By convention never changed in place once it is in a frozen value."""
 
@@ -79,13 +81,6 @@ class PruneMode(StrEnum):
     CONFIRM = "confirm"
 
 
-class Origin(msgspec.Struct, frozen=True):
-    """Where an object came from: path inside the artifact and, when the renderer can prove it, the line (from 1)."""
-
-    path: str
-    line: int = 0
-
-
 class ObjectOptions(msgspec.Struct, frozen=True):
     """What a dialect read from one object's annotations, in neutral words."""
 
@@ -104,12 +99,18 @@ DEFAULT_OPTIONS = ObjectOptions()
 
 
 class Desired(msgspec.Struct, frozen=True):
-    """One object as the unit wants it: the very body to apply, with its options, origin and digest."""
+    """One object as the unit wants it.
+
+    `raw` is its JSON, the very bytes to send; it is kept encoded because a controller holds many thousands of objects
+    that nobody looks into. `digest` names these bytes; `content` is the digest without the marks that name the owner,
+    so that two units that want the same can share it.
+    """
 
     ref: ObjectRef
     version: str
-    body: Body
+    raw: bytes
     digest: str
+    content: str
     options: ObjectOptions = DEFAULT_OPTIONS
     origin: Origin | None = None
 
@@ -119,15 +120,27 @@ class Desired(msgspec.Struct, frozen=True):
         body: Body,
         options: ObjectOptions = DEFAULT_OPTIONS,
         origin: Origin | None = None,
-        ref: ObjectRef | None = None,
+        content: str = "",
     ) -> Desired:
-        """Make a desired object of a decoded body."""
+        """Make a desired object of a decoded body; `content` is its digest before marks, its own where not given."""
         _, version = split_api_version(str(body.get("apiVersion") or ""))
-        return cls(ref or ObjectRef.of(body), version, body, digest_of(body), options, origin)
+        raw = canonical_json(body)
+        digest = digest_bytes(raw)
+        return cls(ObjectRef.of(body), version, raw, digest, content or digest, options, origin)
+
+    def body(self) -> Body:
+        """Decode the object."""
+        decoded: Body = msgspec.json.decode(self.raw)
+        return decoded
 
 
 class InventoryEntry(msgspec.Struct, frozen=True, array_like=True):
-    """One object that a unit owns: its identity, the API version it was applied with, and the digest applied."""
+    """One object that a unit owns.
+
+    `version` is the API version it was applied with, `digest` the digest of what was applied, and `seal` the digest of
+    what the API server then kept of it under the unit's field manager: while a live object has this seal, nobody has
+    changed a field of ours. `good` is the digest it had when the unit was last good.
+    """
 
     group: str
     kind: str
@@ -135,6 +148,8 @@ class InventoryEntry(msgspec.Struct, frozen=True, array_like=True):
     name: str
     version: str
     digest: str = ""
+    seal: str = ""
+    good: str = ""
 
     @property
     def ref(self) -> ObjectRef:
@@ -181,6 +196,11 @@ def canonical_json(value: object) -> bytes:
     return _ENCODER.encode(value)
 
 
+def digest_bytes(raw: bytes) -> str:
+    """Give a short, stable digest (128 bits, hex) of bytes."""
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+
+
 def digest_of(value: object) -> str:
     """Give a short, stable digest (128 bits, hex) of a JSON value."""
-    return hashlib.blake2b(canonical_json(value), digest_size=16).hexdigest()
+    return digest_bytes(canonical_json(value))

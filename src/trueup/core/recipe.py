@@ -20,7 +20,10 @@ JsonObject: TypeAlias = dict[str, Any]
 
 
 class ImageOverride(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Replaces the image `name` wherever it stands; an empty field leaves that part as it is."""
+    """Replaces the image `name` wherever it stands; an empty field leaves that part as it is.
+
+    `*` keeps what the kustomization's own override of that image says.
+    """
 
     name: str
     new_name: str = ""
@@ -31,7 +34,7 @@ class ImageOverride(msgspec.Struct, frozen=True, omit_defaults=True):
     def parse(cls, text: str) -> ImageOverride:
         """Read the short form: `name:tag`, `name@digest`, `name=newname`, `name=newname:tag`, `name=newname@digest`.
 
-        A `*` in place of the new name keeps the name. Raises `ValueError` where the text names no image.
+        Raises `ValueError` where the text names no image.
         """
         name, separator, rest = text.partition("=")
         target = rest if separator else text
@@ -45,7 +48,7 @@ class ImageOverride(msgspec.Struct, frozen=True, omit_defaults=True):
             name, repository = repository, ""
         if not name or not (repository or tag or digest):
             raise ValueError(f"{text!r} is not an image override: expected name:tag, name@digest or name=newname[:tag]")
-        return cls(name=name, new_name="" if repository in ("*", name) else repository, new_tag=tag, digest=digest)
+        return cls(name=name, new_name="" if repository == name else repository, new_tag=tag, digest=digest)
 
 
 class ReplicaOverride(msgspec.Struct, frozen=True):

@@ -1,0 +1,101 @@
+"""Whether a sick unit returns to its last good inputs by itself, and if not, why not.
+
+Each rule is a small function that gives a reason against the return, in words; the first that speaks wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from trueup.core.objects import ObjectRef
+from trueup.core.state import Inputs, UnitState
+from trueup.core.unit import ReturnPolicy
+
+BREAKER_UNITS = 5
+"""This many units that sicken within the window are no bad commit of one of them."""
+
+BREAKER_SHARE = 0.3
+"""…if they are also more than this share of all units."""
+
+BREAKER_WINDOW = 60.0
+
+
+class Situation(msgspec.Struct, frozen=True):
+    """What is known when a unit has been judged sick.
+
+    `inputs` are what was applied, `sick` the objects that failed, `touched` those this change changed. `sickened` is
+    how many units sickened within the breaker's window, `units` how many there are.
+    """
+
+    policy: ReturnPolicy
+    state: UnitState
+    inputs: Inputs
+    sick: tuple[ObjectRef, ...]
+    touched: frozenset[ObjectRef]
+    sickened: int = 0
+    units: int = 1
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """Return to `good`, or stay as it is because of `reason`."""
+
+    good: Inputs | None = None
+    reason: str = ""
+
+    @property
+    def returns(self) -> bool:
+        """Whether to go back."""
+        return self.good is not None
+
+
+def _never_good(case: Situation) -> str:
+    return "" if case.state.good else "this unit was never healthy before, so there is nothing to return to"
+
+
+def _same_inputs(case: Situation) -> str:
+    good = case.state.good
+    return "the last good inputs are these very ones" if good and good.digest == case.inputs.digest else ""
+
+
+def _already_returning(case: Situation) -> str:
+    held = case.state.held
+    good = case.state.good
+    if held and good and case.inputs.digest == good.digest:
+        return "this is already the return to the last good inputs"
+    return ""
+
+
+def _not_touched(case: Situation) -> str:
+    if any(ref in case.touched for ref in case.sick):
+        return ""
+    return "the objects that fail are not those that this change touched"
+
+
+def _many_sicken(case: Situation) -> str:
+    if case.sickened >= BREAKER_UNITS and case.sickened > BREAKER_SHARE * case.units:
+        return f"{case.sickened} of {case.units} units sickened together, which no change of one of them explains"
+    return ""
+
+
+def _policy(case: Situation) -> str:
+    return "" if case.policy is ReturnPolicy.AUTO else f"its rollback policy is {case.policy.value!r}"
+
+
+RULES: Iterable[Callable[[Situation], str]] = (
+    _never_good,
+    _same_inputs,
+    _already_returning,
+    _not_touched,
+    _many_sicken,
+    _policy,
+)
+
+
+def decide(case: Situation) -> Decision:
+    """Decide about the return."""
+    for rule in RULES:
+        if reason := rule(case):
+            return Decision(None, reason)
+    return Decision(case.state.good)

@@ -1,0 +1,137 @@
+"""A queue of keys: each key is worked on by one worker at a time, different keys in parallel.
+
+A key that is added while it is being worked on is worked on once more afterwards, never twice at once. Urgent keys
+come before the others; a key can be added for later, and the earliest time wins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+import structlog
+
+K = TypeVar("K", bound=Hashable)
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 300.0
+
+
+class WorkQueue(Generic[K]):
+    """Calls `handler(key)` for every added key. A handler that raises is called again after a growing pause."""
+
+    def __init__(self, name: str, handler: Callable[[K], Awaitable[None]], workers: int) -> None:
+        """Take the handler and how many keys may be worked on at once. Nothing runs before `start`."""
+        self._name = name
+        self._handler = handler
+        self._workers = workers
+        self._urgent: deque[K] = deque()
+        self._later: deque[K] = deque()
+        self._queued: dict[K, bool] = {}
+        self._active: set[K] = set()
+        self._again: dict[K, bool] = {}
+        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._failures: dict[K, int] = {}
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._idle: asyncio.Event = asyncio.Event()
+        self._idle.set()
+
+    def start(self) -> None:
+        """Start the workers."""
+        self._tasks = [asyncio.create_task(self._work(), name=f"{self._name}-{n}") for n in range(self._workers)]
+
+    async def stop(self) -> None:
+        """Cancel what is under way and drop what is queued."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    def add(self, key: K, *, urgent: bool = True) -> None:
+        """Have a key worked on soon. A key already waiting is not added twice, but may become urgent."""
+        self._idle.clear()
+        if key in self._active:
+            self._again[key] = self._again.get(key, False) or urgent
+            return
+        before = self._queued.get(key)
+        if before is None or (urgent and not before):
+            self._queued[key] = urgent
+            (self._urgent if urgent else self._later).append(key)
+            self._wake.set()
+
+    def add_after(self, key: K, seconds: float, *, urgent: bool = True) -> None:
+        """Have a key worked on after some seconds; of several times the earliest holds."""
+        if seconds <= 0:
+            self.add(key, urgent=urgent)
+            return
+        loop = asyncio.get_running_loop()
+        timer = self._timers.get(key)
+        if timer is not None:
+            if timer.when() <= loop.time() + seconds:
+                return
+            timer.cancel()
+        self._timers[key] = loop.call_later(seconds, self._due, key, urgent)
+
+    def forget(self, key: K) -> None:
+        """Drop a key's timer and its record of failures."""
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+        self._failures.pop(key, None)
+
+    def waiting(self) -> int:
+        """Count the keys that wait for a worker."""
+        return len(self._queued)
+
+    async def idle(self) -> None:
+        """Wait until nothing is queued or under way; what is due later does not count."""
+        await self._idle.wait()
+
+    def _due(self, key: K, urgent: bool) -> None:
+        self._timers.pop(key, None)
+        self.add(key, urgent=urgent)
+
+    def _next(self) -> K | None:
+        for line, urgent in ((self._urgent, True), (self._later, False)):
+            while line:
+                key = line.popleft()
+                # A key that became urgent stands in both lines; the entry that no longer holds is skipped.
+                if self._queued.get(key) is urgent:
+                    del self._queued[key]
+                    return key
+        return None
+
+    async def _work(self) -> None:
+        while True:
+            key = self._next()
+            if key is None:
+                self._wake.clear()
+                if not self._active:
+                    self._idle.set()
+                await self._wake.wait()
+                continue
+            self._active.add(key)
+            try:
+                await self._handler(key)
+                self._failures.pop(key, None)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                # The rim of the loop: one key's failure must not end the worker that all keys share.
+                failures = self._failures[key] = self._failures.get(key, 0) + 1
+                pause = min(FIRST_PAUSE * 2.0 ** (failures - 1), LONGEST_PAUSE)
+                log.exception("work failed", queue=self._name, key=str(key), retry_in=pause, error=str(error))
+                self.add_after(key, pause)
+            finally:
+                self._active.discard(key)
+                again = self._again.pop(key, None)
+                if again is not None:
+                    self.add(key, urgent=again)

@@ -1,0 +1,78 @@
+"""What is declared: units, and the indexes by which an event finds the units it concerns."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from trueup.core.objects import ObjectRef
+from trueup.core.unit import Unit
+
+
+class Index:
+    """Many-to-many: from a key to the units that refer to it."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._units: defaultdict[ObjectRef, set[ObjectRef]] = defaultdict(set)
+        self._keys: dict[ObjectRef, frozenset[ObjectRef]] = {}
+
+    def set(self, unit: ObjectRef, keys: Iterable[ObjectRef]) -> None:
+        """Replace what a unit refers to."""
+        after = frozenset(keys)
+        before = self._keys.get(unit, frozenset())
+        for key in before - after:
+            units = self._units[key]
+            units.discard(unit)
+            if not units:
+                del self._units[key]
+        for key in after - before:
+            self._units[key].add(unit)
+        if after:
+            self._keys[unit] = after
+        else:
+            self._keys.pop(unit, None)
+
+    def units(self, key: ObjectRef) -> frozenset[ObjectRef]:
+        """Give the units that refer to a key."""
+        return frozenset(self._units.get(key, ()))
+
+
+class Registry:
+    """All declared units, by identity, source, dependency and referenced value."""
+
+    def __init__(self) -> None:
+        """Start with no units."""
+        self._units: dict[ObjectRef, Unit] = {}
+        self.by_source = Index()
+        self.by_dependency = Index()
+        self.by_value = Index()
+
+    def get(self, ref: ObjectRef) -> Unit | None:
+        """Give a unit, `None` where it is not declared."""
+        return self._units.get(ref)
+
+    def put(self, unit: Unit) -> Unit | None:
+        """Take a new or changed unit; gives the one it replaces."""
+        before = self._units.get(unit.ref)
+        self._units[unit.ref] = unit
+        self.by_source.set(unit.ref, (unit.source,))
+        self.by_dependency.set(unit.ref, (item.ref for item in unit.depends_on))
+        values = [*unit.inputs, *(unit.substitution.sources if unit.substitution else ())]
+        self.by_value.set(unit.ref, (item.ref for item in values))
+        return before
+
+    def remove(self, ref: ObjectRef) -> Unit | None:
+        """Forget a unit; gives it, or `None` where it was not known."""
+        unit = self._units.pop(ref, None)
+        for index in (self.by_source, self.by_dependency, self.by_value):
+            index.set(ref, ())
+        return unit
+
+    def all(self) -> tuple[Unit, ...]:
+        """Give all units."""
+        return tuple(self._units.values())
+
+    def __len__(self) -> int:
+        """Count the units."""
+        return len(self._units)

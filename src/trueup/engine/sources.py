@@ -1,0 +1,192 @@
+"""Keeps every declared source current: polls remotes, remembers what was last had, tells who depends on it.
+
+A remote that fails never takes away what was fetched before: units go on with the last artifact, and the source's
+report says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from trueup.core.artifact import Artifact, Fault, Resolved, Revision, SourceError
+from trueup.core.objects import ObjectRef
+from trueup.core.ports import Clock, Credentials, Reports, Sources
+from trueup.core.reports import Notice, SourceReport
+from trueup.core.unit import SourceDeclaration
+from trueup.engine.queue import WorkQueue
+
+log = structlog.get_logger(__name__)
+
+FIRST_RETRY = 2.0
+POLLERS = 8
+
+
+class SourceState(msgspec.Struct, frozen=True):
+    """What is known of one source. `failures` counts failed polls in a row; `error` is the last one's."""
+
+    declaration: SourceDeclaration
+    resolved: Resolved | None = None
+    artifact: Artifact | None = None
+    error: SourceError | None = None
+    failures: int = 0
+    handled: str = ""
+    checked_at: datetime | None = None
+
+
+class SourceKeeper:
+    """Polls sources and gives their states. `changed` is called with a source's ref when units must look again."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        credentials: Credentials,
+        reports: Reports,
+        clock: Clock,
+        changed: Callable[[ObjectRef], None],
+    ) -> None:
+        """Take the ports. Nothing is polled before `start`."""
+        self._sources = sources
+        self._credentials = credentials
+        self._reports = reports
+        self._clock = clock
+        self._changed = changed
+        self._states: dict[ObjectRef, SourceState] = {}
+        self.queue: WorkQueue[ObjectRef] = WorkQueue("sources", self._poll, POLLERS)
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self.queue.start()
+
+    async def stop(self) -> None:
+        """Stop polling."""
+        await self.queue.stop()
+
+    def state(self, ref: ObjectRef) -> SourceState | None:
+        """Give what is known of a source, `None` where nobody declares it."""
+        return self._states.get(ref)
+
+    def declare(self, declaration: SourceDeclaration) -> None:
+        """Take a new or changed declaration; one that equals the known one costs nothing."""
+        known = self._states.get(declaration.ref)
+        if known is None:
+            self._states[declaration.ref] = SourceState(declaration)
+        else:
+            old = known.declaration
+            if _asks(old) == _asks(declaration):
+                self._states[declaration.ref] = msgspec.structs.replace(known, declaration=declaration)
+                return
+            same_origin = (old.git.url, old.ignore) == (declaration.git.url, declaration.ignore)
+            self._states[declaration.ref] = msgspec.structs.replace(
+                known,
+                declaration=declaration,
+                resolved=known.resolved if same_origin else None,
+                artifact=known.artifact if same_origin else None,
+            )
+        self.queue.add(declaration.ref)
+
+    def remove(self, ref: ObjectRef) -> None:
+        """Forget a source that nobody declares any more."""
+        if self._states.pop(ref, None) is not None:
+            self.queue.forget(ref)
+            self._sources.withdraw(ref)
+            self._changed(ref)
+
+    def poll_now(self, ref: ObjectRef) -> None:
+        """Poll a source at once, as a webhook or a changed credential asks."""
+        if ref in self._states:
+            self.queue.add(ref)
+
+    async def _poll(self, ref: ObjectRef) -> None:
+        state = self._states.get(ref)
+        if state is None:
+            return
+        declaration = state.declaration
+        if declaration.problems or declaration.suspended:
+            self._report(state)
+            return
+        fresh = declaration.requested != state.handled
+        try:
+            creds = await self._credentials.of(declaration)
+            resolved = await self._sources.resolve(declaration.git, creds, declaration.ignore, fresh)
+            artifact = state.artifact
+            if declaration.artifact and (artifact is None or artifact.revision != resolved.revision):
+                artifact = await self._sources.publish(declaration, resolved)
+            found = msgspec.structs.replace(state, resolved=resolved, artifact=artifact, error=None, failures=0)
+        except SourceError as error:
+            resolved_before = state.resolved or await self._remembered(declaration)
+            found = msgspec.structs.replace(state, resolved=resolved_before, error=error, failures=state.failures + 1)
+            log.warning("source not reached", source=str(ref), fault=error.fault.value, error=str(error))
+        current = self._states.get(ref)
+        if current is None:
+            return
+        if _asks(current.declaration) != _asks(declaration):
+            self.queue.add(ref)
+            return
+        found = msgspec.structs.replace(
+            found, declaration=current.declaration, handled=declaration.requested, checked_at=self._clock.wall()
+        )
+        self._states[ref] = found
+        self._report(found)
+        if _gives(found) != _gives(state):
+            self._changed(ref)
+        self.queue.add_after(ref, _next_poll(found), urgent=False)
+
+    async def _remembered(self, declaration: SourceDeclaration) -> Resolved | None:
+        """Find what the source last had before this process began, without the network."""
+        if not declaration.remembered:
+            return None
+        try:
+            revision = Revision.parse(declaration.remembered)
+            return await self._sources.recall(declaration.git, revision, None, declaration.ignore)
+        except (ValueError, SourceError):
+            return None
+
+    def _report(self, state: SourceState) -> None:
+        declaration, resolved, error = state.declaration, state.resolved, state.error
+        message = str(error) if error else ""
+        stalled = bool(error and error.stalled)
+        if declaration.problems:
+            message, stalled = "; ".join(declaration.problems), True
+        self._reports.source(
+            declaration,
+            SourceReport(
+                generation=declaration.generation,
+                revision=str(resolved.revision) if resolved else "",
+                artifact=state.artifact,
+                commit=resolved.commit if resolved else None,
+                fault=error.fault if error else (Fault.URL if declaration.problems else None),
+                message=message,
+                stalled=stalled,
+                storing=bool(error and error.fault in (Fault.DISK, Fault.CACHE)),
+                suspended=declaration.suspended,
+                handled=state.handled,
+                notices=tuple(Notice("unsupported", text) for text in declaration.warnings),
+            ),
+        )
+
+
+def _asks(declaration: SourceDeclaration) -> SourceDeclaration:
+    """Give the declaration without what does not change what is asked for."""
+    return msgspec.structs.replace(declaration, remembered="")
+
+
+def _gives(state: SourceState) -> tuple[Revision | None, str, Fault | None]:
+    """Give what dependents see of a source."""
+    resolved = state.resolved
+    return (
+        resolved.revision if resolved else None,
+        resolved.tree if resolved else "",
+        state.error.fault if state.error else None,
+    )
+
+
+def _next_poll(state: SourceState) -> float:
+    """Give the seconds to the next poll: the interval, or sooner after a failure that time may heal."""
+    interval = state.declaration.interval
+    if state.error is None or state.error.stalled:
+        return interval
+    return min(interval, FIRST_RETRY * 2.0 ** min(state.failures - 1, 10))
