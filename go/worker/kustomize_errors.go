@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+)
+
+var (
+	accumulated = regexp.MustCompile(`accumulating resources from '([^']+)'`)
+	recursed    = regexp.MustCompile(`(?:recursed accumulation of path|couldn't make target for path) '([^']+)'`)
+	cycleRoots  = regexp.MustCompile(`candidate root '([^']+)' contains visited root '([^']+)'`)
+)
+
+// kustomizationProblem explains a kustomization file that cannot be read.
+func (r *render) kustomizationProblem(name string, content []byte, err error) error {
+	if _, broken := splitManifest(r.artifact, name, content); broken != nil {
+		return broken
+	}
+	return problemf("build", "%s: %v", name, err).at(r.artifact.place(name))
+}
+
+// explainKustomize finds in kustomize's words, which tell of every meaning it tried for a path, what the user has to
+// know: the code, the file and, where known, the line.
+func (r *render) explainKustomize(files *kustomizeFiles, folder string, err error) error {
+	text := err.Error()
+	if files.refused != nil {
+		return files.refused
+	}
+	if strings.Contains(text, errNoNetwork.Error()) || strings.Contains(text, "no 'git' program on path") {
+		base := lastMatch(accumulated, text)
+		return problemf("remote-base",
+			"the kustomization in %s uses the remote base %q: remote bases are not fetched; "+
+				"copy it into the repository, or add it as a source of its own", r.innermost(text, folder), base)
+	}
+	if roots := cycleRoots.FindStringSubmatch(text); roots != nil {
+		return problemf("cycle", "the kustomization in %s names %s as a base, which leads back to itself",
+			inArtifact(roots[2]), inArtifact(roots[1])).at(r.artifact.place(inArtifact(roots[2])))
+	}
+	if start := strings.Index(text, "security; file"); start >= 0 {
+		return problemf("outside",
+			"%s: a kustomization may only use files in or below its own folder", cleanPaths(lastPart(text[start:])))
+	}
+	if strings.Contains(text, "--enable-helm") {
+		return problemf("plugin", "the kustomization in %s inflates Helm charts: that is switched off here; "+
+			"use a Helm source instead", r.innermost(text, folder))
+	}
+	if strings.Contains(text, "external plugins disabled") || strings.Contains(text, "--enable-alpha-plugins") {
+		return problemf("plugin", "the kustomization in %s uses a plugin: kustomize plugins are switched off here",
+			r.innermost(text, folder))
+	}
+	if found := r.brokenFile(text, folder); found != nil {
+		return found
+	}
+	return problemf("build", "kustomize build of %s failed: %s", folder, cleanPaths(text))
+}
+
+// innermost is the folder of the kustomization that kustomize was at when it failed.
+func (r *render) innermost(text, folder string) string {
+	if found := lastMatch(recursed, text); found != "" {
+		return inArtifact(found)
+	}
+	return folder
+}
+
+// brokenFile looks for the file behind an error: the resource that kustomize was at, or any file that does not parse.
+func (r *render) brokenFile(text, folder string) error {
+	resource := lastMatch(accumulated, text)
+	name := path.Join(r.innermost(text, folder), resource)
+	if resource != "" {
+		_, found, err := r.artifact.exists(name)
+		if err == nil && !found {
+			return problemf("path-absent", "the kustomization in %s names %q, which is not in the artifact",
+				r.innermost(text, folder), resource).at(r.artifact.place(name))
+		}
+		if content, err := r.artifact.readFile(name); err == nil {
+			if broken := checkManifests(r.artifact, name, content); broken != nil {
+				return broken
+			}
+		}
+	}
+	if !strings.Contains(text, "yaml: ") && !strings.Contains(strings.ToLower(text), "malformed") {
+		return nil
+	}
+	for name, content := range r.artifact.contents {
+		if _, broken := splitManifest(r.artifact, name, content); broken != nil {
+			return broken
+		}
+	}
+	return nil
+}
+
+func lastMatch(pattern *regexp.Regexp, text string) string {
+	found := pattern.FindAllStringSubmatch(text, -1)
+	if len(found) == 0 {
+		return ""
+	}
+	return found[len(found)-1][1]
+}
+
+func lastPart(text string) string {
+	if end := strings.IndexByte(text, '\n'); end >= 0 {
+		return text[:end]
+	}
+	return text
+}
+
+func inArtifact(absolute string) string {
+	if absolute == artifactDir {
+		return "."
+	}
+	return strings.TrimPrefix(absolute, artifactDir+"/")
+}
+
+// cleanPaths takes the folder that only kustomize knows out of a message.
+func cleanPaths(text string) string {
+	text = strings.ReplaceAll(text, artifactDir+"/", "")
+	return strings.ReplaceAll(text, fmt.Sprintf("'%s'", artifactDir), "the artifact's root")
+}

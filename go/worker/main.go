@@ -1,0 +1,113 @@
+// Command worker renders manifests and evaluates expressions in the languages that Kubernetes manifests are written
+// in, for a parent that talks to it in frames on standard input and output. It binds libraries together and decides
+// nothing: one request at a time, no network, no environment, no file outside the folders a request names.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Version is the worker's own version, set at build time; the libraries' versions are added to it.
+var Version = "dev"
+
+const (
+	exitOK       = 0
+	exitUsage    = 2
+	exitProtocol = 3
+	exitMemory   = 77
+)
+
+func main() {
+	role := flag.String("role", "", "what this process does: render or evaluate")
+	memory := flag.Int64("memory-mib", 512, "exit when the heap grows beyond this many MiB")
+	version := flag.Bool("version", false, "print the version and exit")
+	flag.Parse()
+	if *version {
+		fmt.Println(describeVersion())
+		return
+	}
+	handlers := map[string]handler{"render": handleRender, "evaluate": handleEvaluate}
+	handle, known := handlers[*role]
+	if !known {
+		fmt.Fprintln(os.Stderr, "worker: --role must be render or evaluate")
+		os.Exit(exitUsage)
+	}
+	forgetEnvironment()
+	refuseNetwork()
+	if err := confine(); err != nil {
+		fmt.Fprintln(os.Stderr, "worker: not confined by the kernel:", err)
+	}
+	boundMemory(*memory << 20)
+	os.Exit(serve(os.Stdin, os.Stdout, handle))
+}
+
+// handler answers the body of one request.
+type handler func(body []byte) response
+
+// serve answers requests until the input ends, and gives the process' exit code.
+func serve(input io.Reader, output io.Writer, handle handler) int {
+	reader := bufio.NewReaderSize(input, 64<<10)
+	writer := bufio.NewWriterSize(output, 64<<10)
+	// The first frame tells the parent that the process is ready, and what it is.
+	if err := writeFrame(writer, mustEncode(hello{Version: describeVersion()})); err != nil {
+		return exitProtocol
+	}
+	for {
+		body, err := readFrame(reader)
+		if errors.Is(err, io.EOF) {
+			return exitOK
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "worker:", err)
+			return exitProtocol
+		}
+		answer := answerSafely(handle, body)
+		if err := writeFrame(writer, encodeAnswer(answer)); err != nil {
+			return exitProtocol
+		}
+		rest()
+	}
+}
+
+// answerSafely turns a panic of a library into a problem: it costs its request, not the process.
+func answerSafely(handle handler, body []byte) (answer response) {
+	var head struct {
+		ID uint64 `json:"id"`
+	}
+	if err := json.Unmarshal(body, &head); err != nil {
+		return response{Problem: problemf("protocol", "the request is not JSON: %v", err)}
+	}
+	defer func() {
+		if reason := recover(); reason != nil {
+			answer = response{Problem: problemf("crashed", "the renderer panicked: %v", reason)}
+		}
+		answer.ID = head.ID
+	}()
+	return handle(body)
+}
+
+func encodeAnswer(answer response) []byte {
+	encoded, err := json.Marshal(answer)
+	if err == nil && len(encoded) <= maxFrame {
+		return encoded
+	}
+	problem := problemf("too-large", "the rendered objects take more than %d MiB", maxFrame>>20)
+	if err != nil {
+		problem = problemf("build", "the rendered objects cannot be written as JSON: %v", err)
+	}
+	return mustEncode(response{ID: answer.ID, LookedAt: answer.LookedAt, Problem: problem})
+}
+
+func mustEncode(value any) []byte {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return encoded
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"encoding/json"
+	"io/fs"
+	"path"
+	"slices"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+)
+
+// render is one request under way: what it may look at and what it gives.
+type render struct {
+	artifact     *tree
+	further      map[string]*tree
+	capabilities capabilities
+	objects      []object
+	warnings     []warning
+	uncacheable  map[string]struct{}
+	documents    map[string]map[[2]string]spot
+}
+
+func handleRender(body []byte) response {
+	var request renderRequest
+	if err := json.Unmarshal(body, &request); err != nil {
+		return response{Problem: problemf("protocol", "the request cannot be read: %v", err)}
+	}
+	r, err := newRender(request)
+	if err != nil {
+		return response{Problem: asProblem(err, "protocol")}
+	}
+	kind, err := r.run(request.Recipe)
+	answer := response{Recipe: kind, LookedAt: r.lookedAt()}
+	if err == nil {
+		err = r.check()
+	}
+	if err != nil {
+		answer.Problem = asProblem(err, "build")
+		answer.Problem.Message = shorten(answer.Problem.Message)
+		return answer
+	}
+	answer.Objects = r.objects
+	answer.Warnings = r.warnings
+	answer.Uncacheable = sortedNames(r.uncacheable)
+	return answer
+}
+
+func newRender(request renderRequest) (*render, error) {
+	artifact, err := openTree("", request.Root)
+	if err != nil {
+		return nil, err
+	}
+	r := &render{
+		artifact: artifact, further: map[string]*tree{}, capabilities: request.Capabilities,
+		uncacheable: map[string]struct{}{}, documents: map[string]map[[2]string]spot{},
+	}
+	for name, root := range request.Roots {
+		if r.further[name], err = openTree(name, root); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (r *render) lookedAt() map[string]lookedAt {
+	all := map[string]lookedAt{"": r.artifact.lookedAt()}
+	for name, further := range r.further {
+		all[name] = further.lookedAt()
+	}
+	return all
+}
+
+func (r *render) warn(code, message string, where *origin) {
+	if len(r.warnings) < maxWarnings {
+		r.warnings = append(r.warnings, warning{Code: code, Message: shorten(message), Origin: where})
+	}
+}
+
+// run renders by the recipe and gives the kind that was used.
+func (r *render) run(encoded json.RawMessage) (string, error) {
+	var head struct {
+		Kind      string          `json:"kind"`
+		Helm      json.RawMessage `json:"helm"`
+		Kustomize json.RawMessage `json:"kustomize"`
+		Directory json.RawMessage `json:"directory"`
+	}
+	if err := decodeRecipe(encoded, &head); err != nil {
+		return "", err
+	}
+	if head.Kind == "auto" {
+		directory, err := decodeDirectory(head.Directory)
+		if err != nil {
+			return "", err
+		}
+		if head.Kind, err = r.detect(directory.Path); err != nil {
+			return "", err
+		}
+		encoded = map[string]json.RawMessage{
+			"helm": head.Helm, "kustomize": head.Kustomize, "directory": head.Directory,
+		}[head.Kind]
+	}
+	switch head.Kind {
+	case "kustomize":
+		recipe, err := decodeKustomize(encoded)
+		if err != nil {
+			return head.Kind, err
+		}
+		return head.Kind, r.kustomize(recipe)
+	case "helm":
+		recipe, err := decodeHelm(encoded)
+		if err != nil {
+			return head.Kind, err
+		}
+		return head.Kind, r.helm(recipe)
+	case "directory":
+		recipe, err := decodeDirectory(encoded)
+		if err != nil {
+			return head.Kind, err
+		}
+		return head.Kind, r.directory(recipe)
+	}
+	return head.Kind, problemf("protocol", "there is no recipe of kind %q", head.Kind)
+}
+
+// detect finds which tool a folder is written for. Where it is written for two, kustomize comes first, as in Argo CD.
+func (r *render) detect(folder string) (string, error) {
+	if _, err := r.artifact.folder(folder); err != nil {
+		return "", err
+	}
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		if found, err := r.hasFile(path.Join(folder, name)); found || err != nil {
+			return "kustomize", err
+		}
+	}
+	if found, err := r.hasFile(path.Join(folder, "Chart.yaml")); found || err != nil {
+		return "helm", err
+	}
+	return "directory", nil
+}
+
+func (r *render) hasFile(name string) (bool, error) {
+	info, found, err := r.artifact.exists(name)
+	return found && !isFolder(info), err
+}
+
+func isFolder(info fs.FileInfo) bool { return info != nil && info.IsDir() }
+
+// use marks the result as good for this once, because of the named function.
+func (r *render) use(function string) { r.uncacheable[function] = struct{}{} }
+
+func (r *render) add(found ...object) error {
+	if len(r.objects)+len(found) > maxObjects {
+		return problemf("too-many-objects", "this renders more than %d objects", maxObjects)
+	}
+	r.objects = slices.Concat(r.objects, found)
+	return nil
+}

@@ -1,0 +1,56 @@
+"""The messages between this process and `go/worker` (`protocol.go` is their other half), as JSON."""
+
+from typing import Any
+
+import msgspec
+
+from trueup.core.recipe import Capabilities, LookedAt, Recipe, RenderProblem, RenderWarning
+
+MAX_FRAME = 128 << 20
+"""The bound of one message in bytes, in either direction."""
+
+EXIT_MEMORY = 77
+"""With this code a worker ends that has used up its memory."""
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """The first message of a worker: what it is."""
+
+    version: str
+
+
+class RenderRequest(msgspec.Struct, frozen=True):
+    """Asks for one recipe to be rendered from the folder `root`; `roots` are further folders by name."""
+
+    id: int
+    root: str
+    roots: dict[str, str]
+    recipe: Recipe
+    capabilities: Capabilities
+
+
+class EvaluateRequest(msgspec.Struct, frozen=True):
+    """Asks for the value of a CEL expression.
+
+    With `declared` names (each an object) the expression is checked beforehand and must give true or false.
+    """
+
+    id: int
+    expression: str
+    declared: tuple[str, ...]
+    variables: dict[str, Any]
+    check_only: bool
+    deadline_ms: int
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a worker says to either request. The objects stay as they came, for whoever keeps them to decode them."""
+
+    id: int = 0
+    recipe: str = ""
+    objects: msgspec.Raw = msgspec.Raw(b"[]")
+    looked_at: dict[str, LookedAt] = {}
+    warnings: tuple[RenderWarning, ...] = ()
+    uncacheable: tuple[str, ...] = ()
+    value: msgspec.Raw = msgspec.Raw(b"null")
+    problem: RenderProblem | None = None

@@ -1,0 +1,254 @@
+"""The renderer of the engine: recipes in, objects out, by worker processes and by what they have answered before."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from trueup.core.recipe import (
+    AutoRecipe,
+    Capabilities,
+    HelmRecipe,
+    LookedAt,
+    Recipe,
+    RenderContext,
+    RenderError,
+    RenderProblem,
+    RenderResult,
+    TreeIds,
+    recipe_digest,
+    valid_root_name,
+)
+from trueup.render.inputs import Proof, prove
+from trueup.render.memory import Known, Memory, decode_objects
+from trueup.render.pool import WorkerPool
+from trueup.render.process import Worker, WorkerGone
+from trueup.render.protocol import Answer, EvaluateRequest, RenderRequest
+from trueup.render.settings import RenderSettings
+from trueup.toolchain import binary
+
+_answers = msgspec.json.Decoder(Answer)
+_EVALUATE_MEMORY_MIB = 128
+_EVALUATE_GRACE = 1.0
+"""The worker ends an expression by itself at its deadline; only one that does not even do that is killed."""
+
+
+class WorkerRenderer:
+    """Implements the `Renderer` port with pools of `go/worker`. Use it as an async context manager."""
+
+    def __init__(self, settings: RenderSettings | None = None) -> None:
+        """Take the bounds; nothing is started yet."""
+        self._settings = settings or RenderSettings()
+        self._executable = ""
+        self._version = ""
+        self._renderers: WorkerPool | None = None
+        self._evaluators: WorkerPool | None = None
+        self._memory = Memory(self._settings.cache_bytes)
+        self._under_way: dict[str, asyncio.Task[RenderResult]] = {}
+        self._warming: asyncio.Task[None] | None = None
+        self._requests = 0
+
+    async def start(self) -> None:
+        """Find the worker, which may build it, and begin to start one process; the rest start when they are needed.
+
+        Raises what `trueup.toolchain.binary` raises.
+        """
+        settings = self._settings
+        executable = settings.executable
+        if executable is None:
+            executable = await asyncio.to_thread(binary, "worker")
+        self._executable = str(executable)
+        self._version = await asyncio.to_thread(_name_executable, executable)
+        self._renderers = WorkerPool(settings.workers, lambda: self._spawn("render", settings.memory_mib))
+        self._evaluators = WorkerPool(1, lambda: self._spawn("evaluate", _EVALUATE_MEMORY_MIB))
+        self._warming = asyncio.create_task(self._renderers.warm())
+
+    async def stop(self) -> None:
+        """End every process. Renders under way fail as `unavailable`."""
+        if self._renderers is None or self._evaluators is None:
+            return
+        if self._warming is not None:
+            self._warming.cancel()
+        await asyncio.gather(self._renderers.close(), self._evaluators.close())
+        await asyncio.gather(*self._under_way.values(), *filter(None, [self._warming]), return_exceptions=True)
+
+    async def __aenter__(self) -> "WorkerRenderer":
+        """Start."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        await self.stop()
+
+    @property
+    def version(self) -> str:
+        """The worker's version, by the content of its program: another one may render the same inputs differently."""
+        if not self._version:
+            raise RuntimeError("the renderer has not been started")
+        return self._version
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The ids of the worker processes that run now."""
+        return tuple(pid for pool in (self._renderers, self._evaluators) if pool is not None for pid in pool.pids)
+
+    @property
+    def renders(self) -> int:
+        """How many renders workers were asked for so far."""
+        return self._requests
+
+    def lookup(self, recipe: Recipe, context: RenderContext) -> RenderResult | None:
+        """Give what is already known for these inputs, without files and without a worker; `None`: render.
+
+        Raises the `RenderError` that is known for them, marked as cached.
+        """
+        trees = _trees(context)
+        if trees is None:
+            return None
+        known = self._memory.find(self._key(recipe, context), trees)
+        return known.result(self.version) if known is not None else None
+
+    async def render(self, recipe: Recipe, tree: PurePath, context: RenderContext) -> RenderResult:
+        """Render `recipe` from the folder `tree`, or give what is known for its content. Raises `RenderError`.
+
+        The same inputs are rendered once, however many ask at once. A caller that is cancelled leaves the render to
+        those others; its deadline counts from when a worker begins.
+        """
+        trees = _trees(context)
+        key = self._key(recipe, context)
+        if trees is None:
+            return await self._render(recipe, tree, context, key, None)
+        known = self._memory.find(key, trees)
+        if known is not None:
+            return known.result(self.version)
+        same = "\0".join((key, str(tree), *(f"{name}={root}" for name, root in sorted(context.roots.items()))))
+        task = self._under_way.get(same)
+        if task is None:
+            task = asyncio.create_task(self._render(recipe, tree, context, key, trees))
+            self._under_way[same] = task
+            task.add_done_callback(lambda done: self._done(same, done))
+        return await asyncio.shield(task)
+
+    async def evaluate(
+        self, expression: str, variables: dict[str, Any], *, declared: Sequence[str] = (), deadline: float | None = None
+    ) -> Any:
+        """Evaluate a CEL expression over JSON values and give its value as JSON. Raises `RenderError`.
+
+        With `declared` names, each of which holds an object, the expression is checked for unknown names and must give
+        true or false. Without, names are looked up when it runs.
+        """
+        return await self._evaluate(expression, variables, tuple(declared), check_only=False, deadline=deadline)
+
+    async def check(self, expression: str, declared: Sequence[str] = ()) -> None:
+        """Say whether a CEL expression can be evaluated at all. Raises `RenderError` where it cannot."""
+        await self._evaluate(expression, {}, tuple(declared), check_only=True, deadline=None)
+
+    async def _evaluate(
+        self,
+        expression: str,
+        variables: dict[str, Any],
+        declared: tuple[str, ...],
+        check_only: bool,
+        deadline: float | None,
+    ) -> Any:
+        if self._evaluators is None:
+            raise RuntimeError("the renderer has not been started")
+        seconds = deadline or self._settings.evaluate_deadline
+        request = EvaluateRequest(1, expression, declared, variables, check_only, int(seconds * 1000))
+        try:
+            answer = _decode(await self._evaluators.ask(msgspec.json.encode(request), seconds + _EVALUATE_GRACE))
+        except WorkerGone as gone:
+            raise RenderError(RenderProblem(gone.code, f"Evaluating the expression {expression!r}: {gone}")) from gone
+        if answer.problem is not None:
+            raise RenderError(answer.problem)
+        return msgspec.json.decode(answer.value)
+
+    def _key(self, recipe: Recipe, context: RenderContext) -> str:
+        digest = recipe_digest(recipe, context.capabilities)
+        return " ".join((digest, *sorted(context.roots))) if context.roots else digest
+
+    async def _spawn(self, role: str, memory_mib: int) -> Worker:
+        command = (self._executable, "--role", role, "--memory-mib", str(memory_mib))
+        return await Worker.start(command, self._settings.start_deadline)
+
+    async def _render(
+        self, recipe: Recipe, tree: PurePath, context: RenderContext, key: str, trees: Mapping[str, TreeIds] | None
+    ) -> RenderResult:
+        if self._renderers is None:
+            raise RuntimeError("the renderer has not been started")
+        for name in context.roots:
+            if not valid_root_name(name):
+                raise ValueError(f"{name!r} cannot name a further root")
+        self._requests += 1
+        seen = context.capabilities if isinstance(recipe, HelmRecipe | AutoRecipe) else Capabilities()
+        request = RenderRequest(self._requests, str(tree), context.roots, recipe, seen)
+        try:
+            body = await self._renderers.ask(msgspec.json.encode(request), context.deadline)
+            answer = _decode(body)
+        except WorkerGone as gone:
+            problem = RenderProblem(gone.code, f"Rendering {_place(recipe)}: {gone}")
+            # Nobody knows what was looked at; nothing outside of the artifact was.
+            everything = {root: LookedAt(files=(".",)) for root in ("", *sorted(context.roots))}
+            answer = Answer(looked_at=everything, problem=problem)
+        if answer.problem is None and answer.id != request.id:
+            raise RenderError(
+                RenderProblem("protocol", f"Rendering {_place(recipe)}: the worker answered another question")
+            )
+        return self._take(answer, key, trees)
+
+    def _take(self, answer: Answer, key: str, trees: Mapping[str, TreeIds] | None) -> RenderResult:
+        proof: Proof | None = prove(answer.looked_at, trees) if trees is not None else None
+        inputs = proof.digest(key, self.version) if proof is not None else ""
+        problem = answer.problem
+        lasting = problem is None or (problem.next_step != "retry" and problem.code != "protocol")
+        if proof is not None and lasting and not answer.uncacheable:
+            objects = bytes(answer.objects) if problem is None else b"[]"
+            self._memory.keep(
+                key, Known(proof, inputs, answer.looked_at, answer.recipe, objects, answer.warnings, problem)
+            )
+        if problem is not None:
+            raise RenderError(problem, answer.looked_at, inputs)
+        return RenderResult(
+            objects=decode_objects(answer.objects),
+            looked_at=answer.looked_at,
+            recipe=answer.recipe,
+            renderer=self.version,
+            warnings=answer.warnings,
+            uncacheable=answer.uncacheable,
+            inputs=inputs,
+        )
+
+    def _done(self, same: str, task: asyncio.Task[RenderResult]) -> None:
+        del self._under_way[same]
+        if not task.cancelled():
+            task.exception()  # Seen here: whoever asked may be gone.
+
+
+def _decode(body: bytes) -> Answer:
+    try:
+        return _answers.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise WorkerGone("protocol", "the worker's answer cannot be read") from error
+
+
+def _trees(context: RenderContext) -> Mapping[str, TreeIds] | None:
+    """Give the ids by root, `None` where not all are known."""
+    if context.tree is None or any(name not in context.root_trees for name in context.roots):
+        return None
+    return {**{name: context.root_trees[name] for name in context.roots}, "": context.tree}
+
+
+def _place(recipe: Recipe) -> str:
+    return "the artifact's root" if recipe.path in (".", "") else recipe.path
+
+
+def _name_executable(executable: Path) -> str:
+    with executable.open("rb") as program:
+        return f"worker/{hashlib.file_digest(program, 'sha256').hexdigest()[:16]}"
