@@ -1,5 +1,30 @@
-"""Health of one object as a pure function of what the API server says of it."""
+"""Health of one object as a pure function of what the API server says of it.
 
+`assess` judges as Argo CD does, `kstatus` as Flux does; `judged` says where Argo CD shows a health at all. `trouble`,
+`evidence` and `explain` say from an object's pods and events, earlier and in more words, what is wrong. Nothing here
+raises, whatever the object's shape.
+"""
+
+from trueup.core.health.explain import explain
+from trueup.core.health.kstatus import KResult, KStatus, kstatus
 from trueup.core.health.status import Health, HealthStatus, worst
+from trueup.core.health.table import assess, judged
+from trueup.core.health.troubles import PodTrouble, Revision, evidence, newest, rollout_evidence, trouble
 
-__all__ = ["Health", "HealthStatus", "worst"]
+__all__ = [
+    "Health",
+    "HealthStatus",
+    "KResult",
+    "KStatus",
+    "PodTrouble",
+    "Revision",
+    "assess",
+    "evidence",
+    "explain",
+    "judged",
+    "kstatus",
+    "newest",
+    "rollout_evidence",
+    "trouble",
+    "worst",
+]

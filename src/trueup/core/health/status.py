@@ -25,6 +25,16 @@ class Health(msgspec.Struct, frozen=True):
     status: HealthStatus
     message: str = ""
 
+    @classmethod
+    def missing(cls) -> Health:
+        """The verdict on an object that is not there."""
+        return cls(HealthStatus.MISSING)
+
+    @classmethod
+    def unknown(cls) -> Health:
+        """The verdict while the cluster cannot be read."""
+        return cls(HealthStatus.UNKNOWN)
+
 
 _RANK = {status: rank for rank, status in enumerate(HealthStatus)}
 
