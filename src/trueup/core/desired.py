@@ -36,19 +36,24 @@ class Complaint(msgspec.Struct, frozen=True):
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """What a unit wants: objects to apply, `hooks` set aside, and complaints. `digest` names the objects by content."""
+    """What a unit wants: objects to apply, `hooks` set aside, and complaints.
+
+    `digest` names the objects by content; `images` are those their pods run.
+    """
 
     desired: tuple[Desired, ...]
     hooks: tuple[ObjectRef, ...]
     warnings: tuple[Complaint, ...]
     problems: tuple[Complaint, ...]
     digest: str
+    images: tuple[str, ...] = ()
 
 
 def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: Scope) -> Prepared:
     """Make the desired objects of a render. Raises nothing: what is wrong is in `problems`."""
     found: dict[ObjectRef, Desired] = {}
     hooks: list[ObjectRef] = []
+    images: set[str] = set()
     warnings: list[Complaint] = [Complaint(item.code, item.message, None, item.origin) for item in result.warnings]
     problems: list[Complaint] = []
     own_scopes = _scopes_of_definitions(item.body for item in result.objects)
@@ -82,6 +87,7 @@ def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: 
                 )
             )
         found[ref] = desired
+        images |= _images_of(body)
     objects = tuple(found.values())
     return Prepared(
         objects,
@@ -89,7 +95,21 @@ def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: 
         tuple(warnings),
         tuple(problems),
         digest_of([[*item.ref, item.digest] for item in sorted(objects, key=lambda item: item.ref)]),
+        tuple(sorted(images)),
     )
+
+
+def _images_of(body: Body) -> set[str]:
+    """Find the images of a workload's pods: `spec.template.spec`, a CronJob's template, or a Pod's own."""
+    spec = body.get("spec")
+    for key in ("jobTemplate", "template"):
+        while isinstance(spec, dict) and isinstance(spec.get(key), dict):
+            spec = spec[key].get("spec")
+    if not isinstance(spec, dict):
+        return set()
+    lists = (spec.get("containers"), spec.get("initContainers"))
+    containers = [item for found in lists if isinstance(found, list) for item in found if isinstance(item, dict)]
+    return {item["image"] for item in containers if isinstance(item.get("image"), str) and item["image"]}
 
 
 def _place(origin: Origin | None) -> str:

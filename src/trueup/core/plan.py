@@ -208,7 +208,9 @@ def _prunes(
             veto = prune_veto(
                 seen, allowed=given.prune or given.deleting, held=given.holding.get(ref, ""), confirmed=given.confirmed
             )
-            if veto is not None:
+            if veto is not None and veto.code == "prune-off" and given.policy.release_unpruned:
+                released.append(ref)
+            elif veto is not None:
                 retained.append(entry)
                 vetoes.append(veto)
             else:

@@ -161,6 +161,12 @@ class Target(Protocol):
         """Carry out one step of a plan. Raises `ApplyError`."""
         ...
 
+    async def ensure_namespace(
+        self, name: str, labels: dict[str, str], annotations: dict[str, str], acting: Acting
+    ) -> None:
+        """Make a namespace that is not there, or set these labels and annotations on it. Raises `ApplyError`."""
+        ...
+
     async def settled(self, refs: Sequence[ObjectRef], timeout: float) -> tuple[ObjectRef, ...]:
         """Wait until definitions among `refs` are established and namespaces active; give those that are not."""
         ...

@@ -84,7 +84,8 @@ class SyncPolicy(msgspec.Struct, frozen=True):
     `automated`: sync when Git changes. `heal`: also when live objects drift. `prune`: delete what Git no longer has.
     `allow_empty`: even when nothing at all is rendered. `force`: recreate objects whose immutable fields changed.
     `prune_last`: prune after everything else is healthy. `fail_on_shared`: refuse objects another unit owns.
-    `wave_wait`: objects of a wave must be healthy before the next begins.
+    `wave_wait`: objects of a wave must be healthy before the next begins. `release_unpruned`: what Git no longer has
+    and pruning does not remove is forgotten; otherwise it stays the unit's, shown as to be pruned.
     """
 
     automated: bool = True
@@ -96,6 +97,7 @@ class SyncPolicy(msgspec.Struct, frozen=True):
     prune_last: bool = False
     fail_on_shared: bool = False
     wave_wait: bool = True
+    release_unpruned: bool = False
     propagation: str = "Background"
     retry: Retry = Retry()
 

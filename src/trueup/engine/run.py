@@ -10,15 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from trueup.core.artifact import Resolved
 from trueup.core.desired import Complaint, OptionsReader, Prepared
 from trueup.core.drift import HealLog
-from trueup.core.objects import ObjectRef
+from trueup.core.objects import Body, ObjectRef
 from trueup.core.plan import Plan
-from trueup.core.ports import ApplyError, Clock, Fence, Renderer, Reports, Sources, States, Target, Values
-from trueup.core.reports import UnitReport
+from trueup.core.ports import ApplyError, Claims, Clock, Fence, Renderer, Reports, Sources, States, Target, Values
+from trueup.core.reports import ObjectResult, OperationReport, Reason, UnitPhase, UnitReport
 from trueup.core.state import EMPTY_STATE, Inputs, UnitState
-from trueup.core.unit import Unit
+from trueup.core.unit import Operation, Unit
 from trueup.core.verdict import Verdict
 from trueup.engine.owners import OwnerIndex
 from trueup.engine.registry import Registry
@@ -37,87 +39,133 @@ class Next(StrEnum):
     RETRY = "retry"
     """Time may help: the pass is run again after the unit's retry interval."""
 
-    AGAIN = "again"
-    """Somebody else acted in between: look again at once."""
-
 
 class Halt(Exception):
-    """A step ends the pass. `code` is for programs, the message for people, `next` for the loop."""
+    """A step ends the pass: where the unit stands, why, in words for people, and what the loop does next."""
 
-    def __init__(self, code: str, message: str, next: Next, complaints: tuple[Complaint, ...] = ()) -> None:
+    def __init__(self, phase: UnitPhase, reason: Reason, message: str, next: Next) -> None:
         super().__init__(message)
-        self.code = code
+        self.phase = phase
+        self.reason = reason
         self.message = message
         self.next = next
-        self.complaints = complaints
+
+
+class Intent(StrEnum):
+    """Why a pass writes."""
+
+    REQUEST = "request"
+    CHANGE = "change"
+    HEAL = "heal"
+    RETURN = "return"
+
+
+class Rendering(msgspec.Struct, frozen=True):
+    """What some inputs gave: the inputs by content, the desired objects, and the recipe's kind."""
+
+    inputs: Inputs
+    prepared: Prepared
+    recipe: str
 
 
 @dataclass(slots=True)
 class Memory:
     """What is kept of one unit between passes.
 
-    `state` may be ahead of what is stored (`stored`): it is written with the verdict, or when that takes long.
-    `prepared` are the desired objects of the inputs `prepared_for`. `rendered` is the revision this unit has last been
-    planned for, so that units it may have given objects to know it has looked. `started` is when the attempt under way
-    began (monotonic seconds); `degraded` since when an object has been degraded without a break.
+    `state` may be ahead of what is stored: it is written with the verdict, or when that takes long (`unstored` says
+    since when). `renderings` holds the last ones by their inputs' digest. `planned` is the revision this unit has last
+    been planned for, so that units it may have given objects to know it has looked. `started` is when the attempt under
+    way began (monotonic seconds); `degraded` since when an object has been degraded without a break, `unready` since
+    when the gate has not been passed. `prune_since` is when a prune began to wait for other units.
     """
 
     state: UnitState = EMPTY_STATE
-    stored: UnitState = EMPTY_STATE
-    prepared: Prepared | None = None
-    prepared_for: str = ""
-    rendered: str = ""
+    loaded: bool = False
+    unstored: float = 0.0
+    renderings: dict[str, Rendering] = field(default_factory=dict)
+    planned: str = ""
     started: float = 0.0
     heals: dict[ObjectRef, HealLog] = field(default_factory=dict)
     degraded: dict[ObjectRef, float] = field(default_factory=dict)
+    unready: float = 0.0
+    prune_since: float = 0.0
     retry_at: float = 0.0
+    retried_for: str = ""
     ready: bool = False
     ready_revision: str = ""
+    operation: OperationReport | None = None
+    results: dict[ObjectRef, ObjectResult] = field(default_factory=dict)
     report: UnitReport | None = None
-    sickened_at: float = float("-inf")
+    deleting_since: float = 0.0
+
+    def keep(self, rendering: Rendering) -> None:
+        """Remember a rendering: that of the inputs last seen and that of the good ones, no more."""
+        good = self.state.good.digest if self.state.good else ""
+        self.renderings = {key: value for key, value in self.renderings.items() if key == good}
+        self.renderings[rendering.inputs.digest] = rendering
 
 
 @dataclass(slots=True)
 class Run:
-    """One pass. Steps fill it in from left to right; the conclusion reads it."""
+    """One pass. Steps fill it in from top to bottom; the conclusion reads it.
+
+    `declared` is what Git says now; `wanted` what the unit shall be brought to, which is the same unless bad inputs are
+    held back. `settled`: everything was found as it should be, without rendering.
+    """
 
     unit: Unit
     memory: Memory
     now: float
+    operation: Operation | None = None
     source: SourceState | None = None
     resolved: Resolved | None = None
+    source_problem: str = ""
     inputs: Inputs | None = None
-    prepared: Prepared | None = None
+    declared: Rendering | None = None
+    wanted: Rendering | None = None
     returning: bool = False
     settled: bool = False
     plan: Plan | None = None
-    synced: bool = False
-    wrote: bool = False
+    intent: Intent | None = None
+    out_of_sync: str = ""
+    refused: bool = False
+    written: int = 0
     errors: tuple[ApplyError, ...] = ()
-    messages: dict[ObjectRef, str] = field(default_factory=dict)
+    prune_errors: tuple[ApplyError, ...] = ()
+    waiting: str = ""
+    synced: bool = False
     contested: dict[ObjectRef, str] = field(default_factory=dict)
+    complaints: tuple[Complaint, ...] = ()
     verdict: Verdict | None = None
     gate: Verdict | None = None
-    returned_because: str = ""
-    not_returned_because: str = ""
-    waiting_for: tuple[ObjectRef, ...] = ()
     halt: Halt | None = None
     again_after: float | None = None
+    urgent: bool = False
 
     @property
     def state(self) -> UnitState:
         """What is remembered of the unit."""
         return self.memory.state
 
+    @property
+    def revision(self) -> str:
+        """Git's revision now, as Flux writes it; empty while it is not known."""
+        return str(self.resolved.revision) if self.resolved else ""
+
     def later(self, seconds: float) -> None:
         """Ask for another pass after some seconds; the soonest wish counts."""
         if self.again_after is None or seconds < self.again_after:
-            self.again_after = seconds
+            self.again_after = max(seconds, 0.01)
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The ports and indexes that steps use."""
+    """The ports and indexes that steps use.
+
+    `memory_of` gives another unit's memory, `body_of` the user's object of a unit. `announce` is called with a unit's
+    ref when its readiness changed, or its claims on objects did;
+    `note_sick` when a sync was judged sick (monotonic seconds), and gives how many were within the breaker's window.
+    """
 
     sources: Sources
     keeper: SourceKeeper
@@ -128,7 +176,12 @@ class Parts:
     reports: Reports
     clock: Clock
     fence: Fence
+    claims: Claims
     owners: OwnerIndex
     registry: Registry
     options_of: Callable[[Unit], OptionsReader]
+    memory_of: Callable[[ObjectRef], Memory | None]
+    body_of: Callable[[ObjectRef], Body | None]
+    announce: Callable[[ObjectRef], None]
+    note_sick: Callable[[float], int]
     identity: str

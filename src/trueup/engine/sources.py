@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from trueup.core.artifact import Artifact, Fault, Resolved, Revision, SourceError
+from trueup.core.artifact import Artifact, Fault, GitRef, Resolved, Revision, SourceError
 from trueup.core.objects import ObjectRef
 from trueup.core.ports import Clock, Credentials, Reports, Sources
 from trueup.core.reports import Notice, SourceReport
@@ -95,10 +95,30 @@ class SourceKeeper:
             self._sources.withdraw(ref)
             self._changed(ref)
 
+    def value_changed(self, ref: ObjectRef) -> None:
+        """Poll the sources that use a Secret."""
+        for state in self._states.values():
+            used = (state.declaration.credentials, state.declaration.proxy)
+            if any(value is not None and value.ref == ref for value in used):
+                self.queue.add(state.declaration.ref)
+
     def poll_now(self, ref: ObjectRef) -> None:
         """Poll a source at once, as a webhook or a changed credential asks."""
         if ref in self._states:
             self.queue.add(ref)
+
+    async def resolve(self, ref: ObjectRef, wanted: GitRef) -> Resolved:
+        """Find another revision of a source's repository. Raises `SourceError`."""
+        declaration = self._states[ref].declaration
+        spec = msgspec.structs.replace(declaration.git, ref=wanted)
+        return await self._sources.resolve(spec, await self._credentials.of(declaration), declaration.ignore)
+
+    async def recall(self, ref: ObjectRef, revision: str) -> Resolved:
+        """Find a revision that was delivered before, from the cache if it is there. Raises `SourceError`."""
+        declaration = self._states[ref].declaration
+        parsed = Revision.parse(revision)
+        found = await self._sources.recall(declaration.git, parsed, None, declaration.ignore)
+        return found or await self.resolve(ref, GitRef(commit=parsed.commit))
 
     async def _poll(self, ref: ObjectRef) -> None:
         state = self._states.get(ref)

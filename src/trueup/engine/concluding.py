@@ -1,0 +1,198 @@
+"""The one block in which a pass ends: what it found is summed up, reported, and followed by what comes next."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trueup.core.health import Health, worst
+from trueup.core.live import Live, Presence
+from trueup.core.objects import Desired, InventoryEntry
+from trueup.core.ports import ApplyError
+from trueup.core.reports import Notice, ObjectReport, Reason, SyncState, UnitPhase, UnitReport
+from trueup.core.verdict import Outcome
+from trueup.engine.run import Next, Parts, Run
+
+ERRORS_SHOWN = 5
+SAFETY_INTERVAL = 60.0
+"""No unit is looked at by the clock more often than this (seconds), whatever its interval: events do the work."""
+
+
+def conclude(run: Run, parts: Parts) -> None:
+    """Write the report, tell those who wait, and plan the next look."""
+    unit, memory = run.unit, run.memory
+    phase, reason, message = _standing(run)
+    objects = _objects(run, parts)
+    state = run.state
+    stalled = run.halt is not None and run.halt.next is Next.STALL
+    if run.halt is not None and run.halt.next is Next.RETRY:
+        run.later(unit.retry_interval)
+    commit = run.resolved.commit if run.resolved else None
+    report = UnitReport(
+        phase=phase,
+        reason=reason,
+        message=message,
+        generation=unit.generation,
+        sync=_sync(run, phase, objects),
+        health=worst(item.health for item in objects if item.health is not None) if objects else None,
+        current=run.revision,
+        attempted=_attempted(run),
+        applied=_applied(run),
+        commit=commit,
+        stalled=stalled,
+        retry_in=run.again_after if phase is UnitPhase.FAILED else None,
+        recipe=run.declared.recipe if run.declared else (memory.report.recipe if memory.report else ""),
+        gated=unit.gate.wait or bool(unit.gate.checks),
+        timeout=unit.gate.timeout,
+        checked_for=max(0.0, run.now - memory.started) if memory.started else 0.0,
+        objects=objects,
+        inventory=state.inventory,
+        images=_images(run) or (memory.report.images if memory.report else ()),
+        operation=memory.operation,
+        history=state.history,
+        held=state.held,
+        handled=state.requested,
+        handled_operation=state.operation,
+        notices=_notices(run),
+        compared=parts.clock.wall(),
+    )
+    _tell(run, parts, report)
+    run.later(max(unit.interval, SAFETY_INTERVAL))
+
+
+def _standing(run: Run) -> tuple[UnitPhase, Reason, str]:
+    """Say where the unit stands, why, and in words."""
+    halt, plan, held = run.halt, run.plan, run.state.held
+    if halt is not None:
+        return halt.phase, halt.reason, halt.message
+    if run.errors:
+        return UnitPhase.FAILED, Reason.REFUSED, _errors_in_words(run.errors)
+    if run.prune_errors:
+        return UnitPhase.FAILED, Reason.PRUNE_FAILED, _errors_in_words(run.prune_errors)
+    if held is not None:
+        return UnitPhase.HELD, Reason.UNHEALTHY, held.reason
+    if run.source_problem:
+        return UnitPhase.FAILED, Reason.SOURCE_FAILED, run.source_problem
+    vetoes = plan.blocking if plan else ()
+    if vetoes:
+        return UnitPhase.FAILED, Reason.REFUSED, "; ".join(veto.message for veto in vetoes[:ERRORS_SHOWN])
+    if run.out_of_sync:
+        return UnitPhase.OUT_OF_SYNC, Reason.SUCCEEDED, run.out_of_sync
+    if run.waiting:
+        return UnitPhase.APPLYING, Reason.PROGRESSING, run.waiting
+    gate = run.gate
+    if gate is not None and gate.outcome is Outcome.SICK:
+        verb = "timeout waiting for" if gate.timed_out else "health check failed:"
+        return UnitPhase.FAILED, Reason.UNHEALTHY, f"{verb} {gate.message}"
+    # A unit that was ready stays so while an object of it rolls by itself; only a change of ours is waited for.
+    awaited = run.state.attempt is not None or not run.memory.ready
+    if gate is not None and gate.outcome is Outcome.PENDING and awaited:
+        return UnitPhase.CHECKING, Reason.PROGRESSING, gate.message
+    return UnitPhase.SETTLED, Reason.SUCCEEDED, f"Applied revision: {_applied(run)}"
+
+
+def _errors_in_words(errors: tuple[ApplyError, ...]) -> str:
+    shown = [f"{error.ref}: {error.message}" for error in errors[:ERRORS_SHOWN]]
+    more = len(errors) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+
+
+def _attempted(run: Run) -> str:
+    held = run.state.held
+    if held is not None:
+        return held.revision
+    if run.inputs is not None and run.source is not None:
+        return run.revision
+    return run.memory.report.attempted if run.memory.report else ""
+
+
+def _applied(run: Run) -> str:
+    """Give the last revision that ended well: for a gated unit the last good one, otherwise the last applied one."""
+    state = run.state
+    if state.held is not None:
+        return state.held.returned_to
+    gated = run.unit.gate.wait or bool(run.unit.gate.checks)
+    inputs = state.good if gated and run.gate is not None and run.gate.outcome is not Outcome.GOOD else state.applied
+    if inputs is not None and run.resolved is not None and run.synced and inputs.tree == run.resolved.tree:
+        return run.revision
+    return inputs.revision if inputs is not None else ""
+
+
+def _objects(run: Run, parts: Parts) -> tuple[ObjectReport, ...]:
+    """Say of each object, wanted or still owned, how it stands against what Git says."""
+    manager = run.unit.field_manager
+    owned = {entry.ref: entry for entry in run.state.inventory.entries}
+    wanted = {item.ref: item for item in run.declared.prepared.desired} if run.declared else None
+    reports = []
+    for ref in sorted({*owned, *(wanted or ())}):
+        seen = parts.target.live(ref, manager)
+        item = wanted.get(ref) if wanted is not None else None
+        entry = owned.get(ref)
+        extra = wanted is not None and item is None
+        if extra and seen is Presence.ABSENT:
+            continue
+        reports.append(
+            ObjectReport(
+                ref=ref,
+                version=item.version if item else (entry.version if entry else ""),
+                sync=SyncState.OUT_OF_SYNC if extra else _object_sync(item, entry, seen),
+                health=_health(seen),
+                requires_pruning=extra,
+                wave=item.options.wave if item else 0,
+            )
+        )
+    return tuple(reports)
+
+
+def _object_sync(item: Desired | None, entry: InventoryEntry | None, seen: Live | Presence) -> SyncState:
+    if seen is Presence.UNKNOWN:
+        return SyncState.UNKNOWN
+    same = entry is not None and (item is None or entry.digest == item.digest)
+    fits = isinstance(seen, Live) and same and entry is not None and bool(entry.seal) and entry.seal == seen.seal
+    return SyncState.SYNCED if fits else SyncState.OUT_OF_SYNC
+
+
+def _health(seen: Live | Presence) -> Health | None:
+    if isinstance(seen, Live):
+        return seen.health
+    from_nothing = {Presence.ABSENT: Health.missing(), Presence.UNKNOWN: Health.unknown()}
+    return from_nothing[seen]
+
+
+def _sync(run: Run, phase: UnitPhase, objects: tuple[ObjectReport, ...]) -> SyncState:
+    if run.halt is not None and run.inputs is None:
+        known = run.memory.report
+        return SyncState.UNKNOWN if phase is UnitPhase.FAILED or known is None else known.sync
+    if run.source_problem:
+        return SyncState.UNKNOWN
+    if run.state.held is not None or any(item.sync is SyncState.OUT_OF_SYNC for item in objects):
+        return SyncState.OUT_OF_SYNC
+    return SyncState.SYNCED
+
+
+def _images(run: Run) -> tuple[str, ...]:
+    return run.wanted.prepared.images if run.wanted is not None else ()
+
+
+def _notices(run: Run) -> tuple[Notice, ...]:
+    found = [Notice("unsupported", text) for text in run.unit.warnings]
+    found.extend(
+        Notice(item.code, f"{item.origin}: {item.message}" if item.origin else item.message) for item in run.complaints
+    )
+    if run.plan is not None:
+        found.extend(Notice(veto.code, veto.message) for veto in run.plan.vetoes)
+    found.extend(Notice("contested", f"{ref}: {text}") for ref, text in run.contested.items())
+    return tuple(found)
+
+
+def _tell(run: Run, parts: Parts, report: UnitReport) -> None:
+    memory = run.memory
+    ready = report.phase is UnitPhase.SETTLED
+    changed = (ready, report.current) != (memory.ready, memory.ready_revision)
+    memory.ready, memory.ready_revision = ready, report.current
+    before = memory.report
+    memory.report = report
+    if before is None or msgspec.structs.replace(before, compared=report.compared) != report:
+        quiet = before is not None and before.phase is report.phase and run.written == 0
+        parts.reports.unit(run.unit, report, urgent=not quiet)
+    if changed:
+        parts.announce(run.unit.ref)

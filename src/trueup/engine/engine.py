@@ -1,0 +1,186 @@
+"""The engine: takes declarations and events in, and has a unit looked at when something that concerns it changed.
+
+It never asks the clock whether anything changed. What may concern a unit: its own object, its source, a unit it depends
+on, a value it refers to, a live object it owns, another unit that wants the same object.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from trueup.core.desired import OptionsReader
+from trueup.core.objects import Body, ObjectRef
+from trueup.core.ports import (
+    Claims,
+    Clock,
+    Credentials,
+    Fence,
+    Fenced,
+    Renderer,
+    Reports,
+    Sources,
+    States,
+    Target,
+    Values,
+)
+from trueup.core.rollback import BREAKER_WINDOW
+from trueup.core.unit import SourceDeclaration, Unit
+from trueup.engine.owners import OwnerIndex
+from trueup.engine.queue import WorkQueue
+from trueup.engine.reconciler import load, reconcile
+from trueup.engine.registry import Registry
+from trueup.engine.run import Memory, Parts, Run
+from trueup.engine.sources import SourceKeeper
+
+log = structlog.get_logger(__name__)
+
+WORKERS = 16
+FENCED_PAUSE = 2.0
+
+
+class Engine:
+    """Keeps all declared units true. Construct it with the ports, `start` it, and tell it what happens."""
+
+    def __init__(
+        self,
+        *,
+        sources: Sources,
+        credentials: Credentials,
+        renderer: Renderer,
+        target: Target,
+        states: States,
+        values: Values,
+        reports: Reports,
+        claims: Claims,
+        clock: Clock,
+        fence: Fence,
+        options_of: Callable[[Unit], OptionsReader],
+        body_of: Callable[[ObjectRef], Body | None],
+        identity: str,
+        workers: int = WORKERS,
+    ) -> None:
+        """Take the ports; `identity` names this controller in records, `workers` is how many units run at once."""
+        self._clock = clock
+        self._memories: dict[ObjectRef, Memory] = {}
+        self._sickened: deque[float] = deque(maxlen=1000)
+        self.registry = Registry()
+        self.owners = OwnerIndex()
+        self.keeper = SourceKeeper(sources, credentials, reports, clock, self._source_changed)
+        self.queue: WorkQueue[ObjectRef] = WorkQueue("units", self._pass, workers)
+        self._parts = Parts(
+            sources=sources,
+            keeper=self.keeper,
+            renderer=renderer,
+            target=target,
+            states=states,
+            values=values,
+            reports=reports,
+            clock=clock,
+            fence=fence,
+            claims=claims,
+            owners=self.owners,
+            registry=self.registry,
+            options_of=options_of,
+            memory_of=self._memories.get,
+            body_of=body_of,
+            announce=self._announced,
+            note_sick=self._note_sick,
+            identity=identity,
+        )
+
+    async def start(self) -> None:
+        """Begin to work on what was and will be declared."""
+        self.keeper.start()
+        self.queue.start()
+
+    async def stop(self) -> None:
+        """Stop; what is under way is cut off, which every step can bear."""
+        await self.keeper.stop()
+        await self.queue.stop()
+
+    # ------------------------------------------------------------------------------------------- declarations
+
+    def declare(self, unit: Unit) -> None:
+        """Take a new or changed unit."""
+        before = self.registry.put(unit)
+        if before is not None and before.uid != unit.uid:
+            self._forget(unit.ref)
+        if unit.ref not in self._memories:
+            self._memories[unit.ref] = Memory()
+        if before != unit:
+            self.queue.add(unit.ref)
+
+    def withdraw(self, ref: ObjectRef) -> None:
+        """Forget a unit whose object is gone; what it delivered stays, unless its finalizer removed it before."""
+        if self.registry.remove(ref) is None:
+            return
+        self._forget(ref)
+        self.queue.forget(ref)
+        self._announced(ref)
+
+    def declare_source(self, declaration: SourceDeclaration) -> None:
+        """Take a new or changed source."""
+        self.keeper.declare(declaration)
+
+    def withdraw_source(self, ref: ObjectRef) -> None:
+        """Forget a source whose object is gone."""
+        self.keeper.remove(ref)
+
+    def _forget(self, ref: ObjectRef) -> None:
+        self._memories.pop(ref, None)
+        for other in self.owners.want(ref, {}):
+            self.queue.add(other)
+
+    # ------------------------------------------------------------------------------------------------- events
+
+    def object_changed(self, ref: ObjectRef) -> None:
+        """A live object has changed, appeared or gone: its owners look at it."""
+        for unit in self.owners.owners(ref):
+            self.queue.add(unit)
+
+    def value_changed(self, ref: ObjectRef) -> None:
+        """A Secret or ConfigMap has changed: units that read it look again, sources that use it poll again."""
+        for unit in self.registry.by_value.units(ref):
+            self.queue.add(unit)
+        self.keeper.value_changed(ref)
+
+    def cluster_changed(self) -> None:
+        """What the cluster serves has changed: every unit looks again, without haste."""
+        for unit in self.registry.all():
+            self.queue.add(unit.ref, urgent=False)
+
+    def _source_changed(self, ref: ObjectRef) -> None:
+        for unit in self.registry.by_source.units(ref):
+            self.queue.add(unit)
+
+    def _announced(self, ref: ObjectRef) -> None:
+        for unit in self.registry.by_dependency.units(ref):
+            self.queue.add(unit)
+
+    # ------------------------------------------------------------------------------------------------- passes
+
+    async def _pass(self, ref: ObjectRef) -> None:
+        unit = self.registry.get(ref)
+        memory = self._memories.get(ref)
+        if unit is None or memory is None:
+            return
+        run = Run(unit=unit, memory=memory, now=self._clock.now())
+        if not memory.loaded:
+            load(memory, self._parts, run)
+        try:
+            await reconcile(run, self._parts)
+        except Fenced:
+            self.queue.add_after(ref, FENCED_PAUSE)
+            return
+        if self.registry.get(ref) is not None and run.again_after is not None:
+            self.queue.add_after(ref, run.again_after, urgent=run.urgent)
+
+    def _note_sick(self, now: float) -> int:
+        """Take note that one more unit sickened; gives how many did lately."""
+        self._sickened.append(now)
+        while self._sickened and now - self._sickened[0] > BREAKER_WINDOW:
+            self._sickened.popleft()
+        return len(self._sickened)

@@ -1,0 +1,78 @@
+"""One pass over one unit: the steps in order, and one conclusion.
+
+Read `STEPS` for what a sync is.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+
+from trueup.core.ports import Fenced, StaleState
+from trueup.engine.concluding import conclude
+from trueup.engine.finalizing import finalize
+from trueup.engine.run import Halt, Memory, Parts, Run
+from trueup.engine.steps.admission import admit, locate, wait_for_dependencies
+from trueup.engine.steps.comparing import compare, decide
+from trueup.engine.steps.judging import judge_outcome
+from trueup.engine.steps.rendering import find_inputs
+from trueup.engine.steps.writing import write
+
+log = structlog.get_logger(__name__)
+
+STEPS = (
+    admit,
+    locate,
+    wait_for_dependencies,
+    find_inputs,
+    compare,
+    decide,
+    write,
+    judge_outcome,
+)
+
+CONFLICT_PAUSE = 1.0
+
+
+async def reconcile(run: Run, parts: Parts) -> None:
+    """Take one look at a unit and do what is to be done. Everything foreseen ends in its report.
+
+    Raises `Fenced` when the lease is lost in between: nothing is written or reported then.
+    """
+    if not parts.fence.open:
+        raise Fenced(f"{run.unit.ref} is left to another controller")
+    try:
+        if run.unit.deleting:
+            await finalize(run, parts)
+            return
+        for step in STEPS:
+            await step(run, parts)
+    except Halt as halt:
+        run.halt = halt
+    except StaleState:
+        log.info("unit state was written by somebody else; looking again", unit=str(run.unit.ref))
+        run.memory.loaded = False
+        run.later(CONFLICT_PAUSE)
+        return
+    conclude(run, parts)
+
+
+def load(memory: Memory, parts: Parts, run: Run) -> None:
+    """Read what is stored of a unit, at its first pass and after a conflict."""
+    memory.state = parts.states.get(run.unit)
+    memory.unstored = 0.0
+    memory.loaded = True
+    attempt = memory.state.attempt
+    if attempt is not None:
+        memory.started = run.now - min(_age(attempt.started_at, parts), 0.8 * run.unit.gate.timeout)
+    entries = memory.state.inventory.entries
+    parts.owners.want(run.unit.ref, {entry.ref: "" for entry in entries})
+
+
+def _age(started_at: str, parts: Parts) -> float:
+    """Give the seconds since an attempt began, as its record says."""
+    try:
+        return max(0.0, (parts.clock.wall() - datetime.fromisoformat(started_at)).total_seconds())
+    except ValueError:
+        return 0.0

@@ -1,0 +1,299 @@
+"""The verdict on a sync, as often as an event gives reason to ask, until it is final.
+
+Good: these inputs become the unit's last good ones. Sick: the unit returns to the last good inputs, or says why not.
+Failed writes end an attempt too, and are tried again after a growing pause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from trueup.core.health import HealthStatus
+from trueup.core.live import Live
+from trueup.core.objects import Inventory, ObjectRef
+from trueup.core.reports import OperationState
+from trueup.core.rollback import Situation, decide
+from trueup.core.state import Deployment, Held, Inputs, UnitState
+from trueup.core.verdict import Outcome, Verdict, judge
+from trueup.engine.run import Intent, Parts, Run
+from trueup.engine.steps.writing import store
+
+HISTORY_LIMIT = 10
+STORE_AFTER = 2.0
+"""Seconds after which what was written is stored although there is no verdict yet."""
+
+STORE_QUIETLY_AFTER = 30.0
+"""Seconds after which a mere new revision of unchanged inputs is stored."""
+
+
+async def judge_outcome(run: Run, parts: Parts) -> None:
+    """Take note of what was carried out, and judge it."""
+    if run.inputs is None or run.out_of_sync or (run.operation is not None and run.operation.dry_run):
+        _end_operation(run, parts)
+        return
+    if run.errors or run.prune_errors:
+        await _failed(run, parts)
+        return
+    _adopt(run)
+    _end_operation(run, parts)
+    run.verdict = _judge(run, parts, _gating(run), _started(run))
+    if run.state.attempt is not None:
+        if run.verdict.outcome is Outcome.GOOD and run.waiting == "":
+            await _good(run, parts)
+        elif run.verdict.outcome is Outcome.SICK:
+            await _sick(run, parts)
+        else:
+            await _pending(run, parts)
+    elif run.verdict.outcome is Outcome.GOOD and _late_good(run):
+        _remember_good(run)
+    await _store_quietly(run, parts)
+    run.gate = _gate(run, parts)
+
+
+def _adopt(run: Run) -> None:
+    """The inputs count as applied when nothing was left to do."""
+    assert run.inputs is not None
+    plan, state, inputs = run.plan, run.state, run.inputs
+    nothing_to_do = plan is not None and plan.empty and not run.waiting
+    if not (run.settled or run.synced or nothing_to_do):
+        return
+    run.synced = True
+    if plan is not None and plan.blocking:
+        # What a guard forbids is looked at again after a restart: the tree must not vouch for it.
+        inputs = msgspec.structs.replace(inputs, tree="")
+    if run.settled and run.resolved is not None:
+        inputs = msgspec.structs.replace(inputs, revision=run.revision, tree=run.resolved.tree)
+    changed = state
+    if state.applied != inputs:
+        good = inputs if state.good is not None and state.good.digest == inputs.digest else state.good
+        changed = msgspec.structs.replace(changed, applied=inputs, good=good)
+    if run.operation is not None:
+        changed = msgspec.structs.replace(changed, operation=run.operation.id)
+    if changed != state:
+        run.memory.state = changed
+        run.memory.unstored = run.memory.unstored or run.now
+
+
+def _end_operation(run: Run, parts: Parts) -> None:
+    """Close the operation on show once everything is applied."""
+    memory = run.memory
+    going = memory.operation
+    if going is None or going.state is not OperationState.RUNNING:
+        return
+    results = tuple(memory.results.values())
+    if run.errors or run.prune_errors:
+        errors = [*run.errors, *run.prune_errors]
+        message = "; ".join(f"{error.ref}: {error.message}" for error in errors[:5])
+        state = OperationState.FAILED
+    elif run.synced or (run.operation is not None and run.operation.dry_run):
+        plan = run.plan
+        vetoes = plan.blocking if plan else ()
+        message = "; ".join(veto.message for veto in vetoes) or "successfully synced (all tasks run)"
+        state = OperationState.FAILED if vetoes else OperationState.SUCCEEDED
+    else:
+        memory.operation = msgspec.structs.replace(going, results=results, message=run.waiting)
+        return
+    memory.operation = msgspec.structs.replace(
+        going, state=state, message=message, finished=parts.clock.wall(), results=results
+    )
+
+
+def _gating(run: Run) -> list[ObjectRef]:
+    """Give the objects whose health decides: all that the unit applied and that are still wanted."""
+    owned = run.state.inventory.refs
+    if run.wanted is None:
+        return sorted(owned)
+    return [item.ref for item in run.wanted.prepared.desired if item.ref in owned and not item.options.ignore_health]
+
+
+def _started(run: Run) -> float:
+    memory = run.memory
+    if run.state.attempt is not None:
+        return memory.started
+    return memory.unready or run.now
+
+
+def _judge(run: Run, parts: Parts, refs: Iterable[ObjectRef], started: float) -> Verdict:
+    memory, manager = run.memory, run.unit.field_manager
+    listed = list(refs)
+    for ref in listed:
+        seen = parts.target.live(ref, manager)
+        if isinstance(seen, Live) and seen.health.status is HealthStatus.DEGRADED:
+            memory.degraded.setdefault(ref, run.now)
+        else:
+            memory.degraded.pop(ref, None)
+    verdict = judge(
+        listed,
+        lambda ref: parts.target.live(ref, manager),
+        memory.degraded.get,
+        started,
+        run.unit.gate.timeout,
+        run.now,
+    )
+    if verdict.outcome is Outcome.PENDING:
+        run.later(verdict.again_at - run.now)
+    return verdict
+
+
+def _gate(run: Run, parts: Parts) -> Verdict | None:
+    """Judge what the unit's own readiness waits for; `None` where it waits for nothing."""
+    gate, memory = run.unit.gate, run.memory
+    verdict = None
+    if gate.wait:
+        verdict = run.verdict
+    elif gate.checks:
+        verdict = _judge(run, parts, gate.checks, _started(run))
+    unready = run.verdict if verdict is None else verdict
+    if unready is not None and unready.outcome is Outcome.GOOD:
+        memory.unready = 0.0
+    else:
+        memory.unready = memory.unready or run.now
+    return verdict
+
+
+async def _good(run: Run, parts: Parts) -> None:
+    state = _with_history(run, parts, "good")
+    _remember_good(run)
+    kept = run.state
+    await store(
+        run,
+        parts,
+        msgspec.structs.replace(
+            kept, attempt=None, failures=0, failed_inputs="", history=state.history, next_id=state.next_id
+        ),
+    )
+
+
+def _late_good(run: Run) -> bool:
+    good, inputs = run.state.good, run.state.applied
+    return inputs is not None and run.synced and (good is None or good.digest != inputs.digest)
+
+
+def _remember_good(run: Run) -> None:
+    state = run.state
+    entries = (msgspec.structs.replace(entry, good=entry.digest) for entry in state.inventory.entries)
+    run.memory.state = msgspec.structs.replace(state, good=state.applied, inventory=Inventory(tuple(entries)))
+    run.memory.unstored = run.memory.unstored or run.now
+
+
+async def _sick(run: Run, parts: Parts) -> None:
+    """Return to the last good inputs, or stay and say why."""
+    assert run.verdict is not None and run.inputs is not None
+    state, memory, inputs = run.state, run.memory, run.inputs
+    touched = frozenset(entry.ref for entry in state.inventory.entries if entry.digest != entry.good)
+    decision = decide(
+        Situation(
+            policy=run.unit.returns,
+            state=state,
+            inputs=inputs,
+            sick=tuple(item.ref for item in run.verdict.sick),
+            touched=touched,
+            sickened=parts.note_sick(run.now),
+            units=len(parts.registry),
+        )
+    )
+    message = run.verdict.message
+    ended = msgspec.structs.replace(
+        _with_history(run, parts, "sick"),
+        attempt=None,
+        applied=inputs if run.synced else state.applied,
+        failures=_failures(state, inputs),
+        failed_inputs=inputs.digest,
+    )
+    if decision.returns and decision.good is not None:
+        back = decision.good.revision
+        reason = f"{inputs.revision} made this unit unhealthy ({message}); it returned to {back}"
+        held = Held(inputs.digest, inputs.revision, reason, _wall(parts.clock.wall()), back)
+        ended = msgspec.structs.replace(ended, held=held, failures=0, failed_inputs="")
+        if memory.operation is not None:
+            memory.operation = msgspec.structs.replace(
+                memory.operation, state=OperationState.FAILED, message=reason, finished=parts.clock.wall()
+            )
+        run.later(0.0)
+        run.urgent = True
+    elif not run.synced:
+        _retry_later(run, ended.failures)
+    await store(run, parts, ended)
+
+
+async def _pending(run: Run, parts: Parts) -> None:
+    """Store what was written when the verdict takes long; until then it is cheap to find again."""
+    unstored = run.memory.unstored
+    if not unstored:
+        return
+    left = unstored + STORE_AFTER - run.now
+    if left > 0:
+        run.later(left)
+    else:
+        await store(run, parts, run.state)
+
+
+async def _store_quietly(run: Run, parts: Parts) -> None:
+    """Store what no attempt is about: a new revision of unchanged inputs, a seal that a heal changed."""
+    memory = run.memory
+    if not memory.unstored or run.state.attempt is not None:
+        return
+    left = memory.unstored + STORE_QUIETLY_AFTER - run.now
+    if left > 0 and run.intent is None:
+        run.later(left)
+    else:
+        await store(run, parts, run.state)
+
+
+async def _failed(run: Run, parts: Parts) -> None:
+    """End an attempt whose writes failed; the next one comes after a growing pause, if time may help."""
+    assert run.inputs is not None
+    _end_operation(run, parts)
+    state, memory, retry = run.state, run.memory, run.unit.policy.retry
+    failures = _failures(state, run.inputs)
+    changed = msgspec.structs.replace(
+        _with_history(run, parts, "failed") if failures == 1 else state,
+        attempt=None,
+        failures=failures,
+        failed_inputs=run.inputs.digest,
+    )
+    if run.operation is not None:
+        changed = msgspec.structs.replace(changed, operation=run.operation.id)
+    await store(run, parts, changed)
+    if retry.limit < 0 or failures <= retry.limit or any(error.retry for error in (*run.errors, *run.prune_errors)):
+        _retry_later(run, failures)
+    else:
+        memory.retry_at = float("inf")
+
+
+def _retry_later(run: Run, failures: int) -> None:
+    retry = run.unit.policy.retry
+    pause = min(retry.base * retry.factor ** min(failures - 1, 20), retry.cap)
+    run.memory.retry_at = run.now + pause
+    run.later(pause)
+
+
+def _failures(state: UnitState, inputs: Inputs) -> int:
+    return state.failures + 1 if state.failed_inputs == inputs.digest else 1
+
+
+def _with_history(run: Run, parts: Parts, outcome: str) -> UnitState:
+    """Add the attempt to the short history that the user's object shows."""
+    assert run.inputs is not None
+    state, attempt, inputs = run.state, run.state.attempt, run.inputs
+    finished = _wall(parts.clock.wall())
+    deployment = Deployment(
+        id=state.next_id,
+        revision=inputs.revision,
+        started_at=attempt.started_at if attempt else finished,
+        finished_at=finished,
+        outcome=outcome,
+        digest=inputs.objects,
+        initiator="rollback"
+        if run.returning or run.intent is Intent.RETURN
+        else (attempt.operation if attempt else ""),
+    )
+    history = (*state.history, deployment)[-HISTORY_LIMIT:]
+    return msgspec.structs.replace(state, history=history, next_id=state.next_id + 1)
+
+
+def _wall(when: datetime) -> str:
+    return when.isoformat(timespec="milliseconds")

@@ -1,0 +1,167 @@
+"""From an artifact to the objects a unit wants, with as little work as its content allows.
+
+The unit's inputs are named by content. Where nothing that went in has changed, nothing is rendered: not on a restart,
+and not for a commit that touches other units.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from trueup.core.artifact import Resolved, SourceError
+from trueup.core.desired import prepare
+from trueup.core.objects import digest_of
+from trueup.core.recipe import Recipe, RenderContext, RenderError, RenderResult, recipe_digest
+from trueup.core.reports import Reason, UnitPhase
+from trueup.core.state import Inputs
+from trueup.core.unit import Unit, ValueRef
+from trueup.engine.run import Halt, Next, Parts, Rendering, Run
+
+PROBLEMS_SHOWN = 5
+
+
+async def find_inputs(run: Run, parts: Parts) -> None:
+    """Find what the unit's inputs are now, and render them unless they are those that were applied last."""
+    assert run.resolved is not None
+    unit, state = run.unit, run.state
+    values = await _values(unit, parts)
+    spec = spec_digest(unit, unit.recipe, parts)
+    applied = state.applied
+    if (
+        applied is not None
+        and state.attempt is None
+        and state.held is None
+        and run.operation is None
+        and applied.same_source(run.resolved.tree, spec, values)
+    ):
+        run.inputs = applied
+        run.declared = run.wanted = run.memory.renderings.get(applied.digest)
+        return
+    await render_inputs(run, parts, spec, values)
+
+
+async def render_again(run: Run, parts: Parts) -> None:
+    """Render inputs that `find_inputs` found unchanged, because what lives is not what they gave."""
+    assert run.inputs is not None
+    await render_inputs(run, parts, run.inputs.spec, run.inputs.values)
+
+
+async def render_inputs(run: Run, parts: Parts, spec: str, values: str) -> None:
+    """Render what Git says now and, where that is held back, the last good inputs."""
+    assert run.resolved is not None
+    state = run.state
+    rendering = await _rendering(run, parts, run.unit.recipe, run.resolved, spec, values)
+    run.declared = run.wanted = rendering
+    run.inputs = rendering.inputs
+    run.complaints = rendering.prepared.warnings
+    held, good = state.held, state.good
+    if held is None or good is None or held.inputs != rendering.inputs.digest:
+        return
+    if run.operation is not None:
+        # Somebody asks for these very inputs by hand: they get another chance.
+        return
+    known = run.memory.renderings.get(good.digest)
+    if known is None:
+        resolved = await _recalled(run, parts, good)
+        known = await _rendering(run, parts, good.recipe or run.unit.recipe, resolved, good.spec, good.values)
+        known = msgspec.structs.replace(known, inputs=good)
+        run.memory.renderings[good.digest] = known
+    run.wanted = known
+    run.inputs = good
+    run.returning = True
+
+
+def spec_digest(unit: Unit, recipe: Recipe, parts: Parts) -> str:
+    """Name all that decides a rendering besides files and values."""
+    return digest_of([unit.spec_digest, recipe_digest(recipe, parts.target.capabilities()), parts.renderer.version])
+
+
+async def _rendering(run: Run, parts: Parts, recipe: Recipe, resolved: Resolved, spec: str, values: str) -> Rendering:
+    try:
+        result = await _render(parts, recipe, resolved)
+    except RenderError as error:
+        problem = error.problem
+        place = f"{problem.origin}: " if problem.origin and str(problem.origin) not in problem.message else ""
+        reason = Reason.PATH_ABSENT if problem.code == "path-absent" else Reason.RENDER_FAILED
+        step = Next.RETRY if problem.next_step == "retry" else Next.STALL
+        raise Halt(UnitPhase.FAILED, reason, place + problem.message, step) from error
+    except SourceError as error:
+        raise Halt(UnitPhase.FAILED, Reason.SOURCE_FAILED, str(error), Next.RETRY) from error
+    digest = digest_of([spec, result.inputs, values]) if result.inputs else ""
+    known = run.memory.renderings.get(digest)
+    if known is None:
+        known = await _prepared(run, parts, result, digest)
+    inputs = Inputs(
+        digest=known.inputs.digest,
+        revision=str(resolved.revision),
+        tree="" if result.uncacheable else resolved.tree,
+        spec=spec,
+        values=values,
+        objects=known.prepared.digest,
+        recipe=recipe,
+    )
+    rendering = msgspec.structs.replace(known, inputs=inputs)
+    run.memory.keep(rendering)
+    return rendering
+
+
+async def _render(parts: Parts, recipe: Recipe, resolved: Resolved) -> RenderResult:
+    ids = await parts.sources.ids(resolved)
+    context = RenderContext(capabilities=parts.target.capabilities(), tree=ids)
+    known = parts.renderer.lookup(recipe, context)
+    if known is not None:
+        return known
+    async with parts.sources.checkout(resolved) as checkout:
+        return await parts.renderer.render(recipe, checkout.path, context)
+
+
+async def _prepared(run: Run, parts: Parts, result: RenderResult, digest: str) -> Rendering:
+    kinds = frozenset(
+        (str(item.body.get("apiVersion") or "").rpartition("/")[0], str(item.body.get("kind") or ""))
+        for item in result.objects
+    )
+    strangers = frozenset(kind for kind in kinds if parts.target.scope(*kind) is None)
+    if strangers:
+        await parts.target.learn(strangers)
+    prepared = prepare(result, run.unit, parts.options_of(run.unit), parts.target.scope)
+    if prepared.problems:
+        shown = [
+            f"{item.origin}: {item.message}" if item.origin else item.message
+            for item in prepared.problems[:PROBLEMS_SHOWN]
+        ]
+        more = len(prepared.problems) - len(shown)
+        text = "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+        raise Halt(UnitPhase.FAILED, Reason.RENDER_FAILED, text, Next.STALL)
+    if prepared.hooks:
+        names = ", ".join(str(ref) for ref in prepared.hooks[:PROBLEMS_SHOWN])
+        text = (
+            f"hooks are not run yet, so nothing is applied: {names}; remove the hooks, or deliver them as plain objects"
+        )
+        raise Halt(UnitPhase.FAILED, Reason.INVALID_SPEC, text, Next.STALL)
+    return Rendering(Inputs(digest or prepared.digest), prepared, result.recipe)
+
+
+async def _recalled(run: Run, parts: Parts, good: Inputs) -> Resolved:
+    try:
+        return await parts.keeper.recall(run.unit.source, good.revision)
+    except SourceError as error:
+        text = f"the last good revision {good.revision} cannot be had: {error}"
+        raise Halt(UnitPhase.FAILED, Reason.SOURCE_FAILED, text, Next.RETRY) from error
+
+
+async def _values(unit: Unit, parts: Parts) -> str:
+    """Digest the values the unit refers to; empty where it refers to none."""
+    refs = [*unit.inputs, *(unit.substitution.sources if unit.substitution else ())]
+    if not refs:
+        return ""
+    return digest_of([await _value(unit, parts, ref) for ref in refs])
+
+
+async def _value(unit: Unit, parts: Parts, ref: ValueRef) -> list[str]:
+    data = await parts.values.read(ref.kind, ref.namespace, ref.name)
+    if data is None:
+        if ref.optional:
+            return []
+        text = f"{ref.ref}, to which {unit.ref} refers, does not exist"
+        raise Halt(UnitPhase.FAILED, Reason.SUBSTITUTION_FAILED, text, Next.RETRY)
+    return [f"{key}={digest_of(value.hex())}" for key, value in sorted(data.items())]

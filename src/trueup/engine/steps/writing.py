@@ -1,0 +1,264 @@
+"""Carrying the plan out: the attempt is recorded, then stages are written, then what Git no longer has is removed.
+
+Nothing here waits for health. Where a wave must be healthy before the next, the pass ends after it, and the event that
+says so begins the next pass, whose plan holds what is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+
+import msgspec
+
+from trueup.core.drift import HealLog
+from trueup.core.health import HealthStatus
+from trueup.core.live import Live
+from trueup.core.objects import InventoryEntry, ObjectRef
+from trueup.core.plan import Action, Plan, Stage, Step
+from trueup.core.ports import Acting, Applied, ApplyError
+from trueup.core.reports import ObjectResult, OperationReport, OperationState, ResultCode
+from trueup.core.state import Attempt, UnitState
+from trueup.core.unit import Target
+from trueup.engine.run import Intent, Parts, Run
+
+SETTLE_TIMEOUT = 30.0
+"""Seconds that a definition may take until it is established."""
+
+_DONE = {Action.CREATE: "created", Action.CHANGE: "configured", Action.HEAL: "configured", Action.PRUNE: "pruned"}
+
+
+async def write(run: Run, parts: Parts) -> None:
+    """Carry the plan out as far as it goes now."""
+    plan = run.plan
+    if plan is None or run.intent is None:
+        return
+    _open_operation(run, parts)
+    acting = acting_of(run)
+    if run.operation is not None and run.operation.dry_run:
+        run.errors = await _try_out(parts, plan.steps, acting)
+        run.refused = bool(run.errors)
+        return
+    run.errors = await _try_out(parts, [step for stage in plan.stages for step in stage.steps], acting)
+    if run.errors:
+        run.refused = True
+        return
+    if run.intent is not Intent.HEAL:
+        await _begin(run, parts, plan)
+    if not await _ensure_namespace(run, parts, acting):
+        return
+    for position, stage in enumerate(plan.stages):
+        await _carry_out(run, parts, stage, acting)
+        if run.errors or not await _usable(run, parts, stage):
+            return
+        following = plan.stages[position + 1] if position + 1 < len(plan.stages) else None
+        if following is not None and following.place[:2] != stage.place[:2] and not _wave_done(run, parts, following):
+            return
+    if plan.prunes and run.unit.policy.prune_last and not _all_healthy(run, parts):
+        run.waiting = "everything must be healthy before what Git no longer has is removed"
+        return
+    for stage in plan.prunes:
+        await _carry_out(run, parts, stage, acting)
+    _finish(run, plan)
+
+
+def acting_of(run: Run) -> Acting:
+    """Say as whom and how this unit's objects are written."""
+    unit, operation = run.unit, run.operation
+    return Acting(
+        manager=unit.field_manager,
+        service_account=unit.target.service_account,
+        force=unit.policy.force or bool(operation and operation.force),
+        replace=unit.policy.replace,
+        propagation=unit.policy.propagation,
+    )
+
+
+def _open_operation(run: Run, parts: Parts) -> None:
+    memory = run.memory
+    going = memory.operation
+    if run.intent is Intent.RETURN:
+        # What stays on show is the operation that failed, with the return in its message.
+        return
+    if going is not None and going.state is OperationState.RUNNING and going.revision == run.revision:
+        return
+    memory.results = {}
+    memory.operation = OperationReport(
+        state=OperationState.RUNNING,
+        revision=run.revision,
+        started=parts.clock.wall(),
+        request=run.operation,
+        healing=run.intent is Intent.HEAL,
+        retries=run.state.failures if run.inputs and run.state.failed_inputs == run.inputs.digest else 0,
+    )
+
+
+async def _begin(run: Run, parts: Parts, plan: Plan) -> None:
+    """Record the attempt, with all that it may leave behind, before its first write."""
+    assert run.inputs is not None and run.intent is not None
+    state, memory = run.state, run.memory
+    going = state.attempt
+    if going is None or going.inputs != run.inputs.digest:
+        memory.started = run.now
+        going = Attempt(
+            id=uuid.uuid4().hex,
+            inputs=run.inputs.digest,
+            revision=run.inputs.revision,
+            started_at=parts.clock.wall().isoformat(timespec="milliseconds"),
+            holder=parts.identity,
+            operation=run.operation.id if run.operation else "",
+            cause=run.intent.value,
+        )
+    held = state.held if run.returning else None
+    changed = msgspec.structs.replace(state, attempt=going, inventory=plan.during, held=held)
+    if changed != state or memory.unstored:
+        await store(run, parts, changed)
+
+
+async def store(run: Run, parts: Parts, state: UnitState) -> None:
+    """Write the unit's state by compare-and-swap, and remember it."""
+    parts.fence.check()
+    await parts.states.put(run.unit, state)
+    run.memory.state = state
+    run.memory.unstored = 0.0
+
+
+async def _try_out(parts: Parts, steps: Sequence[Step], acting: Acting) -> tuple[ApplyError, ...]:
+    """Dry-run what would change existing objects; gives what the API server refuses."""
+    changing = [step for step in steps if step.action is Action.CHANGE and step.live is not None]
+    results = await asyncio.gather(*(parts.target.try_out(step, acting) for step in changing), return_exceptions=True)
+    return _errors(results)
+
+
+def _errors(results: Sequence[object]) -> tuple[ApplyError, ...]:
+    errors = []
+    for result in results:
+        if isinstance(result, ApplyError):
+            errors.append(result)
+        elif isinstance(result, BaseException):
+            raise result
+    return tuple(errors)
+
+
+async def _ensure_namespace(run: Run, parts: Parts, acting: Acting) -> bool:
+    """Make the target namespace where the unit asks for that and its own objects do not bring it."""
+    target: Target = run.unit.target
+    name = target.namespace
+    assert run.wanted is not None
+    if not target.create_namespace or not name:
+        return True
+    ref = ObjectRef("", "Namespace", "", name)
+    if any(item.ref == ref for item in run.wanted.prepared.desired):
+        return True
+    try:
+        await parts.target.ensure_namespace(name, target.namespace_labels, target.namespace_annotations, acting)
+    except ApplyError as error:
+        run.errors = (error,)
+        return False
+    return True
+
+
+async def _carry_out(run: Run, parts: Parts, stage: Stage, acting: Acting) -> None:
+    """Write the steps of a stage together, and take note of what came of each."""
+    results = await asyncio.gather(*(parts.target.write(step, acting) for step in stage.steps), return_exceptions=True)
+    entries: list[InventoryEntry] = []
+    gone: list[ObjectRef] = []
+    for step, result in zip(stage.steps, results, strict=True):
+        if isinstance(result, ApplyError):
+            _note(run, step, ResultCode.FAILED, result.message)
+            if step.action is Action.PRUNE:
+                run.prune_errors = (*run.prune_errors, result)
+            else:
+                run.errors = (*run.errors, result)
+            continue
+        if isinstance(result, BaseException):
+            continue
+        run.written += 1
+        code = ResultCode.PRUNED if step.action is Action.PRUNE else ResultCode.SYNCED
+        _note(run, step, code, _told(step, result))
+        if step.action is Action.PRUNE:
+            gone.append(step.ref)
+        elif step.desired is not None and result.live is not None:
+            entries.append(_entry(run.state, step, result.live))
+        if run.intent is Intent.HEAL:
+            run.memory.heals[step.ref] = run.memory.heals.get(step.ref, HealLog()).healed(run.now)
+    if entries or gone:
+        inventory = run.state.inventory.union(entries)
+        if run.intent is not Intent.HEAL or inventory != run.state.inventory:
+            run.memory.unstored = run.memory.unstored or run.now
+        run.memory.state = msgspec.structs.replace(run.state, inventory=inventory)
+    _errors(results)
+
+
+def _entry(state: UnitState, step: Step, live: Live) -> InventoryEntry:
+    assert step.desired is not None
+    before = next((entry for entry in state.inventory.entries if entry.ref == step.ref), None)
+    entry = InventoryEntry.of(step.desired)
+    return msgspec.structs.replace(entry, seal=live.seal, good=before.good if before else "")
+
+
+def _told(step: Step, result: Applied) -> str:
+    kind = f"{step.ref.kind.lower()}.{step.ref.group}" if step.ref.group else step.ref.kind.lower()
+    done = _DONE[step.action] if result.changed else "unchanged"
+    return f"{kind}/{step.ref.name} {done}" + (f" ({result.message})" if result.message else "")
+
+
+def _note(run: Run, step: Step, code: ResultCode, message: str) -> None:
+    run.memory.results[step.ref] = ObjectResult(ref=step.ref, version=step.version, code=code, message=message)
+
+
+async def _usable(run: Run, parts: Parts, stage: Stage) -> bool:
+    """Wait until definitions and namespaces of this stage can be used."""
+    if not stage.settle:
+        return True
+    late = await parts.target.settled([step.ref for step in stage.steps], SETTLE_TIMEOUT)
+    if late:
+        names = ", ".join(map(str, late))
+        run.errors = (
+            ApplyError(late[0], "NotEstablished", f"not established after {SETTLE_TIMEOUT:.0f} s: {names}", True),
+        )
+    return not late
+
+
+def _wave_done(run: Run, parts: Parts, following: Stage) -> bool:
+    """Say whether all that comes before the next wave is healthy."""
+    if not run.unit.policy.wave_wait:
+        return True
+    assert run.wanted is not None
+    earlier = [
+        item.ref
+        for item in run.wanted.prepared.desired
+        if item.options.wave < following.place.wave and not item.options.ignore_health
+    ]
+    waiting = [ref for ref in earlier if not _healthy(run, parts, ref)]
+    if waiting:
+        run.waiting = f"wave {following.place.wave} waits until earlier ones are healthy: {waiting[0]}"
+    return not waiting
+
+
+def _all_healthy(run: Run, parts: Parts) -> bool:
+    assert run.wanted is not None
+    return all(_healthy(run, parts, item.ref) for item in run.wanted.prepared.desired)
+
+
+def _healthy(run: Run, parts: Parts, ref: ObjectRef) -> bool:
+    seen = parts.target.live(ref, run.unit.field_manager)
+    return isinstance(seen, Live) and seen.health.status in (HealthStatus.HEALTHY, HealthStatus.SUSPENDED)
+
+
+def _finish(run: Run, plan: Plan) -> None:
+    """Narrow the inventory to what stays; the inputs count as applied unless something is missing."""
+    assert run.inputs is not None
+    state, memory = run.state, run.memory
+    failed = {error.ref for error in run.prune_errors}
+    current = {entry.ref: entry for entry in state.inventory.entries}
+    staying = {entry.ref for entry in plan.keep.entries} | failed
+    inventory = type(plan.keep).of(entry for ref, entry in current.items() if ref in staying)
+    missing = [entry for entry in plan.keep.entries if entry.ref not in current]
+    inventory = inventory.union(missing)
+    if inventory != state.inventory:
+        memory.unstored = memory.unstored or run.now
+        memory.state = msgspec.structs.replace(state, inventory=inventory)
+    run.waiting = run.waiting or next((veto.message for veto in plan.blocking if veto.retries), "")
+    run.synced = not run.prune_errors and not run.waiting
