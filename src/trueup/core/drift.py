@@ -33,7 +33,7 @@ class HealLog(msgspec.Struct, frozen=True):
         surplus = len(recent) - FREE_HEALS
         if surplus < 0:
             return 0.0
-        pause = min(FIRST_PAUSE * 2.0**surplus, LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2.0 ** min(surplus, 16), LONGEST_PAUSE)
         return max(0.0, recent[-1] + pause - now)
 
     def contested(self, now: float) -> bool:

@@ -118,6 +118,7 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
     unknown: list[ObjectRef] = []
     writes: list[tuple[Place, Step]] = []
     kept: list[InventoryEntry] = []
+    released: list[ObjectRef] = []
 
     for item in wanted.values():
         entry = owned.get(item.ref)
@@ -126,7 +127,7 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
                 kept.append(entry)
             continue
         if item.options.apply is ApplyMode.IGNORE:
-            unchanged.append(item.ref)
+            (released if entry is not None else unchanged).append(item.ref)
             continue
         seen = live(item.ref)
         veto = apply_veto(item, seen, given.claims.get(item.ref), fail_on_shared=given.policy.fail_on_shared)
@@ -138,14 +139,16 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
         action = _action_for(item, entry, seen)
         if action is None:
             (unknown if seen is Presence.UNKNOWN else unchanged).append(item.ref)
-            kept.append(entry if entry is not None else InventoryEntry.of(item))
+            if entry is not None or seen is not Presence.UNKNOWN:
+                kept.append(entry if entry is not None else InventoryEntry.of(item))
             continue
         kept.append(_entry(item, entry))
         known = seen if isinstance(seen, Live) else None
         writes.append((place_of(item), Step(action, item.ref, item.version, item, known)))
 
     gone = [entry for entry in given.inventory.entries if entry.ref not in wanted]
-    pruned, released, retained, prune_vetoes = _prunes(given, gone, live)
+    pruned, left, retained, prune_vetoes = _prunes(given, gone, live)
+    released.extend(left)
     vetoes.extend(prune_vetoes)
     kept.extend(retained)
     return Plan(
@@ -156,7 +159,7 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
         unchanged=tuple(unchanged),
         unknown=tuple(unknown),
         vetoes=tuple(vetoes),
-        during=given.inventory.union(_entry(step.desired, owned.get(step.ref)) for _, step in writes if step.desired),
+        during=given.inventory.union(kept),
         keep=Inventory.of(kept),
     )
 
@@ -172,8 +175,9 @@ def _action_for(item: Desired, entry: InventoryEntry | None, seen: Live | Presen
     same = entry is not None and entry.digest == item.digest
     if seen is Presence.UNKNOWN:
         # What was applied before and cannot be seen now is not "missing"; what is new may be written blindly, since
-        # a server-side apply of it is right whether it exists or not.
-        return None if same else Action.CHANGE
+        # a server-side apply of it is right whether it exists or not. Only what must not be changed where it exists
+        # waits until that is known.
+        return None if same or item.options.apply is ApplyMode.CREATE_ONLY else Action.CHANGE
     if seen is Presence.ABSENT:
         return Action.CREATE
     if item.options.apply is ApplyMode.CREATE_ONLY:

@@ -85,8 +85,8 @@ def _policy(case: Situation) -> str:
 
 RULES: Iterable[Callable[[Situation], str]] = (
     _never_good,
-    _same_inputs,
     _already_returning,
+    _same_inputs,
     _not_touched,
     _many_sicken,
     _policy,

@@ -71,10 +71,12 @@ def judge(
     """Judge the objects of `gate`.
 
     `degraded_since` gives the time from which an object has been degraded without a break. All healthy: good. One
-    degraded for longer than `CONFIRM`, or the timeout over: sick. Otherwise pending.
+    degraded for longer than `CONFIRM`, or the timeout over: sick. Otherwise pending. Where the cluster cannot be read
+    nothing is known, and that makes no unit sick, however long it lasts.
     """
     waiting: list[Sick] = []
     failed: list[Sick] = []
+    unread: set[ObjectRef] = set()
     again = started + timeout
     for ref in gate:
         seen = health_of(ref)
@@ -83,6 +85,7 @@ def judge(
                 waiting.append(Sick(ref, Health(HealthStatus.MISSING, "it is not in the cluster")))
             else:
                 waiting.append(Sick(ref, Health(HealthStatus.UNKNOWN, "the cluster could not be read")))
+                unread.add(ref)
             continue
         status = seen.health.status
         if status in _FINE:
@@ -99,5 +102,7 @@ def judge(
     if not waiting:
         return Verdict(Outcome.GOOD)
     if now >= started + timeout:
-        return Verdict(Outcome.SICK, tuple(waiting), timed_out=True)
+        if known := tuple(item for item in waiting if item.ref not in unread):
+            return Verdict(Outcome.SICK, known, timed_out=True)
+        again = now + CONFIRM
     return Verdict(Outcome.PENDING, tuple(waiting), again_at=max(again, now))

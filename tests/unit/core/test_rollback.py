@@ -1,0 +1,88 @@
+"""A unit returns by itself only where its own change is to blame and there is something good to return to."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trueup.core.objects import ObjectRef
+from trueup.core.rollback import BREAKER_UNITS, Situation, decide
+from trueup.core.state import Held, Inputs, UnitState
+from trueup.core.unit import ReturnPolicy
+
+WEB = ObjectRef("apps", "Deployment", "shop", "web")
+DB = ObjectRef("apps", "StatefulSet", "shop", "db")
+GOOD, BAD = Inputs("good", "main@sha1:aaa"), Inputs("bad", "main@sha1:bbb")
+HELD = Held("bad", "main@sha1:bbb", "unhealthy", "2026-01-01T00:00:00Z")
+
+CASE = Situation(
+    policy=ReturnPolicy.AUTO,
+    state=UnitState(good=GOOD),
+    inputs=BAD,
+    sick=(WEB,),
+    touched=frozenset({WEB}),
+    sickened=1,
+    units=10,
+)
+
+
+def test_a_change_that_made_a_healthy_unit_sick_is_taken_back() -> None:
+    decision = decide(CASE)
+    assert decision.returns
+    assert decision.good == GOOD
+    assert decision.reason == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"state": UnitState()}, "never healthy before"),
+        ({"inputs": Inputs("good", "main@sha1:ccc")}, "these very ones"),
+        ({"inputs": GOOD, "state": UnitState(good=GOOD, held=HELD)}, "already the return"),
+        ({"touched": frozenset({DB})}, "not those that this change touched"),
+        ({"touched": frozenset()}, "not those that this change touched"),
+        ({"sick": ()}, "not those that this change touched"),
+        ({"sickened": BREAKER_UNITS, "units": 10}, "sickened together"),
+        ({"policy": ReturnPolicy.PROPOSE}, "'propose'"),
+        ({"policy": ReturnPolicy.REPORT}, "'report'"),
+    ],
+)
+def test_each_reason_against_it(change: dict[str, object], words: str) -> None:
+    decision = decide(msgspec.structs.replace(CASE, **change))
+    assert not decision.returns
+    assert words in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("sickened", "units", "returns"), [(4, 4, True), (5, 5, False), (5, 16, False), (5, 17, True), (300, 1000, True)]
+)
+def test_the_breaker_needs_both_a_number_and_a_share(sickened: int, units: int, returns: bool) -> None:
+    assert decide(msgspec.structs.replace(CASE, sickened=sickened, units=units)).returns is returns
+
+
+@given(
+    st.sampled_from(list(ReturnPolicy)),
+    st.sampled_from([None, GOOD, BAD]),
+    st.sampled_from([None, HELD]),
+    st.sampled_from([GOOD, BAD]),
+    st.frozensets(st.sampled_from([WEB, DB])),
+    st.frozensets(st.sampled_from([WEB, DB])),
+    st.integers(0, 20),
+)
+def test_in_any_situation(
+    policy: ReturnPolicy,
+    good: Inputs | None,
+    held: Held | None,
+    inputs: Inputs,
+    sick: frozenset[ObjectRef],
+    touched: frozenset[ObjectRef],
+    sickened: int,
+) -> None:
+    decision = decide(Situation(policy, UnitState(good=good, held=held), inputs, tuple(sick), touched, sickened, 20))
+    assert decision.returns != bool(decision.reason), "either it returns, or it says why not"
+    if decision.returns:
+        assert policy is ReturnPolicy.AUTO
+        assert good is not None
+        assert decision.good == good
+        assert inputs.digest != good.digest, "a return to what is sick already would never end"
+        assert sick & touched
