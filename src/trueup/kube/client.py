@@ -6,7 +6,7 @@ connections. Objects go in as decoded bodies or as JSON bytes, and come back as 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -172,8 +172,11 @@ class KubeClient:
         query: Mapping[str, str] = {},
         metadata_only: bool = False,
         idle_seconds: float = 0.0,
-    ) -> AsyncIterator[list[bytes]]:
-        """Give a watch's events as undecoded lines, as many at once as have come. Raises `KubeError`."""
+    ) -> AsyncGenerator[list[bytes], None]:
+        """Give a watch's events as undecoded lines, as many at once as have come. Raises `KubeError`.
+
+        The first list is empty: the watch is established.
+        """
         call = Call(
             "GET",
             "watch",

@@ -200,6 +200,10 @@ class Unavailable(KubeError):
     next_step = "retry"
 
 
+class NoConnection(Unavailable):
+    """Nobody answers at the API server's address."""
+
+
 class Timeout(KubeError):
     """504, or no answer in time. A write may or may not have happened."""
 

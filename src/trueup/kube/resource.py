@@ -56,6 +56,14 @@ class Resource(msgspec.Struct, frozen=True, omit_defaults=True):
         return ".".join(part for part in (self.plural, self.version, self.group) if part)
 
 
+def version_number(resource_version: str) -> int:
+    """Give a resourceVersion as a number to compare with others of the same kind; 0 where it is none.
+
+    https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/5504-comparable-resource-version
+    """
+    return int(resource_version) if resource_version.isdecimal() else 0
+
+
 class OwnerReference(msgspec.Struct, frozen=True, rename="camel"):
     """Who an object belongs to."""
 

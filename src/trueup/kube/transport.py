@@ -11,7 +11,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import NamedTuple
 
 import aiohttp
@@ -26,6 +26,7 @@ from trueup.kube.errors import (
     CertificateError,
     EvictionBlocked,
     KubeError,
+    NoConnection,
     Timeout,
     TooManyRequests,
     Unauthorized,
@@ -150,7 +151,7 @@ class Transport:
             except aiohttp.ClientConnectorCertificateError as error:
                 raise CertificateError(f"the server's certificate is refused: {error}", what=call.what) from error
             except aiohttp.ClientConnectorError as error:
-                failure = Unavailable(f"cannot connect: {error}", what=call.what)
+                failure = NoConnection(f"cannot connect: {error}", what=call.what)
                 failure.__cause__ = error
             except TimeoutError as error:
                 sent = True
@@ -205,9 +206,10 @@ class Transport:
         text = self.connection.base_url + call.path
         return URL(f"{text}?{call.query}" if call.query else text, encoded=True)
 
-    async def lines(self, call: Call, idle_seconds: float) -> AsyncIterator[list[bytes]]:
+    async def lines(self, call: Call, idle_seconds: float) -> AsyncGenerator[list[bytes], None]:
         """Give the lines of a streamed answer, as many at once as have come; ends when the server ends it.
 
+        The first list is empty: it says that the server has accepted the request.
         Raises `KubeError`; `Timeout` after `idle_seconds` of silence.
         """
         timeout = aiohttp.ClientTimeout(
@@ -233,6 +235,7 @@ class Transport:
                         self.connection.credentials.rejected()
                     asked = _retry_after(response.headers.get("Retry-After"))
                     raise error_of(code, raw, what=call.what, retry_after=asked)
+                yield []
                 rest = b""
                 async for chunk in response.content.iter_any():
                     *complete, rest = (rest + chunk).split(b"\n") if rest else chunk.split(b"\n")
@@ -245,7 +248,7 @@ class Transport:
         except aiohttp.ClientConnectorCertificateError as error:
             raise CertificateError(f"the server's certificate is refused: {error}", what=call.what) from error
         except aiohttp.ClientConnectorError as error:
-            raise Unavailable(f"cannot connect: {error}", what=call.what) from error
+            raise NoConnection(f"cannot connect: {error}", what=call.what) from error
         except TimeoutError as error:
             raise Timeout(f"nothing heard for {idle_seconds:.0f} s", what=call.what) from error
         except (aiohttp.ClientError, ConnectionError, ssl.SSLError) as error:
