@@ -184,8 +184,9 @@ class Unit(msgspec.Struct, frozen=True):
     """What one user's object asks to be delivered, in neutral words.
 
     `spec_digest` is the digest of all that decides what is delivered (not of interval or suspension), so that held
-    back inputs are known again. `problems` are things the object asks for that cannot be done; each stalls the unit
-    until its object changes. `warnings` are told in its status and change nothing else.
+    back inputs are known again. `version` is the API version of the user's object (without the group). `problems` are
+    things the object asks for that cannot be done; each stalls the unit until its object changes. `warnings` are told
+    in its status and change nothing else.
     """
 
     ref: ObjectRef
@@ -194,6 +195,7 @@ class Unit(msgspec.Struct, frozen=True):
     source: ObjectRef
     recipe: Recipe
     spec_digest: str
+    version: str = "v1"
     target: Target = Target()
     policy: SyncPolicy = SyncPolicy()
     gate: HealthGate = HealthGate()

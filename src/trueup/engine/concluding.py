@@ -43,7 +43,7 @@ def conclude(run: Run, parts: Parts) -> None:
         recipe=run.declared.recipe if run.declared else (memory.report.recipe if memory.report else ""),
         gated=unit.gate.wait or bool(unit.gate.checks),
         timeout=unit.gate.timeout,
-        checked_for=max(0.0, run.now - memory.started) if memory.started else 0.0,
+        checked_for=memory.checked_for,
         objects=objects,
         inventory=state.inventory,
         images=_images(run) or (memory.report.images if memory.report else ()),

@@ -29,11 +29,11 @@ from trueup.core.ports import (
 from trueup.core.rollback import BREAKER_WINDOW
 from trueup.core.unit import SourceDeclaration, Unit
 from trueup.engine.owners import OwnerIndex
-from trueup.engine.queue import WorkQueue
 from trueup.engine.reconciler import load, reconcile
 from trueup.engine.registry import Registry
 from trueup.engine.run import Memory, Parts, Run
 from trueup.engine.sources import SourceKeeper
+from trueup.workqueue import WorkQueue
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +87,7 @@ class Engine:
             memory_of=self._memories.get,
             body_of=body_of,
             announce=self._announced,
+            wake=self.queue.add,
             note_sick=self._note_sick,
             identity=identity,
         )
@@ -138,7 +139,7 @@ class Engine:
 
     def object_changed(self, ref: ObjectRef) -> None:
         """A live object has changed, appeared or gone: its owners look at it."""
-        for unit in self.owners.owners(ref):
+        for unit in {*self.owners.owners(ref), *self.registry.by_check.units(ref)}:
             self.queue.add(unit)
 
     def value_changed(self, ref: ObjectRef) -> None:
@@ -176,7 +177,7 @@ class Engine:
             self.queue.add_after(ref, FENCED_PAUSE)
             return
         if self.registry.get(ref) is not None and run.again_after is not None:
-            self.queue.add_after(ref, run.again_after, urgent=run.urgent)
+            self.queue.add_after(ref, run.again_after)
 
     def _note_sick(self, now: float) -> int:
         """Take note that one more unit sickened; gives how many did lately."""

@@ -13,6 +13,8 @@ from trueup.engine.run import Halt, Next, Parts, Run
 from trueup.engine.steps.comparing import CONTAINERS
 
 RETRY_PAUSE = 5.0
+WAIT_PAUSE = 0.5
+"""Seconds between two looks whether what was deleted is gone; they ask the cache, not the server."""
 
 
 async def finalize(run: Run, parts: Parts) -> bool:
@@ -62,6 +64,7 @@ async def finalize(run: Run, parts: Parts) -> bool:
     going = [step.ref for stage in plan.prunes for step in stage.steps]
     still = [ref for ref in going if parts.target.live(ref, manager) is not Presence.ABSENT]
     if unit.deletion is DeletionPolicy.PRUNE_AND_WAIT and still:
+        run.later(WAIT_PAUSE)
         names = ", ".join(map(str, still[:5]))
         raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, f"waiting until these are gone: {names}", Next.WAIT)
     return await _let_go(run, parts)

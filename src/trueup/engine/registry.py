@@ -39,7 +39,7 @@ class Index:
 
 
 class Registry:
-    """All declared units, by identity, source, dependency and referenced value."""
+    """All declared units, by identity, source, dependency, referenced value and object whose health they check."""
 
     def __init__(self) -> None:
         """Start with no units."""
@@ -47,6 +47,7 @@ class Registry:
         self.by_source = Index()
         self.by_dependency = Index()
         self.by_value = Index()
+        self.by_check = Index()
 
     def get(self, ref: ObjectRef) -> Unit | None:
         """Give a unit, `None` where it is not declared."""
@@ -58,6 +59,7 @@ class Registry:
         self._units[unit.ref] = unit
         self.by_source.set(unit.ref, (unit.source,))
         self.by_dependency.set(unit.ref, (item.ref for item in unit.depends_on))
+        self.by_check.set(unit.ref, unit.gate.checks)
         values = [*unit.inputs, *(unit.substitution.sources if unit.substitution else ())]
         self.by_value.set(unit.ref, (item.ref for item in values))
         return before
@@ -65,7 +67,7 @@ class Registry:
     def remove(self, ref: ObjectRef) -> Unit | None:
         """Forget a unit; gives it, or `None` where it was not known."""
         unit = self._units.pop(ref, None)
-        for index in (self.by_source, self.by_dependency, self.by_value):
+        for index in (self.by_source, self.by_dependency, self.by_value, self.by_check):
             index.set(ref, ())
         return unit
 

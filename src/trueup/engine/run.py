@@ -75,8 +75,9 @@ class Memory:
     `state` may be ahead of what is stored: it is written with the verdict, or when that takes long (`unstored` says
     since when). `renderings` holds the last ones by their inputs' digest. `planned` is the revision this unit has last
     been planned for, so that units it may have given objects to know it has looked. `started` is when the attempt under
-    way began (monotonic seconds); `degraded` since when an object has been degraded without a break, `unready` since
-    when the gate has not been passed. `prune_since` is when a prune began to wait for other units.
+    way began (monotonic seconds), `checked_for` how long the last one took until its verdict. `degraded` says since
+    when an object has been degraded without a break, `unready` since when the gate has not been passed. `prune_since`
+    is when a prune began to wait for other units.
     """
 
     state: UnitState = EMPTY_STATE
@@ -85,6 +86,7 @@ class Memory:
     renderings: dict[str, Rendering] = field(default_factory=dict)
     planned: str = ""
     started: float = 0.0
+    checked_for: float = 0.0
     heals: dict[ObjectRef, HealLog] = field(default_factory=dict)
     degraded: dict[ObjectRef, float] = field(default_factory=dict)
     unready: float = 0.0
@@ -134,13 +136,13 @@ class Run:
     prune_errors: tuple[ApplyError, ...] = ()
     waiting: str = ""
     synced: bool = False
+    store_now: bool = False
     contested: dict[ObjectRef, str] = field(default_factory=dict)
     complaints: tuple[Complaint, ...] = ()
     verdict: Verdict | None = None
     gate: Verdict | None = None
     halt: Halt | None = None
     again_after: float | None = None
-    urgent: bool = False
 
     @property
     def state(self) -> UnitState:
@@ -153,9 +155,14 @@ class Run:
         return str(self.resolved.revision) if self.resolved else ""
 
     def later(self, seconds: float) -> None:
-        """Ask for another pass after some seconds; the soonest wish counts."""
+        """Ask for another pass after some seconds, at least a hundredth; the soonest wish counts."""
+        seconds = max(seconds, 0.01)
         if self.again_after is None or seconds < self.again_after:
-            self.again_after = max(seconds, 0.01)
+            self.again_after = seconds
+
+    def again(self) -> None:
+        """Ask for another pass at once."""
+        self.again_after = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +170,8 @@ class Parts:
     """The ports and indexes that steps use.
 
     `memory_of` gives another unit's memory, `body_of` the user's object of a unit. `announce` is called with a unit's
-    ref when its readiness changed, or its claims on objects did;
-    `note_sick` when a sync was judged sick (monotonic seconds), and gives how many were within the breaker's window.
+    ref when its readiness changed; `wake` has a unit looked at again; `note_sick` is told when a sync was judged sick
+    (monotonic seconds), and gives how many were within the breaker's window.
     """
 
     sources: Sources
@@ -183,5 +190,6 @@ class Parts:
     memory_of: Callable[[ObjectRef], Memory | None]
     body_of: Callable[[ObjectRef], Body | None]
     announce: Callable[[ObjectRef], None]
+    wake: Callable[[ObjectRef], None]
     note_sick: Callable[[float], int]
     identity: str

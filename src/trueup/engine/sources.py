@@ -17,7 +17,7 @@ from trueup.core.objects import ObjectRef
 from trueup.core.ports import Clock, Credentials, Reports, Sources
 from trueup.core.reports import Notice, SourceReport
 from trueup.core.unit import SourceDeclaration
-from trueup.engine.queue import WorkQueue
+from trueup.workqueue import WorkQueue
 
 log = structlog.get_logger(__name__)
 

@@ -44,7 +44,7 @@ async def compare(run: Run, parts: Parts) -> None:
     affected = parts.owners.want(unit.ref, {item.ref: item.content for item in run.declared.prepared.desired})
     run.memory.planned = run.revision
     for other in affected:
-        parts.announce(other)
+        parts.wake(other)
     manager = unit.field_manager
     operation = run.operation
     gone = [entry.ref for entry in state.inventory.entries if entry.ref not in {item.ref for item in wanted}]
@@ -68,6 +68,8 @@ async def compare(run: Run, parts: Parts) -> None:
     if run.inputs.digest != state.held.inputs:
         # Git has moved on: what was held back is history.
         run.memory.state = msgspec.structs.replace(state, held=None)
+        run.memory.unstored = run.memory.unstored or run.now
+        run.store_now = True
 
 
 async def decide(run: Run, parts: Parts) -> None:

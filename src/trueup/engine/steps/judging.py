@@ -19,7 +19,7 @@ from trueup.core.rollback import Situation, decide
 from trueup.core.state import Deployment, Held, Inputs, UnitState
 from trueup.core.verdict import Outcome, Verdict, judge
 from trueup.engine.run import Intent, Parts, Run
-from trueup.engine.steps.writing import store
+from trueup.engine.steps.writing import narrow, store
 
 HISTORY_LIMIT = 10
 STORE_AFTER = 2.0
@@ -49,6 +49,7 @@ async def judge_outcome(run: Run, parts: Parts) -> None:
             await _pending(run, parts)
     elif run.verdict.outcome is Outcome.GOOD and _late_good(run):
         _remember_good(run)
+        run.store_now = True
     await _store_quietly(run, parts)
     run.gate = _gate(run, parts)
 
@@ -61,6 +62,9 @@ def _adopt(run: Run) -> None:
     if not (run.settled or run.synced or nothing_to_do):
         return
     run.synced = True
+    if plan is not None and nothing_to_do:
+        narrow(run, plan)
+        state = run.state
     if plan is not None and plan.blocking:
         # What a guard forbids is looked at again after a restart: the tree must not vouch for it.
         inputs = msgspec.structs.replace(inputs, tree="")
@@ -158,6 +162,7 @@ async def _good(run: Run, parts: Parts) -> None:
     state = _with_history(run, parts, "good")
     _remember_good(run)
     kept = run.state
+    run.memory.checked_for = max(0.0, run.now - run.memory.started)
     await store(
         run,
         parts,
@@ -212,8 +217,7 @@ async def _sick(run: Run, parts: Parts) -> None:
             memory.operation = msgspec.structs.replace(
                 memory.operation, state=OperationState.FAILED, message=reason, finished=parts.clock.wall()
             )
-        run.later(0.0)
-        run.urgent = True
+        run.again()
     elif not run.synced:
         _retry_later(run, ended.failures)
     await store(run, parts, ended)
@@ -237,7 +241,7 @@ async def _store_quietly(run: Run, parts: Parts) -> None:
     if not memory.unstored or run.state.attempt is not None:
         return
     left = memory.unstored + STORE_QUIETLY_AFTER - run.now
-    if left > 0 and run.intent is None:
+    if left > 0 and run.intent is None and not run.store_now:
         run.later(left)
     else:
         await store(run, parts, run.state)

@@ -15,7 +15,7 @@ import msgspec
 from trueup.core.drift import HealLog
 from trueup.core.health import HealthStatus
 from trueup.core.live import Live
-from trueup.core.objects import InventoryEntry, ObjectRef
+from trueup.core.objects import Inventory, InventoryEntry, ObjectRef
 from trueup.core.plan import Action, Plan, Stage, Step
 from trueup.core.ports import Acting, Applied, ApplyError
 from trueup.core.reports import ObjectResult, OperationReport, OperationState, ResultCode
@@ -175,6 +175,7 @@ async def _carry_out(run: Run, parts: Parts, stage: Stage, acting: Acting) -> No
         if isinstance(result, BaseException):
             continue
         run.written += 1
+        run.memory.degraded.pop(step.ref, None)
         code = ResultCode.PRUNED if step.action is Action.PRUNE else ResultCode.SYNCED
         _note(run, step, code, _told(step, result))
         if step.action is Action.PRUNE:
@@ -249,16 +250,19 @@ def _healthy(run: Run, parts: Parts, ref: ObjectRef) -> bool:
 
 def _finish(run: Run, plan: Plan) -> None:
     """Narrow the inventory to what stays; the inputs count as applied unless something is missing."""
-    assert run.inputs is not None
-    state, memory = run.state, run.memory
-    failed = {error.ref for error in run.prune_errors}
-    current = {entry.ref: entry for entry in state.inventory.entries}
-    staying = {entry.ref for entry in plan.keep.entries} | failed
-    inventory = type(plan.keep).of(entry for ref, entry in current.items() if ref in staying)
-    missing = [entry for entry in plan.keep.entries if entry.ref not in current]
-    inventory = inventory.union(missing)
-    if inventory != state.inventory:
-        memory.unstored = memory.unstored or run.now
-        memory.state = msgspec.structs.replace(state, inventory=inventory)
+    narrow(run, plan)
     run.waiting = run.waiting or next((veto.message for veto in plan.blocking if veto.retries), "")
     run.synced = not run.prune_errors and not run.waiting
+
+
+def narrow(run: Run, plan: Plan) -> None:
+    """Leave only what stays in the inventory: what the plan keeps, and what could not be removed."""
+    state = run.state
+    current = {entry.ref: entry for entry in state.inventory.entries}
+    staying = {entry.ref for entry in plan.keep.entries} | {error.ref for error in run.prune_errors}
+    inventory = Inventory.of(entry for ref, entry in current.items() if ref in staying)
+    inventory = inventory.union(entry for entry in plan.keep.entries if entry.ref not in current)
+    if inventory != state.inventory:
+        run.store_now = True
+        run.memory.unstored = run.memory.unstored or run.now
+        run.memory.state = msgspec.structs.replace(state, inventory=inventory)

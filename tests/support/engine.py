@@ -1,0 +1,124 @@
+"""A whole engine on fakes: a repository, a cluster and a clock that the test moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trueup.core.artifact import GitRef, GitSpec
+from trueup.core.objects import Body, ObjectOptions, ObjectRef
+from trueup.core.reports import UnitReport
+from trueup.core.state import UnitState
+from trueup.core.unit import SourceDeclaration, Unit
+from trueup.engine.engine import Engine
+from trueup.testing import (
+    FakeClaims,
+    FakeClock,
+    FakeCluster,
+    FakeRenderer,
+    FakeReports,
+    FakeRepository,
+    FakeStates,
+    FakeValues,
+    NoCredentials,
+    a_unit,
+    quiesce,
+)
+
+SOURCE = ObjectRef("example.com", "Repository", "default", "repo")
+
+
+def config(name: str, namespace: str = "default", wave: int = 0, **data: Any) -> Body:
+    metadata: dict[str, Any] = {"name": name, "namespace": namespace}
+    if wave:
+        metadata["annotations"] = {"wave": str(wave)}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def ref(name: str, namespace: str = "default") -> ObjectRef:
+    return ObjectRef("", "ConfigMap", namespace, name)
+
+
+class World:
+    """An engine and all it stands on. `restart` loses what only the process knew."""
+
+    def __init__(self) -> None:
+        self.repository = FakeRepository()
+        self.renderer = FakeRenderer(self.repository)
+        self.cluster = FakeCluster()
+        self.states = FakeStates()
+        self.values = FakeValues()
+        self.claims = FakeClaims()
+        self.reports = FakeReports()
+        self.clock = FakeClock()
+        self.bodies: dict[ObjectRef, Body] = {}
+        self.engine = self._engine()
+
+    def _engine(self) -> Engine:
+        engine = Engine(
+            sources=self.repository,
+            credentials=NoCredentials(),
+            renderer=self.renderer,
+            target=self.cluster,
+            states=self.states,
+            values=self.values,
+            reports=self.reports,
+            claims=self.claims,
+            clock=self.clock,
+            fence=self.cluster.fence,
+            options_of=lambda unit: options,
+            body_of=self.bodies.get,
+            identity="test",
+        )
+        self.cluster.changed = engine.object_changed
+        return engine
+
+    async def restart(self) -> None:
+        units = self.engine.registry.all()
+        await self.engine.stop()
+        self.engine = self._engine()
+        self.cluster.writes.clear()
+        self.declare(*units)
+        await self.engine.start()
+        await self.settle()
+
+    def declare(self, *units: Unit) -> None:
+        self.engine.declare_source(SourceDeclaration(SOURCE, "uid", 1, GitSpec("https://x/r", GitRef(branch="main"))))
+        for unit in units:
+            self.engine.declare(unit)
+
+    def unit(self, name: str, **fields: Any) -> Unit:
+        return a_unit(name, SOURCE, **fields)
+
+    async def settle(self) -> None:
+        for _ in range(3):
+            await quiesce()
+            await self.engine.keeper.queue.idle()
+            await self.engine.queue.idle()
+
+    async def commit(self, **folders: list[Body]) -> str:
+        commit = self.repository.commit(folders)
+        self.engine.keeper.poll_now(SOURCE)
+        await self.settle()
+        return commit
+
+    async def look(self, *units: Unit) -> None:
+        """Have units looked at again, as their timers would."""
+        for unit in units:
+            self.engine.queue.add(unit.ref)
+        await self.settle()
+
+    async def later(self, seconds: float) -> None:
+        """Let time pass and every unit be looked at."""
+        self.clock.advance(seconds)
+        await self.look(*self.engine.registry.all())
+
+    def report(self, unit: Unit) -> UnitReport:
+        return self.reports.units[unit.ref]
+
+    def state(self, unit: Unit) -> UnitState:
+        return self.states.stored[unit.ref]
+
+
+def options(body: Body) -> ObjectOptions:
+    annotations = body["metadata"].get("annotations") or {}
+    return ObjectOptions(wave=int(annotations.get("wave", 0)))
