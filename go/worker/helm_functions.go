@@ -20,21 +20,16 @@ var chanceFunctions = []string{
 // These format the time given to them, and the present where they are given something else.
 var dateFunctions = []string{"date", "dateInZone", "date_in_zone", "htmlDate", "htmlDateInZone"}
 
-// watchedFunctions gives the template functions that the result must not depend on unseen: those of chance, time and
-// the cluster say that they were used; those that walk a map do it in the order of its keys.
+// watchedFunctions gives the template functions that the result must not depend on unseen: those of chance and time
+// say that they were used; those that walk a map do it in the order of its keys.
 func (r *render) watchedFunctions() template.FuncMap {
 	standard := sprig.TxtFuncMap()
 	watched := template.FuncMap{
-		"lookup": func(string, string, string, string) (map[string]any, error) {
-			r.use("lookup")
-			return map[string]any{}, nil
-		},
-		"getHostByName": func(string) string {
-			r.use("getHostByName")
-			return ""
-		},
-		"keys":   sortedKeys,
-		"values": sortedValues,
+		// There is no cluster and no network here, whatever the day: as in `helm template`, nothing is found.
+		"lookup":        func(string, string, string, string) (map[string]any, error) { return map[string]any{}, nil },
+		"getHostByName": func(string) string { return "" },
+		"keys":          sortedKeys,
+		"values":        sortedValues,
 	}
 	for _, name := range chanceFunctions {
 		if function, ok := standard[name]; ok {

@@ -11,6 +11,9 @@ import (
 	"github.com/google/go-jsonnet"
 )
 
+// maxTrace bounds the lines of Jsonnet's own words, which go on with the stack.
+const maxTrace = 8
+
 var jsonnetPlace = regexp.MustCompile(`([^\s:()]+):\(?(\d+):(\d+)`)
 
 // jsonnet renders one file, whose value is an object or an array of objects.
@@ -32,7 +35,11 @@ func (r *render) jsonnet(folder, name string, content []byte, recipe *directoryR
 	}
 	libraries := slices.Clone(recipe.Libs)
 	slices.Reverse(libraries)
-	importer := &jsonnetImporter{tree: r.artifact, libraries: append(libraries, folder), found: map[string]jsonnet.Contents{}}
+	libraries = append(libraries, folder)
+	if beside := path.Dir(name); beside != folder {
+		libraries = append(libraries, beside)
+	}
+	importer := &jsonnetImporter{tree: r.artifact, libraries: libraries, found: map[string]jsonnet.Contents{}}
 	machine.Importer(importer)
 	rendered, err := machine.EvaluateAnonymousSnippet(name, string(content))
 	if err != nil {
@@ -70,15 +77,26 @@ func (r *render) jsonnetObjects(name string, rendered []byte) error {
 func (r *render) jsonnetProblem(name string, err error) error {
 	text := strings.TrimSpace(err.Error())
 	where := r.artifact.place(name)
-	if found := jsonnetPlace.FindStringSubmatch(text); found != nil {
+	for _, found := range jsonnetPlace.FindAllStringSubmatch(text, maxTrace) {
+		// Arguments and variables have places too, in files that are none.
+		if _, read := r.artifact.files[found[1]]; !read {
+			continue
+		}
 		where.Path = found[1]
 		where.Line, _ = strconv.Atoi(found[2])
 		where.Column, _ = strconv.Atoi(found[3])
+		break
 	}
-	return problemf("jsonnet", "%s: %s", name, text).at(where)
+	lines := strings.Split(text, "\n")
+	if len(lines) > maxTrace {
+		lines = append(lines[:maxTrace], "\t…")
+	}
+	return problemf("jsonnet", "%s: %s", name, strings.Join(lines, "\n")).at(where)
 }
 
-// jsonnetImporter finds imports beside the importing file, then in the libraries, within the artifact.
+// jsonnetImporter finds imports beside the importing file, then in the libraries, within the artifact. For the file that
+// is rendered, which the virtual machine does not name, the libraries come first: the last one, as in jsonnet's own
+// search path, then the application's folder, then the file's.
 type jsonnetImporter struct {
 	tree      *tree
 	libraries []string
@@ -93,7 +111,11 @@ func (i *jsonnetImporter) Import(importedFrom, importedPath string) (jsonnet.Con
 			importedFrom, importedPath).at(i.tree.place(importedFrom))
 		return jsonnet.Contents{}, "", i.refused
 	}
-	for _, folder := range append([]string{path.Dir(importedFrom)}, i.libraries...) {
+	folders := i.libraries
+	if importedFrom != "" {
+		folders = append([]string{path.Dir(importedFrom)}, folders...)
+	}
+	for _, folder := range folders {
 		candidate := strings.TrimPrefix(folder+"/"+importedPath, "./")
 		real, info, err := i.tree.resolve(candidate)
 		if isNotExist(err) {

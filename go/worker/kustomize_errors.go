@@ -10,6 +10,9 @@ import (
 var (
 	accumulated = regexp.MustCompile(`accumulating resources from '([^']+)'`)
 	recursed    = regexp.MustCompile(`(?:recursed accumulation of path|couldn't make target for path) '([^']+)'`)
+	duplicated  = regexp.MustCompile(`may not add resource with an already registered id: ([^\s:]+)`)
+	nameless    = regexp.MustCompile(`missing metadata\.name in object \{\{(\S+) (\S+)\}`)
+	merging     = regexp.MustCompile(`merging resources from '([^']+)'`)
 	cycleRoots  = regexp.MustCompile(`candidate root '([^']+)' contains visited root '([^']+)'`)
 )
 
@@ -26,7 +29,7 @@ func (r *render) kustomizationProblem(name string, content []byte, err error) er
 func (r *render) explainKustomize(files *kustomizeFiles, folder string, err error) error {
 	text := err.Error()
 	if files.refused != nil {
-		return files.refused
+		return r.refusedProblem(files.refused, text, folder)
 	}
 	if strings.Contains(text, errNoNetwork.Error()) || strings.Contains(text, "no 'git' program on path") {
 		base := lastMatch(accumulated, text)
@@ -35,8 +38,9 @@ func (r *render) explainKustomize(files *kustomizeFiles, folder string, err erro
 				"copy it into the repository, or add it as a source of its own", r.innermost(text, folder), base)
 	}
 	if roots := cycleRoots.FindStringSubmatch(text); roots != nil {
+		from := r.innermost(text, folder)
 		return problemf("cycle", "the kustomization in %s names %s as a base, which leads back to itself",
-			inArtifact(roots[2]), inArtifact(roots[1])).at(r.artifact.place(inArtifact(roots[2])))
+			from, inArtifact(roots[1])).at(r.artifact.place(from))
 	}
 	if start := strings.Index(text, "security; file"); start >= 0 {
 		return problemf("outside",
@@ -53,7 +57,45 @@ func (r *render) explainKustomize(files *kustomizeFiles, folder string, err erro
 	if found := r.brokenFile(text, folder); found != nil {
 		return found
 	}
+	if twice := duplicated.FindStringSubmatch(text); twice != nil {
+		return r.duplicateProblem(text, folder, twice[1])
+	}
+	if without := nameless.FindStringSubmatch(text); without != nil {
+		where := r.artifact.place(path.Join(r.innermost(text, folder), lastMatch(accumulated, text)))
+		return problemf("missing-name", "%s: a %s in it has no metadata.name: kustomize has no use for generateName",
+			placeText(where), without[2]).at(where)
+	}
 	return problemf("build", "kustomize build of %s failed: %s", folder, cleanPaths(text))
+}
+
+// refusedProblem says which kustomization led to a path that cannot be used, in the words that stand in its file.
+func (r *render) refusedProblem(refused *problem, text, folder string) error {
+	named := lastMatch(accumulated, text)
+	if refused.Code != "outside" || refused.Origin != nil || named == "" {
+		return refused
+	}
+	from := r.innermost(text, folder)
+	return problemf("outside", "the kustomization in %s names %q, which leads out of the artifact", from, named).
+		at(r.artifact.place(from))
+}
+
+// duplicateProblem says which object two resources of a kustomization bring. Kustomize names it Kind.version.group/name
+// and .namespace, with placeholders for what is not there.
+func (r *render) duplicateProblem(text, folder, id string) error {
+	kind, name, _ := strings.Cut(id, "/")
+	kind, _, _ = strings.Cut(kind, ".")
+	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+		namespace := name[dot+1:]
+		if name = name[:dot]; !strings.HasPrefix(namespace, "[") {
+			name = namespace + "/" + name
+		}
+	}
+	where := r.artifact.place(r.innermost(text, folder))
+	if second := lastMatch(merging, text); second != "" {
+		where.Path = path.Join(where.Path, second)
+	}
+	return problemf("build", "%s: it brings %s %s, which the kustomization in %s has already: keep one of them",
+		where.Path, kind, name, r.innermost(text, folder)).at(where)
 }
 
 // innermost is the folder of the kustomization that kustomize was at when it failed.

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"sync/atomic"
 )
 
 // Version is the worker's own version, set at build time; the libraries' versions are added to it.
@@ -44,6 +46,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "worker: not confined by the kernel:", err)
 	}
 	boundMemory(*memory << 20)
+	// One request at a time, and a second thread for the garbage: more would only fight with the other workers.
+	runtime.GOMAXPROCS(min(runtime.NumCPU(), 2))
 	os.Exit(serve(os.Stdin, os.Stdout, handle))
 }
 
@@ -52,26 +56,53 @@ type handler func(body []byte) response
 
 // serve answers requests until the input ends, and gives the process' exit code.
 func serve(input io.Reader, output io.Writer, handle handler) int {
-	reader := bufio.NewReaderSize(input, 64<<10)
+	requests := make(chan request)
+	go receive(bufio.NewReaderSize(input, 64<<10), requests)
 	writer := bufio.NewWriterSize(output, 64<<10)
 	// The first frame tells the parent that the process is ready, and what it is.
 	if err := writeFrame(writer, mustEncode(hello{Version: describeVersion()})); err != nil {
 		return exitProtocol
 	}
-	for {
-		body, err := readFrame(reader)
-		if errors.Is(err, io.EOF) {
+	for next := range requests {
+		if errors.Is(next.err, io.EOF) {
 			return exitOK
 		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "worker:", err)
+		if next.err != nil {
+			fmt.Fprintln(os.Stderr, "worker:", next.err)
 			return exitProtocol
 		}
-		answer := answerSafely(handle, body)
+		answering.Store(true)
+		answer := answerSafely(handle, next.body)
+		answering.Store(false)
 		if err := writeFrame(writer, encodeAnswer(answer)); err != nil {
 			return exitProtocol
 		}
 		rest()
+	}
+	return exitOK
+}
+
+// request is one frame, or why there is none.
+type request struct {
+	body []byte
+	err  error
+}
+
+// answering says that a request is being worked on.
+var answering atomic.Bool
+
+// receive reads frames ahead of their handling, so that the end of the input is seen at once: the parent is gone then,
+// and a request under way, which may never end by itself, has nobody to answer.
+func receive(reader *bufio.Reader, requests chan<- request) {
+	for {
+		body, err := readFrame(reader)
+		if err != nil && answering.Load() {
+			os.Exit(exitOK)
+		}
+		requests <- request{body, err}
+		if err != nil {
+			return
+		}
 	}
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -92,7 +94,23 @@ func parseProblem(from *tree, name string, part document, err error) error {
 		words = strings.Replace(words, found[0], "", 1)
 	}
 	words = strings.TrimPrefix(words, "yaml: ")
+	if path.Ext(name) == ".json" {
+		return jsonProblem(where, part.content, words)
+	}
 	return problemf("parse", "%s:%d: the YAML does not parse: %s", name, where.Line, words).at(where)
+}
+
+// jsonProblem has JSON's own parser say what is wrong with a JSON file: the one for YAML knows only where it began.
+func jsonProblem(where origin, content []byte, words string) error {
+	var value any
+	var syntax *json.SyntaxError
+	if errors.As(json.Unmarshal(content, &value), &syntax) {
+		before := content[:max(0, min(int(syntax.Offset), len(content))-1)]
+		where.Line = bytes.Count(before, []byte{'\n'}) + 1
+		where.Column = len(before) - bytes.LastIndexByte(before, '\n')
+		words = syntax.Error()
+	}
+	return problemf("parse", "%s:%d: the JSON does not parse: %s", where.Path, where.Line, words).at(where)
 }
 
 // blankLines counts the lines before a document's first content: its separator, blank lines and comments.

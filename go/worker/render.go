@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io/fs"
 	"path"
-	"slices"
 
 	"sigs.k8s.io/kustomize/api/konfig"
 )
@@ -29,10 +28,14 @@ func handleRender(body []byte) response {
 	if err != nil {
 		return response{Problem: asProblem(err, "protocol")}
 	}
+	defer r.close()
 	kind, err := r.run(request.Recipe)
 	answer := response{Recipe: kind, LookedAt: r.lookedAt()}
 	if err == nil {
 		err = r.check()
+	}
+	if err == nil && len(r.objects) == 0 && len(r.warnings) == 0 {
+		r.warn("empty", "this renders no objects", nil)
 	}
 	if err != nil {
 		answer.Problem = asProblem(err, "build")
@@ -55,11 +58,21 @@ func newRender(request renderRequest) (*render, error) {
 		uncacheable: map[string]struct{}{}, documents: map[string]map[[2]string]spot{},
 	}
 	for name, root := range request.Roots {
-		if r.further[name], err = openTree(name, root); err != nil {
+		further, err := openTree(name, root)
+		if err != nil {
+			r.close()
 			return nil, err
 		}
+		r.further[name] = further
 	}
 	return r, nil
+}
+
+func (r *render) close() {
+	r.artifact.close()
+	for _, further := range r.further {
+		further.close()
+	}
 }
 
 func (r *render) lookedAt() map[string]lookedAt {
@@ -152,6 +165,6 @@ func (r *render) add(found ...object) error {
 	if len(r.objects)+len(found) > maxObjects {
 		return problemf("too-many-objects", "this renders more than %d objects", maxObjects)
 	}
-	r.objects = slices.Concat(r.objects, found)
+	r.objects = append(r.objects, found...)
 	return nil
 }

@@ -14,10 +14,11 @@ import (
 )
 
 // tree is one read-only folder that a request names. Every path is relative to it, with slashes; no path and no link
-// leads out of it; and it remembers each file read, folder listed and path sought in vain.
+// leads out of it; and it remembers each file read, folder listed and path sought in vain. Links are followed here, for
+// the messages and the memory; that nothing outside is opened, whatever happens meanwhile, is held by os.Root.
 type tree struct {
 	name   string
-	root   string
+	root   *os.Root
 	files  map[string]struct{}
 	dirs   map[string]struct{}
 	absent map[string]struct{}
@@ -32,12 +33,12 @@ func openTree(name, root string) (*tree, error) {
 	if !filepath.IsAbs(root) {
 		return nil, problemf("protocol", "the root %q is not an absolute path", root)
 	}
-	real, err := filepath.EvalSymlinks(root)
+	opened, err := os.OpenRoot(root)
 	if err != nil {
 		return nil, problemf("unavailable", "the artifact's folder is gone: %v", errors.Unwrap(err))
 	}
 	return &tree{
-		name: name, root: real,
+		name: name, root: opened,
 		files: map[string]struct{}{}, dirs: map[string]struct{}{}, absent: map[string]struct{}{},
 		stats: map[string]fs.FileInfo{}, contents: map[string][]byte{},
 	}, nil
@@ -66,7 +67,7 @@ func (t *tree) lstat(name string) (fs.FileInfo, error) {
 		}
 		return info, nil
 	}
-	info, err := os.Lstat(filepath.Join(t.root, filepath.FromSlash(name)))
+	info, err := t.root.Lstat(name)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG) {
 			t.stats[name] = nil
@@ -138,7 +139,7 @@ func (t *tree) followLink(name string, links *int) (string, error) {
 	if *links++; *links > maxLinks {
 		return "", problemf("outside", "the symbolic link %s leads round in a circle", name).at(t.place(name))
 	}
-	target, err := os.Readlink(filepath.Join(t.root, filepath.FromSlash(name)))
+	target, err := t.root.Readlink(name)
 	if err != nil {
 		return "", problemf("unavailable", "the link %s cannot be read: %v", name, errors.Unwrap(err))
 	}
@@ -190,7 +191,7 @@ func (t *tree) readFile(name string) ([]byte, error) {
 	if t.read += info.Size(); t.read > maxReadBytes {
 		return nil, problemf("too-large", "the files of this render have more than %d MiB together", maxReadBytes>>20)
 	}
-	content, err := os.ReadFile(filepath.Join(t.root, filepath.FromSlash(real)))
+	content, err := t.root.ReadFile(real)
 	if err != nil {
 		return nil, problemf("unavailable", "%s cannot be read: %v", name, errors.Unwrap(err)).at(t.place(real))
 	}
@@ -208,7 +209,7 @@ func (t *tree) list(name string) (string, []string, error) {
 		return "", nil, problemf("not-a-directory", "%s is a file, not a folder", name).at(t.place(real))
 	}
 	t.dirs[real] = struct{}{}
-	entries, err := os.ReadDir(filepath.Join(t.root, filepath.FromSlash(real)))
+	entries, err := t.entries(real)
 	if err != nil {
 		return "", nil, problemf("unavailable", "%s cannot be listed: %v", name, errors.Unwrap(err))
 	}
@@ -222,6 +223,17 @@ func (t *tree) list(name string) (string, []string, error) {
 	slices.Sort(names)
 	return real, names, nil
 }
+
+func (t *tree) entries(name string) ([]fs.DirEntry, error) {
+	folder, err := t.root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	return folder.ReadDir(-1)
+}
+
+func (t *tree) close() { _ = t.root.Close() }
 
 // folder resolves name, which must be a folder.
 func (t *tree) folder(name string) (string, error) {

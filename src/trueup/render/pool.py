@@ -35,11 +35,15 @@ class WorkerPool:
         """
         async with self._slots:
             if self._closed:
-                raise WorkerGone("unavailable", "the renderer has been stopped")
+                raise _stopped()
             worker = await self._take()
             self._busy.add(worker)
             try:
                 return await worker.ask(request, deadline)
+            except WorkerGone:
+                if self._closed:
+                    raise _stopped() from None
+                raise
             finally:
                 self._busy.discard(worker)
                 if self._closed:
@@ -68,3 +72,7 @@ class WorkerPool:
         worker = await self._start()
         self.started += 1
         return worker
+
+
+def _stopped() -> WorkerGone:
+    return WorkerGone("unavailable", "the renderer has been stopped")

@@ -16,6 +16,7 @@ from trueup.core.recipe import (
     LookedAt,
     Recipe,
     RenderContext,
+    RenderedObject,
     RenderError,
     RenderProblem,
     RenderResult,
@@ -23,7 +24,7 @@ from trueup.core.recipe import (
     recipe_digest,
     valid_root_name,
 )
-from trueup.render.inputs import Proof, prove
+from trueup.render.inputs import prove
 from trueup.render.memory import Known, Memory, decode_objects
 from trueup.render.pool import WorkerPool
 from trueup.render.process import Worker, WorkerGone
@@ -163,7 +164,9 @@ class WorkerRenderer:
         seconds = deadline or self._settings.evaluate_deadline
         request = EvaluateRequest(1, expression, declared, variables, check_only, int(seconds * 1000))
         try:
-            answer = _decode(await self._evaluators.ask(msgspec.json.encode(request), seconds + _EVALUATE_GRACE))
+            answer = _decode(
+                await self._evaluators.ask(msgspec.json.encode(request), seconds + _EVALUATE_GRACE), request.id
+            )
         except WorkerGone as gone:
             raise RenderError(RenderProblem(gone.code, f"Evaluating the expression {expression!r}: {gone}")) from gone
         if answer.problem is not None:
@@ -189,34 +192,19 @@ class WorkerRenderer:
         self._requests += 1
         seen = context.capabilities if isinstance(recipe, HelmRecipe | AutoRecipe) else Capabilities()
         request = RenderRequest(self._requests, str(tree), context.roots, recipe, seen)
+        objects: tuple[RenderedObject, ...] = ()
         try:
-            body = await self._renderers.ask(msgspec.json.encode(request), context.deadline)
-            answer = _decode(body)
+            answer = _decode(await self._renderers.ask(msgspec.json.encode(request), context.deadline), request.id)
+            objects = decode_objects(answer.objects)
+        except msgspec.DecodeError as error:
+            answer = _lost(recipe, context, "protocol", f"the worker's answer holds what is no object: {error}")
         except WorkerGone as gone:
-            problem = RenderProblem(gone.code, f"Rendering {_place(recipe)}: {gone}")
-            # Nobody knows what was looked at; nothing outside of the artifact was.
-            everything = {root: LookedAt(files=(".",)) for root in ("", *sorted(context.roots))}
-            answer = Answer(looked_at=everything, problem=problem)
-        if answer.problem is None and answer.id != request.id:
-            raise RenderError(
-                RenderProblem("protocol", f"Rendering {_place(recipe)}: the worker answered another question")
-            )
-        return self._take(answer, key, trees)
-
-    def _take(self, answer: Answer, key: str, trees: Mapping[str, TreeIds] | None) -> RenderResult:
-        proof: Proof | None = prove(answer.looked_at, trees) if trees is not None else None
-        inputs = proof.digest(key, self.version) if proof is not None else ""
-        problem = answer.problem
-        lasting = problem is None or (problem.next_step != "retry" and problem.code != "protocol")
-        if proof is not None and lasting and not answer.uncacheable:
-            objects = bytes(answer.objects) if problem is None else b"[]"
-            self._memory.keep(
-                key, Known(proof, inputs, answer.looked_at, answer.recipe, objects, answer.warnings, problem)
-            )
-        if problem is not None:
-            raise RenderError(problem, answer.looked_at, inputs)
+            answer = _lost(recipe, context, gone.code, str(gone))
+        inputs = self._remember(answer, key, trees)
+        if answer.problem is not None:
+            raise RenderError(answer.problem, answer.looked_at, inputs)
         return RenderResult(
-            objects=decode_objects(answer.objects),
+            objects=objects,
             looked_at=answer.looked_at,
             recipe=answer.recipe,
             renderer=self.version,
@@ -225,17 +213,41 @@ class WorkerRenderer:
             inputs=inputs,
         )
 
+    def _remember(self, answer: Answer, key: str, trees: Mapping[str, TreeIds] | None) -> str:
+        """Keep an answer that would be the same again, and give the name of its inputs."""
+        proof = prove(answer.looked_at, trees) if trees is not None else None
+        if proof is None:
+            return ""
+        inputs = proof.digest(key, self.version)
+        problem = answer.problem
+        lasting = problem is None or (problem.next_step != "retry" and problem.code != "protocol")
+        if lasting and not answer.uncacheable:
+            objects = bytes(answer.objects) if problem is None else b"[]"
+            self._memory.keep(
+                key, Known(proof, inputs, answer.looked_at, answer.recipe, objects, answer.warnings, problem)
+            )
+        return inputs
+
     def _done(self, same: str, task: asyncio.Task[RenderResult]) -> None:
         del self._under_way[same]
         if not task.cancelled():
             task.exception()  # Seen here: whoever asked may be gone.
 
 
-def _decode(body: bytes) -> Answer:
+def _decode(body: bytes, asked: int) -> Answer:
     try:
-        return _answers.decode(body)
+        answer = _answers.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WorkerGone("protocol", "the worker's answer cannot be read") from error
+    if answer.id != asked:
+        raise WorkerGone("protocol", "the worker answered another question")
+    return answer
+
+
+def _lost(recipe: Recipe, context: RenderContext, code: str, why: str) -> Answer:
+    """Stand in for an answer that never came: nobody knows what was looked at, but nothing outside of the roots was."""
+    everything = {root: LookedAt(files=(".",)) for root in ("", *sorted(context.roots))}
+    return Answer(looked_at=everything, problem=RenderProblem(code, f"Rendering {_place(recipe)}: {why}"))
 
 
 def _trees(context: RenderContext) -> Mapping[str, TreeIds] | None:
