@@ -251,7 +251,7 @@ def test_equal_worlds_have_equal_plans(world: World) -> None:
 
 
 @given(worlds())
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_a_plan_carried_out_leaves_nothing_to_do(world: World) -> None:
     after = world.carried_out(world.plan())
     assert after.plan().empty
@@ -259,7 +259,7 @@ def test_a_plan_carried_out_leaves_nothing_to_do(world: World) -> None:
 
 
 @given(worlds())
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_a_crash_before_the_first_write_changes_nothing_about_the_outcome(world: World) -> None:
     plan = world.plan()
     crashed = World(msgspec.structs.replace(world.given, inventory=plan.during), world.seen)
@@ -340,6 +340,17 @@ def test_what_git_no_longer_has_is_pruned() -> None:
     assert [(step.action, step.ref) for step in plan.steps] == [(Action.PRUNE, gone)]
     assert plan.keep.refs == {WEB}
     assert plan.during.refs == {WEB, gone}
+
+
+def test_what_came_first_goes_last() -> None:
+    home = ObjectRef("", "Namespace", "", "shop")
+    crew = ObjectRef("", "ServiceAccount", "shop", "web")
+    late = ObjectRef("apps", "Deployment", "shop", "late")
+    kept = ObjectRef("", "ConfigMap", "shop", "kept")
+    seen: dict[ObjectRef, Live | Presence] = {ref: living(ref) for ref in (home, crew, WEB, kept)}
+    seen[late] = living(late, wave=2)
+    plan = simple([wanted(kept)], [owned(ref) for ref in (home, crew, WEB, late, kept)], seen)
+    assert [[step.ref for step in stage.steps] for stage in plan.prunes] == [[late], [WEB], [crew], [home]]
 
 
 def test_what_cannot_be_read_stays_and_says_so() -> None:
