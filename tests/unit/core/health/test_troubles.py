@@ -121,6 +121,13 @@ def test_pods_of_an_old_revision_prove_nothing_of_the_new_one() -> None:
     assert "web-7d9-x" in found.message
 
 
+def test_pods_of_another_workload_prove_nothing() -> None:
+    assert rollout_evidence(DEPLOYMENT, [crashing(owner="rs-of-another")], SETS) is None
+    daemons = {"kind": "DaemonSet", "metadata": {"uid": "ds-1"}}
+    assert rollout_evidence(daemons, [crashing()]) is None
+    assert rollout_evidence(daemons, [crashing(owner="ds-1")]) is not None
+
+
 def test_revisions_are_compared_as_numbers() -> None:
     assert newest(DEPLOYMENT, SETS) == newest(DEPLOYMENT, reversed(SETS))
     revision = newest(DEPLOYMENT, SETS)
