@@ -24,7 +24,8 @@ class Live(msgspec.Struct, frozen=True):
     """One live object, reduced.
 
     `seal` is the digest of our managed fields' entry and of the values at those fields. `owner` is the unit named by
-    its marks. `prune` and `wave` are read from its annotations, because Git no longer has the object when they matter.
+    its marks. `reconciled` is the health by kstatus' rules, where these differ. `prune` and `wave` are read from its
+    annotations, because Git no longer has the object when they matter.
     """
 
     ref: ObjectRef
@@ -36,3 +37,4 @@ class Live(msgspec.Struct, frozen=True):
     owner: ObjectRef | None = None
     prune: PruneMode = PruneMode.ALLOW
     wave: int = 0
+    reconciled: Health | None = None

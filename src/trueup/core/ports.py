@@ -200,6 +200,10 @@ class StaleState(Exception):
     """Another controller has written this unit's state: whoever gets this must stop and look again."""
 
 
+class Unreachable(Exception):
+    """What is remembered or referred to could not be read or written just now; time may help."""
+
+
 class Values(Protocol):
     """Secrets and ConfigMaps that units and sources refer to."""
 

@@ -116,13 +116,15 @@ class HealthGate(msgspec.Struct, frozen=True):
     """What must be healthy, and how soon, before a sync counts as good.
 
     `wait`: all applied objects gate the unit's readiness. `checks`: these objects do. `timeout`: how long they may
-    take. `deadline`: how long until an unhealthy outcome is judged, also where the dialect itself does not wait.
+    take until the outcome is judged, also where the dialect itself does not wait. `kstatus`: objects are judged by
+    kstatus' rules where these differ from Argo CD's.
     """
 
     wait: bool = False
     checks: tuple[ObjectRef, ...] = ()
     expressions: tuple[HealthExpression, ...] = ()
     timeout: float = 300.0
+    kstatus: bool = False
 
 
 class ReturnPolicy(StrEnum):

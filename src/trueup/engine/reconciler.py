@@ -9,10 +9,11 @@ from datetime import datetime
 
 import structlog
 
-from trueup.core.ports import Fenced, StaleState
+from trueup.core.ports import Fenced, StaleState, Unreachable
+from trueup.core.reports import Reason, UnitPhase
 from trueup.engine.concluding import conclude
 from trueup.engine.finalizing import finalize
-from trueup.engine.run import Halt, Memory, Parts, Run
+from trueup.engine.run import Halt, Memory, Next, Parts, Run
 from trueup.engine.steps.admission import admit, locate, wait_for_dependencies
 from trueup.engine.steps.comparing import compare, decide
 from trueup.engine.steps.judging import judge_outcome
@@ -33,6 +34,7 @@ STEPS = (
 )
 
 CONFLICT_PAUSE = 1.0
+UNREACHABLE_PAUSE = 2.0
 
 
 async def reconcile(run: Run, parts: Parts) -> None:
@@ -50,6 +52,9 @@ async def reconcile(run: Run, parts: Parts) -> None:
             await step(run, parts)
     except Halt as halt:
         run.halt = halt
+    except Unreachable as error:
+        run.halt = Halt(UnitPhase.FAILED, Reason.INTERNAL, str(error), Next.WAIT)
+        run.later(UNREACHABLE_PAUSE)
     except StaleState:
         log.info("unit state was written by somebody else; looking again", unit=str(run.unit.ref))
         run.memory.loaded = False

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trueup.core.objects import Body, ObjectRef
+from trueup.core.ports import Unreachable
 from trueup.core.unit import Unit
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
-from trueup.kube.errors import Conflict, NotFound
+from trueup.kube.errors import Conflict, KubeError, NotFound
 from trueup.kube.writes import Write
 
 TRIES = 5
@@ -25,19 +26,25 @@ class Finalizers:
         self._claimed: dict[ObjectRef, str] = {}
 
     async def claim(self, unit: Unit) -> None:
-        """Add the finalizer; one that is there costs no request. Raises `KubeError`."""
+        """Add the finalizer; one that is there costs no request. Raises `Unreachable`."""
         if self._claimed.get(unit.ref) == unit.uid:
             return
         await self._set(unit, wanted=True)
         self._claimed[unit.ref] = unit.uid
 
     async def release(self, unit: Unit) -> None:
-        """Remove the finalizer. Raises `KubeError`."""
+        """Remove the finalizer. Raises `Unreachable`."""
         self._claimed.pop(unit.ref, None)
         if unit.finalizer:
             await self._set(unit, wanted=False)
 
     async def _set(self, unit: Unit, *, wanted: bool) -> None:
+        try:
+            await self._write(unit, wanted=wanted)
+        except KubeError as error:
+            raise Unreachable(f"the finalizer of {unit.ref} could not be written: {error}") from error
+
+    async def _write(self, unit: Unit, *, wanted: bool) -> None:
         ref = unit.ref
         resource = await self._mapper.of(ref)
         body = self._body_of(ref)

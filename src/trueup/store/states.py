@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from trueup.core.objects import Body, join_api_version
-from trueup.core.ports import StaleState
+from trueup.core.ports import StaleState, Unreachable
 from trueup.core.state import (
     EMPTY_STATE,
     STATE_GROUP,
@@ -24,8 +24,8 @@ from trueup.core.state import (
 )
 from trueup.core.unit import Unit
 from trueup.kube.client import KubeClient
-from trueup.kube.errors import AlreadyExists, Conflict, NotFound
-from trueup.kube.resource import Reply, Resource
+from trueup.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
+from trueup.kube.resource import Resource
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +87,7 @@ class UnitStates:
             stored.raw = None
 
     async def put(self, unit: Unit, state: UnitState) -> None:
-        """Write it if nobody else did since it was read. Raises `StaleState`, `KubeError`."""
+        """Write it if nobody else did since it was read. Raises `StaleState`, `Unreachable`."""
         key = _key(unit)
         stored = self._stored.get(key)
         body = _body(unit, state)
@@ -100,19 +100,27 @@ class UnitStates:
         except (AlreadyExists, Conflict, NotFound) as error:
             await self._read_again(unit)
             raise StaleState(f"the state of {unit.ref} was written by somebody else") from error
+        except KubeError as error:
+            raise Unreachable(f"the state of {unit.ref} could not be stored: {error}") from error
         self._stored[key] = _Stored(reply.meta.resource_version, unit.uid, None)
 
     async def drop(self, unit: Unit) -> None:
         """Remove it."""
         if self._stored.pop(_key(unit), None) is not None:
-            await self._client.delete(RESOURCE, state_name(unit.ref), unit.ref.namespace)
+            try:
+                await self._client.delete(RESOURCE, state_name(unit.ref), unit.ref.namespace)
+            except KubeError as error:
+                raise Unreachable(f"the state of {unit.ref} could not be removed: {error}") from error
 
     def forget(self, unit: Unit) -> None:
         """Let go of what is known of a unit that is gone; the object itself goes with its owner."""
         self._stored.pop(_key(unit), None)
 
     async def _read_again(self, unit: Unit) -> None:
-        reply: Reply | None = await self._client.find(RESOURCE, state_name(unit.ref), unit.ref.namespace)
+        try:
+            reply = await self._client.find(RESOURCE, state_name(unit.ref), unit.ref.namespace)
+        except KubeError as error:
+            raise Unreachable(f"the state of {unit.ref} could not be read: {error}") from error
         if reply is None:
             self._stored.pop(_key(unit), None)
         else:

@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Callable, Iterable
 
 from trueup.core.objects import Body, ObjectRef
+from trueup.core.ports import Unreachable
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
@@ -26,15 +27,17 @@ class ReferencedValues:
         self._feeds: dict[tuple[str, str], ObjectFeed] = {}
 
     async def read(self, kind: str, namespace: str, name: str) -> dict[str, bytes] | None:
-        """Give the decoded data of a Secret or ConfigMap, `None` where it is not there. Raises `KubeError`."""
+        """Give the decoded data of a Secret or ConfigMap, `None` where it is not there. Raises `Unreachable`."""
         feed = self._feed(kind, namespace)
         if await feed.wait_synced(LIST_TIMEOUT):
             body = feed.items.get((namespace, name))
             return None if body is None else decoded(body)
-        resource = await self._mapper.find("", kind)
-        if resource is None:
-            raise KubeError(f"{kind} is not served", what=f"read {kind}/{namespace}/{name}")
-        reply = await self._client.find(resource, name, namespace)
+        try:
+            reply = await self._client.find(
+                await self._mapper.of(ObjectRef("", kind, namespace, name)), name, namespace
+            )
+        except KubeError as error:
+            raise Unreachable(f"{kind}/{namespace}/{name} could not be read: {error}") from error
         return None if reply is None else decoded(reply.body)
 
     def all(self, kind: str, namespace: str) -> Iterable[Body]:

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from trueup.core.health import HealthStatus
-from trueup.core.live import Live
+from trueup.core.live import Live, Presence
 from trueup.core.objects import Inventory, ObjectRef
 from trueup.core.reports import OperationState
 from trueup.core.rollback import Situation, decide
@@ -121,17 +121,21 @@ def _started(run: Run) -> float:
 
 
 def _judge(run: Run, parts: Parts, refs: Iterable[ObjectRef], started: float) -> Verdict:
-    memory, manager = run.memory, run.unit.field_manager
+    memory = run.memory
+
+    def seen_by(ref: ObjectRef) -> Live | Presence:
+        return _seen(run, parts, ref)
+
     listed = list(refs)
     for ref in listed:
-        seen = parts.target.live(ref, manager)
+        seen = seen_by(ref)
         if isinstance(seen, Live) and seen.health.status is HealthStatus.DEGRADED:
             memory.degraded.setdefault(ref, run.now)
         else:
             memory.degraded.pop(ref, None)
     verdict = judge(
         listed,
-        lambda ref: parts.target.live(ref, manager),
+        seen_by,
         memory.degraded.get,
         started,
         run.unit.gate.timeout,
@@ -140,6 +144,14 @@ def _judge(run: Run, parts: Parts, refs: Iterable[ObjectRef], started: float) ->
     if verdict.outcome is Outcome.PENDING:
         run.later(verdict.again_at - run.now)
     return verdict
+
+
+def _seen(run: Run, parts: Parts, ref: ObjectRef) -> Live | Presence:
+    """Give what lives, judged by the rules of the unit's dialect."""
+    seen = parts.target.live(ref, run.unit.field_manager)
+    if run.unit.gate.kstatus and isinstance(seen, Live) and seen.reconciled is not None:
+        return msgspec.structs.replace(seen, health=seen.reconciled)
+    return seen
 
 
 def _gate(run: Run, parts: Parts) -> Verdict | None:

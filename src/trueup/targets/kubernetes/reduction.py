@@ -1,0 +1,66 @@
+"""What is kept of live objects beside their health: who owns them, and what tells early that a rollout fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trueup.core.health import kstatus
+from trueup.core.health.troubles import trouble
+from trueup.core.objects import Body, ObjectRef, PruneMode
+
+OwnerOf = Callable[[Body], ObjectRef | None]
+LiveOptions = Callable[[Body], tuple[PruneMode, int]]
+
+POD = ("", "Pod")
+REPLICA_SET = ("apps", "ReplicaSet")
+ROLLOUTS = frozenset({("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), REPLICA_SET})
+"""Kinds whose pods give early proof that they will not become ready."""
+
+
+def marks_of(owner_of: OwnerOf, live_options: LiveOptions) -> Callable[[Body], Mapping[str, str]]:
+    """Give the function that keeps, of an object's marks, who owns it and its wishes for being pruned."""
+
+    def marks(body: Body) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        owner = owner_of(body)
+        if owner is not None:
+            found["owner"] = "\n".join(owner)
+        prune, wave = live_options(body)
+        if prune is not PruneMode.ALLOW:
+            found["prune"] = prune.value
+        if wave:
+            found["wave"] = str(wave)
+        return found
+
+    return marks
+
+
+def _observed(body: Body) -> bool:
+    generation = (body.get("metadata") or {}).get("generation") or 0
+    return ((body.get("status") or {}).get("observedGeneration") or 0) >= generation
+
+
+def _revision_number(body: Body) -> int:
+    text = ((body.get("metadata") or {}).get("annotations") or {}).get("deployment.kubernetes.io/revision", "")
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def _stateful_revision(body: Body) -> str | None:
+    return str((body.get("status") or {}).get("updateRevision") or "") if _observed(body) else None
+
+
+EXTRACTS: Mapping[tuple[str, str], Callable[[Body], Any]] = {
+    POD: trouble,
+    REPLICA_SET: _revision_number,
+    ("apps", "Deployment"): _observed,
+    ("apps", "DaemonSet"): _observed,
+    ("apps", "StatefulSet"): _stateful_revision,
+    ("networking.k8s.io", "Ingress"): lambda body: kstatus(body).health,
+}
+
+
+def owner_from(marks: Mapping[str, str]) -> ObjectRef | None:
+    """Read the owner that `marks_of` kept."""
+    text = marks.get("owner")
+    return ObjectRef(*text.split("\n")) if text else None

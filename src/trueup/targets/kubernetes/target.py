@@ -1,0 +1,302 @@
+"""One cluster as a target: reads from the live cache, writes by server-side apply, and tells what has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from trueup.core.health import HealthStatus, assess
+from trueup.core.live import Live, Presence
+from trueup.core.objects import ApplyMode, ObjectRef, PruneMode
+from trueup.core.plan import Action, Step
+from trueup.core.ports import Acting, Applied, ApplyError
+from trueup.core.recipe import Capabilities
+from trueup.kube.apply import Applier, Apply
+from trueup.kube.client import KubeClient
+from trueup.kube.discovery import Mapper
+from trueup.kube.errors import AlreadyExists, Conflict, KubeError
+from trueup.kube.livecache import LiveCache
+from trueup.kube.record import Record
+from trueup.kube.resource import Reply, Resource
+from trueup.kube.watch import FeedState
+from trueup.kube.writes import Propagation, Write
+from trueup.targets.kubernetes.holding import holding
+from trueup.targets.kubernetes.reduction import (
+    EXTRACTS,
+    POD,
+    REPLICA_SET,
+    ROLLOUTS,
+    LiveOptions,
+    OwnerOf,
+    marks_of,
+    owner_from,
+)
+from trueup.targets.kubernetes.rollouts import failing, roots
+
+LIST_TIMEOUT = 15.0
+LEARN_PAUSE = 2.0
+LOOK_PAUSE = 0.02
+
+NAMESPACE = ("", "Namespace")
+DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
+
+
+class KubernetesTarget:
+    """Implements the `Target` port on one cluster. `changed` is called with every object of which something changed."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        mapper: Mapper,
+        owner_of: OwnerOf,
+        live_options: LiveOptions,
+        changed: Callable[[ObjectRef], None],
+    ) -> None:
+        """Take a client whose writes are fenced, and how marks on objects are read."""
+        self._client = client
+        self._mapper = mapper
+        self._changed = changed
+        self.cache = LiveCache(client, mapper, assess, marks_of(owner_of, live_options), EXTRACTS)
+        self.cache.subscribe(self._on_change)
+        self._applier = Applier(client, mapper)
+        self._appliers: dict[str, Applier] = {}
+        self._watched: frozenset[tuple[str, str]] = frozenset()
+        self._namespaces: set[str] = set()
+        self._learned = float("-inf")
+
+    async def stop(self) -> None:
+        """End all watches."""
+        await self.cache.stop()
+
+    # ------------------------------------------------------------------------------------------------ reading
+
+    async def watch(self, kinds: frozenset[tuple[str, str]]) -> None:
+        """See to it that these kinds are watched; waits until each was listed or has failed."""
+        new = kinds - self._watched
+        if not new:
+            return
+        if new & ROLLOUTS:
+            new |= {POD, REPLICA_SET}
+        self.cache.need(new)
+        await self.cache.settled(new, LIST_TIMEOUT)
+        self._watched |= new
+
+    def live(self, ref: ObjectRef, manager: str) -> Live | Presence:
+        """Say what is known of an object, as seen by its field manager."""
+        found = self.cache.get(ref)
+        if isinstance(found, Presence):
+            if found is Presence.UNKNOWN and self.cache.status(ref.group, ref.kind) is FeedState.UNSERVED:
+                return Presence.ABSENT
+            return found
+        return self._reduced(found, manager)
+
+    def _reduced(self, record: Record, manager: str) -> Live:
+        health, reconciled = record.health, None
+        kind = (record.ref.group, record.ref.kind)
+        if kind in ROLLOUTS:
+            if health.status is HealthStatus.PROGRESSING:
+                health = failing(record, self.cache) or health
+        elif kind != POD and record.extra is not None:
+            reconciled = record.extra
+        marks = record.marks
+        return Live(
+            ref=record.ref,
+            uid=record.uid,
+            resource_version=str(record.resource_version),
+            seal=record.seal(manager),
+            health=health,
+            deleting=record.deleting,
+            owner=owner_from(marks) if marks else None,
+            prune=PruneMode(marks["prune"]) if "prune" in marks else PruneMode.ALLOW,
+            wave=int(marks.get("wave", 0)),
+            reconciled=reconciled,
+        )
+
+    def scope(self, group: str, kind: str) -> bool | None:
+        """Say whether a kind is namespaced; `None`: not served."""
+        resource = self._mapper.known(group, kind)
+        return None if resource is None else resource.namespaced
+
+    async def learn(self, kinds: frozenset[tuple[str, str]]) -> None:
+        """Look again for kinds that were not served, at most every few seconds."""
+        if time.monotonic() - self._learned < LEARN_PAUSE:
+            return
+        try:
+            await self._mapper.refresh()
+        except KubeError:
+            # What is served stays as last known; whoever needs the kind says that it is not served.
+            return
+        self._learned = time.monotonic()
+
+    def capabilities(self) -> Capabilities:
+        """Say what templates may know of the cluster."""
+        return self._mapper.capabilities()
+
+    def _on_change(self, ref: ObjectRef, before: Record | None, after: Record | None) -> None:
+        self._changed(ref)
+        if (ref.group, ref.kind) == NAMESPACE and after is None:
+            self._namespaces.discard(ref.name)
+        if (ref.group, ref.kind) not in (POD, REPLICA_SET):
+            return
+        if before is not None and after is not None and before.extra == after.extra:
+            return
+        record = after or before
+        if record is not None:
+            for root in roots(ref, record, self.cache):
+                self._changed(root)
+
+    # ------------------------------------------------------------------------------------------------ writing
+
+    async def try_out(self, step: Step, acting: Acting) -> None:
+        """Dry-run a write. Raises `ApplyError`."""
+        assert step.desired is not None
+        try:
+            resource = await self._mapper.of(step.ref, step.version)
+            await self._as(acting).apply(resource, step.desired.raw, _options(step, acting, dry_run=True))
+        except KubeError as error:
+            raise _refusal(step.ref, error) from error
+
+    async def write(self, step: Step, acting: Acting) -> Applied:
+        """Carry out one step of a plan. Raises `ApplyError`."""
+        try:
+            resource = await self._mapper.of(step.ref, step.version)
+            if step.action is Action.PRUNE:
+                return await self._delete(resource, step, acting)
+            return await self._apply(resource, step, acting)
+        except KubeError as error:
+            raise _refusal(step.ref, error) from error
+
+    async def _apply(self, resource: Resource, step: Step, acting: Acting) -> Applied:
+        assert step.desired is not None
+        if step.desired.options.apply is ApplyMode.CREATE_ONLY:
+            reply = await self._create(resource, step, acting)
+        else:
+            reply = await self._as(acting).apply(resource, step.desired.raw, _options(step, acting))
+        record = self._take(reply)
+        same = step.live is not None and step.live.resource_version == str(record.resource_version)
+        return Applied(self._reduced(record, acting.manager), not same)
+
+    async def _create(self, resource: Resource, step: Step, acting: Acting) -> Reply:
+        assert step.desired is not None
+        client = self._view(acting)
+        try:
+            return await client.create(resource, step.desired.body(), write=Write(manager=acting.manager))
+        except AlreadyExists:
+            return await client.get(resource, step.ref.name, step.ref.namespace)
+
+    async def _delete(self, resource: Resource, step: Step, acting: Acting) -> Applied:
+        uid = step.live.uid if step.live is not None else ""
+        try:
+            there = await self._as(acting).delete(resource, step.ref, uid, _propagation(acting))
+        except Conflict:
+            # Another object bears the name by now: what was to go is gone.
+            there = False
+        return Applied(None, there)
+
+    async def ensure_namespace(
+        self, name: str, labels: dict[str, str], annotations: dict[str, str], acting: Acting
+    ) -> None:
+        """Make a namespace that is not there, or set these labels and annotations on it. Raises `ApplyError`."""
+        wanted = bool(labels or annotations)
+        if name in self._namespaces and not wanted:
+            return
+        ref = ObjectRef(*NAMESPACE, "", name)
+        metadata = {"name": name, "labels": labels, "annotations": annotations}
+        body = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {key: item for key, item in metadata.items() if item},
+        }
+        try:
+            resource = await self._mapper.of(ref)
+            client = self._view(acting)
+            if wanted:
+                await client.server_side_apply(resource, body, Write(manager=acting.manager))
+            elif await client.find(resource, name) is None:
+                await client.create(resource, body, write=Write(manager=acting.manager))
+        except AlreadyExists:
+            pass
+        except KubeError as error:
+            raise _refusal(ref, error) from error
+        await self.watch(frozenset({NAMESPACE}))
+        self._namespaces.add(name)
+
+    async def settled(self, refs: Sequence[ObjectRef], timeout: float) -> tuple[ObjectRef, ...]:
+        """Wait until definitions among `refs` are established and their kinds are served; give those that are not."""
+        waiting = [ref for ref in refs if (ref.group, ref.kind) == DEFINITION]
+        if not waiting:
+            return ()
+        deadline = time.monotonic() + timeout
+        while waiting and time.monotonic() < deadline:
+            waiting = [ref for ref in waiting if not self._established(ref)]
+            if waiting:
+                await asyncio.sleep(LOOK_PAUSE)
+        if not waiting:
+            await self._served([ref.name for ref in refs if (ref.group, ref.kind) == DEFINITION], deadline)
+        return tuple(waiting)
+
+    def _established(self, ref: ObjectRef) -> bool:
+        found = self.cache.get(ref)
+        return isinstance(found, Record) and found.health.status is HealthStatus.HEALTHY
+
+    async def _served(self, names: Sequence[str], deadline: float) -> None:
+        """Wait until discovery names what these definitions (`plural.group`) define."""
+        while time.monotonic() < deadline:
+            known = {f"{item.plural}.{item.group}" for item in self._mapper.resources()}
+            if known.issuperset(names):
+                return
+            await self._mapper.refresh()
+            await asyncio.sleep(LOOK_PAUSE)
+
+    async def holding(self, ref: ObjectRef, own: frozenset[ObjectRef]) -> str:
+        """Say in words what of others a namespace, definition or volume claim holds; empty for nothing."""
+        try:
+            return await holding(self._client, self._mapper, ref, own)
+        except KubeError as error:
+            return f"what could not be read ({error.message})"
+
+    async def explain(self, ref: ObjectRef) -> str:
+        """Say why an object is not healthy, as far as its record tells."""
+        found = self.cache.get(ref)
+        return found.health.message if isinstance(found, Record) else ""
+
+    def _take(self, reply: Reply) -> Record:
+        """Put what a write gave into the cache, so that nobody decides on what was before."""
+        record = self.cache.reduce(reply.raw)
+        self.cache.put(record)
+        return record
+
+    def _view(self, acting: Acting) -> KubeClient:
+        if not acting.service_account:
+            return self._client
+        return self._client.impersonate(f"system:serviceaccount:{acting.service_account}")
+
+    def _as(self, acting: Acting) -> Applier:
+        account = acting.service_account
+        if not account:
+            return self._applier
+        if account not in self._appliers:
+            self._appliers[account] = self._applier.acting(self._view(acting))
+        return self._appliers[account]
+
+
+def _propagation(acting: Acting) -> Propagation:
+    return cast(Propagation, acting.propagation)
+
+
+def _options(step: Step, acting: Acting, *, dry_run: bool = False) -> Apply:
+    assert step.desired is not None
+    options = step.desired.options
+    return Apply(
+        manager=acting.manager,
+        dry_run=dry_run,
+        replace=acting.replace or options.apply is ApplyMode.REPLACE,
+        recreate_on_immutable=acting.force or options.force,
+        propagation=_propagation(acting),
+    )
+
+
+def _refusal(ref: ObjectRef, error: KubeError) -> ApplyError:
+    return ApplyError(ref, error.reason, error.message, error.retriable)
