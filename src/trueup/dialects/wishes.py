@@ -1,0 +1,74 @@
+"""What every dialect reads alike: Trueup's own annotations, paths inside a repository, small things of objects."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Mapping
+
+import msgspec
+
+from trueup.core.artifact import Revision
+from trueup.core.objects import ObjectRef
+from trueup.core.unit import ReturnPolicy
+
+ROLLBACK = "trueup.dev/rollback"
+"""Annotation on a unit's object: `auto`, `propose` or `report`."""
+
+UNKNOWN = "unknown field {}: it is kept and has no effect"
+
+
+def return_policy(annotations: Mapping[str, str], default: ReturnPolicy, warnings: list[str]) -> ReturnPolicy:
+    """Read what is to happen when a change makes the unit sick."""
+    wish = annotations.get(ROLLBACK)
+    if wish is None:
+        return default
+    try:
+        return ReturnPolicy(wish.strip().lower())
+    except ValueError:
+        warnings.append(f"annotation {ROLLBACK}: {wish!r} is none of auto, propose, report; {default.value} is used")
+        return default
+
+
+def folder(path: str) -> str:
+    """Bring a path inside a repository to its shortest form, `.` for the root; it cannot lead out of it."""
+    return posixpath.normpath("/" + path.replace("\0", "")).lstrip("/") or "."
+
+
+def leads_outside(path: str) -> bool:
+    """Say whether a relative path leads out of the folder it begins in."""
+    shortest = posixpath.normpath(path)
+    return shortest == ".." or shortest.startswith("../")
+
+
+def literal(text: str) -> str:
+    """Escape what would be a word to be filled in an owner's mark."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def spread(key: str, width: float) -> float:
+    """Give a share of `width` that is always the same for a key, so that many pollers do not poll together."""
+    digest = hashlib.blake2b(key.encode(errors="replace"), digest_size=4).digest()
+    return width * int.from_bytes(digest, "big") / 2**32
+
+
+def digest_of_spec(*parts: object) -> str:
+    """Name all that decides what a unit delivers by content."""
+    raw = msgspec.json.encode(parts, order="deterministic")
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+
+
+def same_identity(body: Mapping[str, object], ref: ObjectRef) -> bool:
+    """Say whether an object can be the one that a mark was made for; metadata alone knows no kind of its own."""
+    found = ObjectRef.of(body)
+    if found.kind in ("", "PartialObjectMetadata"):
+        return (found.namespace or ref.namespace, found.name) == (ref.namespace, ref.name)
+    return (found.group, found.kind, found.namespace or ref.namespace, found.name) == ref
+
+
+def commit_of(revision: str) -> str:
+    """Give the bare commit id of a revision, as Argo CD shows it; what is no revision stays as it is."""
+    try:
+        return Revision.parse(revision).commit
+    except ValueError:
+        return revision
