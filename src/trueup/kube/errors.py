@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 
+from trueup.core import ports
+
 NextStep: TypeAlias = Literal["retry", "refetch", "stall"]
 
 _MAX_MESSAGE = 4000
@@ -220,7 +222,7 @@ class CertificateError(KubeError):
     """The server's certificate is not accepted."""
 
 
-class Fenced(KubeError):
+class Fenced(KubeError, ports.Fenced):
     """Not sent: this process may not write any more (its lease is lost)."""
 
     next_step = "retry"
@@ -335,6 +337,9 @@ def _kind_of(code: int, status: Status) -> type[KubeError]:
         return EvictionBlocked
     if code == 500 and ("etcdserver: request timed out" in words or "etcdserver: leader changed" in words):
         return Unavailable
+    if code == 500 and "failed to create typed patch object" in words:
+        # Server-side apply of an object that does not fit its schema: the user's to mend, whatever the code says.
+        return BadRequest
     if code == 500 and "request is too large" in words:
         return TooLarge
     known = _BY_REASON.get(status.reason) or _BY_CODE.get(code)

@@ -34,9 +34,11 @@ class ObjectFeed:
         version: str = "",
         label_selector: str = "",
         field_selector: str = "",
+        reduce: Callable[[Body], Body] | None = None,
         pace: Pace = Pace(),
     ) -> None:
-        """Take what to read; nothing is asked before `start`."""
+        """Take what to read; nothing is asked before `start`. `reduce` says what of each body is kept (its metadata's
+        name, namespace and resourceVersion always have to be)."""
         self.items: dict[Key, Body] = {}
         self.synced = asyncio.Event()
         """Set while the objects are known: listed and watched, or of a kind that the cluster does not serve."""
@@ -54,6 +56,7 @@ class ObjectFeed:
         )
         self._callbacks: tuple[Changed, ...] = ()
         self._watchers: tuple[Callable[[FeedState, KubeError | None], None], ...] = ()
+        self._reduce = reduce
         self._listed: set[Key] | None = None
         self._list_version: int | None = 0
 
@@ -112,13 +115,13 @@ class ObjectFeed:
         self._list_version = None if restarted else version_number(resource_version)
 
     def take(self, raw: bytes | msgspec.Raw, resource: Resource) -> str:
-        body = _whole(raw, resource)
+        body = self._read(raw, resource)
         if self._listed is not None:
             self._listed.add(_key(body))
         return self._store(body)
 
     def remove(self, raw: bytes | msgspec.Raw, resource: Resource) -> str:
-        body = _whole(raw, resource)
+        body = self._read(raw, resource)
         known = self.items.get(_key(body))
         if known is not None and _number(known) <= _number(body):
             del self.items[_key(body)]
@@ -142,6 +145,13 @@ class ObjectFeed:
             self.synced.clear()
         call(self._watchers, state, error)
 
+    def _read(self, raw: bytes | msgspec.Raw, resource: Resource) -> Body:
+        body = read_body(raw)
+        # Items of a list do not repeat what the list says.
+        body.setdefault("apiVersion", resource.api_version)
+        body.setdefault("kind", resource.kind)
+        return body if self._reduce is None else self._reduce(body)
+
     def _store(self, body: Body) -> str:
         key = _key(body)
         known = self.items.get(key)
@@ -157,14 +167,6 @@ class ObjectFeed:
         if self._listed is None:
             return _number(known) <= _number(body)
         return self._list_version is None or _number(known) <= max(self._list_version, _number(body))
-
-
-def _whole(raw: bytes | msgspec.Raw, resource: Resource) -> Body:
-    body = read_body(raw)
-    # Items of a list do not repeat what the list says.
-    body.setdefault("apiVersion", resource.api_version)
-    body.setdefault("kind", resource.kind)
-    return body
 
 
 def _metadata(body: Mapping[str, object]) -> Mapping[str, object]:

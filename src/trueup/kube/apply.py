@@ -1,0 +1,289 @@
+"""Writes an object so that what lives is what was asked for, by server-side apply and, where that cannot, otherwise.
+
+What can stand in the way, and what is done about it:
+
+- Fields that client-side `kubectl apply` owns would stay for ever: on first touch its ownership is moved to our manager
+  and the object applied once more, which removes what Git no longer has.
+- A list item whose key somebody edited (a Service's port) would be doubled: the list is replaced as a whole first.
+- Lists with the same key twice cannot be applied at all: the object is replaced instead.
+- A field cannot be changed in place: the API server's error is raised, or the object deleted and made anew if told to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from trueup.core.fields import APPLY, UPDATE, merged_trie
+from trueup.core.objects import Body, ObjectRef
+from trueup.kube.client import KubeClient
+from trueup.kube.discovery import Mapper
+from trueup.kube.errors import AlreadyExists, BadRequest, Conflict, Invalid, KubeError, NotFound, ServerError, Timeout
+from trueup.kube.resource import Preconditions, Reply, Resource, read_body, read_partial
+from trueup.kube.writes import PatchType, Propagation, Validation, Write
+
+LEGACY_MANAGERS = ("kubectl-client-side-apply", "before-first-apply")
+
+_TRIES = 5
+_GONE_TIMEOUT_SECONDS = 60.0
+
+
+class Apply(msgspec.Struct, frozen=True):
+    """How an object is written.
+
+    `manager` owns what is applied. `force` takes fields that others own. `replace` writes the object as a whole instead
+    of applying it. `recreate_on_immutable` deletes (with `propagation`) and makes anew what cannot be changed in place.
+    `legacy_managers` are those whose ownership by update moves to ours on first touch.
+    """
+
+    manager: str
+    force: bool = True
+    dry_run: bool = False
+    replace: bool = False
+    recreate_on_immutable: bool = False
+    propagation: Propagation = "Background"
+    validation: Validation = ""
+    legacy_managers: tuple[str, ...] = LEGACY_MANAGERS
+
+    def write(self) -> Write:
+        """The request's options."""
+        return Write(manager=self.manager, dry_run=self.dry_run, validation=self.validation)
+
+
+class _Object(msgspec.Struct):
+    """One object on its way: its encoding, and its decoding once that is needed."""
+
+    resource: Resource
+    ref: ObjectRef
+    raw: bytes
+
+    def body(self) -> Body:
+        return read_body(self.raw)
+
+
+class Applier:
+    """Applies and deletes objects of one cluster. Has no state; a view of the client decides as whom it acts."""
+
+    def __init__(self, client: KubeClient, mapper: Mapper) -> None:
+        """Take the client and what knows the kinds."""
+        self._client = client
+        self._mapper = mapper
+
+    def acting(self, client: KubeClient) -> Applier:
+        """Give an applier that writes through another view of the client."""
+        return Applier(client, self._mapper)
+
+    async def apply(self, resource: Resource, body: Body | bytes, options: Apply) -> Reply:
+        """Write an object and give it as it now lives.
+
+        Raises `Invalid` (with `immutable`), `FieldConflict` without force, `Forbidden`, `WebhookDenied`….
+        """
+        raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        meta = read_partial(raw).metadata
+        made = _Object(resource, resource.ref(meta.name, meta.namespace), raw)
+        try:
+            if options.replace:
+                return await self._replace(made, options)
+            return await self._apply(made, options)
+        except Invalid as error:
+            if not (error.immutable and options.recreate_on_immutable):
+                raise
+            return await self._recreate(made, options)
+
+    async def delete(
+        self,
+        resource: Resource,
+        ref: ObjectRef,
+        uid: str = "",
+        propagation: Propagation = "Background",
+        *,
+        dry_run: bool = False,
+    ) -> bool:
+        """Delete an object; `False` where it is not there. With `uid`, `Conflict` where another has its name now."""
+        return await self._client.delete(
+            resource,
+            ref.name,
+            ref.namespace,
+            propagation=propagation,
+            preconditions=Preconditions(uid=uid) if uid else None,
+            write=Write(dry_run=dry_run),
+        )
+
+    async def wait_gone(
+        self, resource: Resource, ref: ObjectRef, uid: str, timeout: float = _GONE_TIMEOUT_SECONDS
+    ) -> None:
+        """Wait until an object, told by its uid, is gone. Raises `Timeout`, naming the finalizers that hold it."""
+        deadline = time.monotonic() + timeout
+        pause = 0.02
+        while True:
+            try:
+                meta = (await self._client.get(resource, ref.name, ref.namespace, metadata_only=True)).meta
+            except NotFound:
+                return
+            if meta.uid != uid:
+                return
+            if time.monotonic() + pause > deadline:
+                held = f"; finalizers hold it: {', '.join(meta.finalizers)}" if meta.finalizers else ""
+                raise Timeout(f"it is not gone after {timeout:.0f} s{held}", what=f"delete {ref}")
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+
+    # ------------------------------------------------------------------------------------------ server-side apply
+
+    async def _apply(self, made: _Object, options: Apply) -> Reply:
+        try:
+            reply = await self._send(made, options)
+        except Invalid as error:
+            lists = _doubled_lists(error, made)
+            if not lists or not options.force:
+                raise
+            replaced = await self._replace_lists(made, lists, options, error)
+            if options.dry_run:
+                return replaced
+            reply = await self._send(made, options)
+        except (BadRequest, ServerError, Conflict) as error:
+            if not _has_repeated_keys(error) or not options.force:
+                raise
+            return await self._replace(made, options)
+        if not options.dry_run and not reply.created and _may_have_legacy(reply.raw, options):
+            return await self._adopt(made, reply, options)
+        return reply
+
+    async def _send(self, made: _Object, options: Apply) -> Reply:
+        return await self._client.server_side_apply(
+            made.resource,
+            made.raw,
+            options.write(),
+            force=options.force,
+            name=made.ref.name,
+            namespace=made.ref.namespace,
+        )
+
+    async def _adopt(self, made: _Object, reply: Reply, options: Apply) -> Reply:
+        """Move the fields of legacy managers to ours, then apply once more, which removes what is not asked for."""
+        for attempt in range(_TRIES):
+            body = reply.body
+            entries = adopted_entries(body["metadata"].get("managedFields") or [], options)
+            if entries is None:
+                return reply
+            patch = [
+                {"op": "replace", "path": "/metadata/managedFields", "value": entries},
+                {"op": "replace", "path": "/metadata/resourceVersion", "value": body["metadata"]["resourceVersion"]},
+            ]
+            try:
+                await self._client.patch(
+                    made.resource, made.ref.name, made.ref.namespace, patch, PatchType.JSON, options.write()
+                )
+                return await self._send(made, options)
+            except Conflict:
+                if attempt == _TRIES - 1:
+                    raise
+                reply = await self._client.get(made.resource, made.ref.name, made.ref.namespace)
+        return reply
+
+    async def _replace_lists(self, made: _Object, lists: Mapping[str, Any], options: Apply, refused: Invalid) -> Reply:
+        try:
+            return await self._client.patch(
+                made.resource, made.ref.name, made.ref.namespace, lists, PatchType.MERGE, options.write()
+            )
+        except NotFound:
+            # There is nothing that could have been edited: the fault is in what was asked for.
+            raise refused from None
+
+    # -------------------------------------------------------------------------------------------- other ways
+
+    async def _replace(self, made: _Object, options: Apply) -> Reply:
+        body = made.body()
+        for attempt in range(_TRIES):
+            live = await self._client.find(made.resource, made.ref.name, made.ref.namespace)
+            try:
+                if live is None:
+                    return await self._client.create(made.resource, body, write=options.write())
+                metadata = {**body["metadata"], "resourceVersion": live.meta.resource_version}
+                return await self._client.replace(made.resource, {**body, "metadata": metadata}, options.write())
+            except (Conflict, AlreadyExists, NotFound):
+                if attempt == _TRIES - 1:
+                    raise
+        raise AssertionError("the last attempt raises")
+
+    async def _recreate(self, made: _Object, options: Apply) -> Reply:
+        live = await self._client.find(made.resource, made.ref.name, made.ref.namespace)
+        if live is not None:
+            if options.dry_run:
+                # Whether it can be made cannot be tried out while the old one stands in its place.
+                return live
+            uid = live.meta.uid
+            await self.delete(made.resource, made.ref, uid, options.propagation)
+            await self.wait_gone(made.resource, made.ref, uid)
+        if options.replace:
+            return await self._replace(made, options)
+        return await self._send(made, options)
+
+
+# ------------------------------------------------------------------------------------------------ pure parts
+
+
+def adopted_entries(entries: list[dict[str, Any]], options: Apply) -> list[dict[str, Any]] | None:
+    """Give managedFields with the legacy managers' fields under ours; `None` where there is nothing to move.
+
+    Entries of another apiVersion than ours are left: their paths are not those of our entry.
+    """
+    mine = next((each for each in entries if _is_ours(each, options)), None)
+    if mine is None:
+        return None
+    legacy = [each for each in entries if _is_legacy(each, options) and each.get("apiVersion") == mine["apiVersion"]]
+    if not legacy:
+        return None
+    fields = merged_trie([each.get("fieldsV1") or {} for each in (mine, *legacy)])
+    kept = [each for each in entries if each is not mine and all(each is not old for old in legacy)]
+    return [*kept, {**mine, "fieldsV1": fields}]
+
+
+def _is_ours(entry: Mapping[str, Any], options: Apply) -> bool:
+    plain = not entry.get("subresource")
+    return plain and entry.get("manager") == options.manager and entry.get("operation") == APPLY
+
+
+def _is_legacy(entry: Mapping[str, Any], options: Apply) -> bool:
+    if entry.get("operation") != UPDATE or entry.get("subresource"):
+        return False
+    return entry.get("manager") in options.legacy_managers or entry.get("manager") == options.manager
+
+
+def _may_have_legacy(raw: bytes, options: Apply) -> bool:
+    """Say quickly, without decoding, that no legacy manager is named; `True` may be a false alarm."""
+    if any(name.encode() in raw for name in options.legacy_managers):
+        return True
+    # The manager's name twice: perhaps an entry by update beside the one by apply.
+    return raw.count(b'"manager":' + msgspec.json.encode(options.manager)) > 1
+
+
+def _doubled_lists(error: Invalid, made: _Object) -> dict[str, Any]:
+    """Give, as a merge patch, the lists of the object that are refused because an item stands there twice."""
+    patch: dict[str, Any] = {}
+    body: Body | None = None
+    for cause in error.causes:
+        doubled = cause.reason == "FieldValueDuplicate" or "duplicate" in cause.message.lower()
+        path, bracket, _ = cause.field.partition("[")
+        if not doubled or not bracket:
+            continue
+        body = made.body() if body is None else body
+        names = path.split(".")
+        value: Any = body
+        for name in names:
+            value = value.get(name) if isinstance(value, dict) else None
+        if not isinstance(value, list):
+            continue
+        target = patch
+        for name in names[:-1]:
+            target = target.setdefault(name, {})
+        target[names[-1]] = value
+    return patch
+
+
+def _has_repeated_keys(error: KubeError) -> bool:
+    return "duplicate entries for key" in error.message
