@@ -58,6 +58,9 @@ def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: 
     problems: list[Complaint] = []
     own_scopes = _scopes_of_definitions(item.body for item in result.objects)
     for item in result.objects:
+        if malformed := _malformed(item.body):
+            problems.append(Complaint("invalid-metadata", malformed, None, item.origin))
+            continue
         body = _cleaned(item.body)
         ref = ObjectRef.of(body)
         options = options_of(body)
@@ -114,6 +117,19 @@ def _images_of(body: Body) -> set[str]:
 
 def _place(origin: Origin | None) -> str:
     return str(origin) if origin else "a generated object"
+
+
+def _malformed(body: Body) -> str:
+    """Say what of an object's metadata is of the wrong kind; empty where all is well."""
+    metadata = body.get("metadata")
+    if metadata is None:
+        return ""
+    if not isinstance(metadata, dict):
+        return "metadata must be a mapping"
+    for key in ("labels", "annotations"):
+        if metadata.get(key) is not None and not isinstance(metadata[key], dict):
+            return f"metadata.{key} of {body.get('kind')}/{metadata.get('name')} must be a mapping"
+    return ""
 
 
 def _cleaned(body: Body) -> Body:

@@ -205,6 +205,9 @@ def _prunes(
         claim = given.claims.get(ref)
         if claim is not None or seen is Presence.ABSENT or _belongs_elsewhere(seen, given.unit):
             released.append(ref)
+        elif isinstance(seen, Live) and seen.deleting and not given.deleting:
+            # It goes already: there is nothing left to ask for.
+            released.append(ref)
         elif seen is Presence.UNKNOWN:
             retained.append(entry)
             vetoes.append(Veto("unknown", ref, f"{ref} is not removed while the cluster cannot be read", blocks=True))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from trueup.core.health import kstatus
+from trueup.core.health import Health, kstatus
+from trueup.core.health.reading import section, text, unobserved
+from trueup.core.health.table import RULES
 from trueup.core.health.troubles import trouble
 from trueup.core.objects import Body, ObjectRef, PruneMode
 
@@ -37,27 +39,31 @@ def marks_of(owner_of: OwnerOf, live_options: LiveOptions) -> Callable[[Body], M
 
 
 def _observed(body: Body) -> bool:
-    generation = (body.get("metadata") or {}).get("generation") or 0
-    return ((body.get("status") or {}).get("observedGeneration") or 0) >= generation
+    return not unobserved(body)
 
 
 def _revision_number(body: Body) -> int:
-    text = ((body.get("metadata") or {}).get("annotations") or {}).get("deployment.kubernetes.io/revision", "")
-    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 19 else 0
+    number_text = text(section(section(body, "metadata"), "annotations"), "deployment.kubernetes.io/revision")
+    return int(number_text) if number_text.isascii() and number_text.isdigit() and len(number_text) < 19 else 0
 
 
 def _stateful_revision(body: Body) -> str | None:
-    return str((body.get("status") or {}).get("updateRevision") or "") if _observed(body) else None
+    return None if unobserved(body) else text(section(body, "status"), "updateRevision")
+
+
+def _by_kstatus(body: Body) -> Health:
+    return kstatus(body).health
 
 
 EXTRACTS: Mapping[tuple[str, str], Callable[[Body], Any]] = {
+    **{kind: _by_kstatus for kind in RULES if kind not in ROLLOUTS},
     POD: trouble,
     REPLICA_SET: _revision_number,
     ("apps", "Deployment"): _observed,
     ("apps", "DaemonSet"): _observed,
     ("apps", "StatefulSet"): _stateful_revision,
-    ("networking.k8s.io", "Ingress"): lambda body: kstatus(body).health,
 }
+"""For rollouts what finds their newest revision, for pods their trouble, for the rest the health by kstatus' rules."""
 
 
 def owner_from(marks: Mapping[str, str]) -> ObjectRef | None:
