@@ -23,7 +23,7 @@ var idleTimer *time.Timer
 // boundMemory makes the process exit when its heap grows beyond bound (in bytes): softly by collecting harder near it,
 // firmly by watching, and by the address space for one huge allocation.
 func boundMemory(bound int64) {
-	debug.SetGCPercent(50)
+	debug.SetGCPercent(100)
 	debug.SetMemoryLimit(bound * 3 / 4)
 	hard := uint64(bound + addressSlack)
 	_ = syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: hard, Max: hard})

@@ -263,4 +263,4 @@ def _place(recipe: Recipe) -> str:
 
 def _name_executable(executable: Path) -> str:
     with executable.open("rb") as program:
-        return f"worker/{hashlib.file_digest(program, 'sha256').hexdigest()[:16]}"
+        return f"worker/{hashlib.file_digest(program, 'blake2b').hexdigest()[:16]}"
