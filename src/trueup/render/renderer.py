@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePath
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -116,7 +117,7 @@ class WorkerRenderer:
         known = self._memory.find(self._key(recipe, context), trees)
         return known.result(self.version) if known is not None else None
 
-    async def render(self, recipe: Recipe, tree: PurePath, context: RenderContext) -> RenderResult:
+    async def render(self, recipe: Recipe, tree: PathLike[str], context: RenderContext) -> RenderResult:
         """Render `recipe` from the folder `tree`, or give what is known for its content. Raises `RenderError`.
 
         The same inputs are rendered once, however many ask at once. A caller that is cancelled leaves the render to
@@ -182,7 +183,7 @@ class WorkerRenderer:
         return await Worker.start(command, self._settings.start_deadline)
 
     async def _render(
-        self, recipe: Recipe, tree: PurePath, context: RenderContext, key: str, trees: Mapping[str, TreeIds] | None
+        self, recipe: Recipe, tree: PathLike[str], context: RenderContext, key: str, trees: Mapping[str, TreeIds] | None
     ) -> RenderResult:
         if self._renderers is None:
             raise RuntimeError("the renderer has not been started")
