@@ -153,7 +153,17 @@ class SourceKeeper:
         self._report(found)
         if _gives(found) != _gives(state):
             self._changed(ref)
+        if found.resolved is not None and (
+            state.resolved is None or found.resolved.revision != state.resolved.revision
+        ):
+            self._spread(ref, found.declaration.git.url)
         self.queue.add_after(ref, _next_poll(found), urgent=False)
+
+    def _spread(self, ref: ObjectRef, url: str) -> None:
+        """Poll the other sources of a repository that has moved: they share its mirror and need not wait their turn."""
+        for other, state in self._states.items():
+            if other != ref and state.declaration.git.url == url and state.resolved is not None:
+                self.queue.add(other, urgent=False)
 
     async def _remembered(self, declaration: SourceDeclaration) -> Resolved | None:
         """Find what the source last had before this process began, without the network."""
@@ -194,13 +204,14 @@ def _asks(declaration: SourceDeclaration) -> SourceDeclaration:
     return msgspec.structs.replace(declaration, remembered="")
 
 
-def _gives(state: SourceState) -> tuple[Revision | None, str, Fault | None]:
+def _gives(state: SourceState) -> tuple[Revision | None, str, Fault | None, str]:
     """Give what dependents see of a source."""
     resolved = state.resolved
     return (
         resolved.revision if resolved else None,
         resolved.tree if resolved else "",
         state.error.fault if state.error else None,
+        state.handled,
     )
 
 

@@ -26,7 +26,6 @@ async def admit(run: Run, parts: Parts) -> None:
         run.memory.retry_at = 0.0
     if unit.requested != run.state.requested:
         run.memory.retry_at = 0.0
-        run.memory.state = msgspec.structs.replace(run.state, requested=unit.requested)
 
 
 async def locate(run: Run, parts: Parts) -> None:
@@ -37,6 +36,10 @@ async def locate(run: Run, parts: Parts) -> None:
         text = f"{unit.source} does not exist; create it, or name another source"
         raise Halt(UnitPhase.WAITING, Reason.SOURCE_MISSING, text, Next.WAIT)
     run.source = state
+    own = unit.source == unit.ref
+    if unit.requested != run.state.requested and (not own or state.handled == state.declaration.requested):
+        # A request by hand counts as answered once the remote was asked.
+        run.memory.state = msgspec.structs.replace(run.state, requested=unit.requested)
     operation = run.operation
     if operation is not None and operation.revision:
         try:
@@ -44,7 +47,6 @@ async def locate(run: Run, parts: Parts) -> None:
         except SourceError as error:
             raise Halt(UnitPhase.FAILED, Reason.SOURCE_FAILED, str(error), Next.STALL) from error
         return
-    own = unit.source == unit.ref
     if state.error is not None and (own or state.resolved is None):
         if state.resolved is None:
             phase, reason = (
