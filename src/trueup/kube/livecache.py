@@ -19,7 +19,7 @@ from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
 from trueup.kube.record import Assess, Extract, Marks, Record, reduce_object
-from trueup.kube.resource import Resource, read_body, read_partial, version_number
+from trueup.kube.resource import OwnerReference, Resource, read_body, read_partial, version_number
 from trueup.kube.watch import FeedState, Pace, Reflector, call
 
 Kind: TypeAlias = tuple[str, str]
@@ -214,18 +214,18 @@ class LiveCache:
         )
 
     def _changed(self, ref: ObjectRef, before: Record | None, after: Record | None) -> None:
-        old_owners = before.owners if before is not None else ()
-        new_owners = after.owners if after is not None else ()
-        if old_owners or new_owners:
-            for owner in old_owners:
-                siblings = self._children.get(owner.uid)
-                if siblings is not None:
-                    siblings.discard(ref)
-                    if not siblings:
-                        del self._children[owner.uid]
-            for owner in new_owners:
-                self._children.setdefault(owner.uid, set()).add(ref)
+        self._reparent(ref, before.owners if before is not None else (), after.owners if after is not None else ())
         call(self._callbacks, ref, before, after)
+
+    def _reparent(self, ref: ObjectRef, before: tuple[OwnerReference, ...], after: tuple[OwnerReference, ...]) -> None:
+        for owner in before:
+            siblings = self._children.get(owner.uid)
+            if siblings is not None:
+                siblings.discard(ref)
+                if not siblings:
+                    del self._children[owner.uid]
+        for owner in after:
+            self._children.setdefault(owner.uid, set()).add(ref)
 
 
 class _KindFeed:
@@ -244,7 +244,10 @@ class _KindFeed:
 
     async def end(self) -> None:
         await self.reflector.stop()
-        self.clear()
+        # Nobody looks any more: that is no deletion, and nobody is told.
+        for ref, record in self.records.items():
+            self._cache._reparent(ref, record.owners, ())
+        self.records = {}
 
     def put(self, record: Record) -> None:
         known = self.records.get(record.ref)

@@ -115,6 +115,33 @@ async def test_an_aggregated_api_that_is_down_is_unknown(client, mapper, cache, 
         await client.delete(services, "v1.dead.example")
 
 
+async def test_history_that_was_compacted_away_is_listed_again(plane, client, mapper, eventually) -> None:
+    maps = await mapper.find(*MAPS)
+    applier = Applier(client, mapper)
+    await applier.apply(maps, config_map("compacted", a="0"), US)
+    cache = LiveCache(client, mapper, lambda body: Health(HealthStatus.HEALTHY), lambda body: {})
+    cache.need({MAPS})
+    try:
+        await cache.settled({MAPS}, 10)
+        reflector = cache._feeds[MAPS].reflector
+        # As a watch that was cut off for an hour: what it would resume from is history that the server has dropped.
+        await reflector.stop()
+        await client.delete(maps, "compacted", "default")
+        for n in range(20):
+            await applier.apply(maps, config_map("marker", n=str(n)), US)
+        plane.compact()
+        plane.kill("apiserver")
+        plane.start_api()
+        await plane.ready()
+        lists = reflector._highest
+        reflector.start()
+        await eventually(lambda: cache.get(maps.ref("compacted", "default")) is Presence.ABSENT)
+        assert isinstance(cache.get(maps.ref("marker", "default")), Record)
+        assert reflector._highest > lists
+    finally:
+        await cache.stop()
+
+
 async def test_a_restarted_and_a_wiped_api_server_leave_the_cache_true(
     plane, client, mapper, cache, eventually
 ) -> None:

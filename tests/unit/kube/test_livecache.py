@@ -212,6 +212,21 @@ async def test_kinds_that_nobody_needs_are_let_go_after_a_while(api, cache, even
     await eventually(lambda: cache.kinds() == {MAPS})
 
 
+async def test_kinds_let_go_and_a_stopped_cache_report_no_deletions(api, cache, told, eventually) -> None:
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "pu"}
+    api.set("a", metadata={"ownerReferences": [owner]})
+    cache.need({MAPS}, "one")
+    await cache.settled({MAPS}, 5)
+    assert cache.children("pu") == {ref("a")}
+    cache.release("one")
+    await eventually(lambda: not cache.kinds() and not cache.children("pu"))
+    assert cache.get(ref("a")) is Presence.UNKNOWN
+    cache.need({MAPS})
+    await cache.settled({MAPS}, 5)
+    await cache.stop()
+    assert [new for _, _, new in told if new is None] == []
+
+
 async def test_a_quiet_cache_asks_nothing(api, cache, eventually) -> None:
     for n in range(50):
         api.set(f"n{n}")
