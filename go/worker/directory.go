@@ -62,7 +62,7 @@ func (r *render) manifestFile(folder, name string, recipe *directoryRecipe) erro
 	}
 	found, err := splitManifest(r.artifact, name, content)
 	if err != nil {
-		if !mentionsObject(content) {
+		if path.Ext(name) != ".json" && !mentionsObject(content) {
 			r.warn("not-an-object", name+" is left out: it does not parse, and names no kind of object", &origin{Path: name})
 			return nil
 		}

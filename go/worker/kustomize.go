@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 	"sigs.k8s.io/yaml"
 )
@@ -59,12 +60,23 @@ func (r *render) kustomize(recipe *kustomizeRecipe) error {
 	if err != nil {
 		return problemf("build", "the kustomization cannot be written: %v", err)
 	}
+	defer forgetSchema()
 	files := &kustomizeFiles{tree: r.artifact, overlay: map[string][]byte{name: changed}}
 	built, err := krusty.MakeKustomizer(kustomizeOptions(recipe)).Run(files, path.Join(artifactDir, folder))
 	if err != nil {
 		return r.explainKustomize(files, folder, err)
 	}
 	return r.takeKustomized(built, folder, recipe, wantsOrigin)
+}
+
+var builtInSchema = openapi.GetSchemaVersion()
+
+// forgetSchema takes back what a kustomization's own schema (its field openapi) has set for the whole process: the library
+// keeps it, and would merge the lists of the next kustomization by it.
+func forgetSchema() {
+	if openapi.GetSchemaVersion() != builtInSchema {
+		openapi.ResetOpenAPI()
+	}
 }
 
 func kustomizeOptions(recipe *kustomizeRecipe) *krusty.Options {

@@ -88,6 +88,7 @@ class Worker:
         if len(request) > MAX_FRAME:
             raise ValueError(f"a request of {len(request)} bytes is over the bound of {MAX_FRAME}")
         assert self._process.stdin is not None
+        self._stderr.clear()  # Libraries warn there; what counts is what is said about this request.
         try:
             async with asyncio.timeout(deadline):
                 self._process.stdin.write(struct.pack(">I", len(request)) + request)

@@ -65,6 +65,13 @@ CASES: dict[str, tuple[AT, Recipe, str, str, tuple[str, ...]]] = {
         "x.json:2:8",
         (),
     ),
+    "JSON that breaks off, of whatever it may be": (
+        {"x.json": '{"name": ["a"'},
+        DirectoryRecipe(),
+        "parse",
+        "x.json:1:13",
+        (),
+    ),
     "without kind": (
         {"x.yaml": "apiVersion: v1\nmetadata: {name: x}\n"},
         DirectoryRecipe(),

@@ -54,9 +54,14 @@ async def test_include_and_exclude(
 
 async def test_files_beside_manifests_are_left_out_and_said_so(bench: Bench, manifest: Manifest) -> None:
     bench.write({"a.yaml": manifest("a"), "values.yaml": "replicas: 3\n", "broken.yaml": "{{ not: [yaml\n"})
+    bench.write({"package.json": '{"name": "no object"}'})
     result = await bench.render(DirectoryRecipe())
     assert len(result.objects) == 1
-    assert sorted(one.message.split(" ")[0] for one in result.warnings) == ["broken.yaml", "values.yaml:1"]
+    assert sorted(one.message.split(" ")[0] for one in result.warnings) == [
+        "broken.yaml",
+        "package.json:1",
+        "values.yaml:1",
+    ]
 
 
 async def test_lists_are_taken_apart(bench: Bench, objects: Names) -> None:
