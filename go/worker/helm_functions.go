@@ -14,7 +14,7 @@ import (
 var chanceFunctions = []string{
 	"randAlphaNum", "randAlpha", "randAscii", "randNumeric", "randBytes", "randInt", "shuffle", "uuidv4",
 	"genPrivateKey", "genCA", "genCAWithKey", "genSelfSignedCert", "genSelfSignedCertWithKey", "genSignedCert",
-	"genSignedCertWithKey", "encryptAES", "bcrypt", "htpasswd", "now", "ago",
+	"genSignedCertWithKey", "encryptAES", "bcrypt", "htpasswd", "now", "ago", "durationRound",
 }
 
 // These format the time given to them, and the present where they are given something else.

@@ -29,7 +29,7 @@ func (r *render) kustomize(recipe *kustomizeRecipe) error {
 	var kustomization *types.Kustomization
 	switch {
 	case content != nil:
-		kustomization, err = readKustomization(content)
+		kustomization, err = r.readKustomization(name, content)
 		if err != nil {
 			return r.kustomizationProblem(name, content, err)
 		}
@@ -110,10 +110,14 @@ func (r *render) kustomizationFile(folder string) (string, []byte, error) {
 	return "", nil, nil
 }
 
-func readKustomization(content []byte) (*types.Kustomization, error) {
+func (r *render) readKustomization(name string, content []byte) (*types.Kustomization, error) {
 	kustomization := &types.Kustomization{}
 	if err := kustomization.Unmarshal(content); err != nil {
 		return nil, err
+	}
+	for _, message := range *kustomization.CheckDeprecatedFields() {
+		where := r.artifact.place(name)
+		r.warn("deprecated", name+": "+strings.TrimPrefix(message, "# Warning: "), &where)
 	}
 	kustomization.FixKustomization()
 	if err := kustomization.CheckEmpty(); err != nil {

@@ -69,6 +69,31 @@ async def test_killed_in_a_render(renderer: WorkerRenderer, tree: Path) -> None:
     assert before not in renderer.pids
 
 
+async def test_workers_killed_again_and_again_cost_one_request_each(tree: Path, manifest: Callable[..., str]) -> None:
+    kills = 12
+    for number in range(300):
+        (tree / f"unit-{number}").mkdir()
+        (tree / f"unit-{number}" / "x.yaml").write_text(manifest(f"x-{number}"))
+    async with WorkerRenderer(RenderSettings(workers=2)) as renderer:
+
+        async def render(number: int) -> str:
+            recipe = KustomizeRecipe(path=f"unit-{number}", generate=True)
+            result = await renderer.render(recipe, tree, RenderContext())
+            name: str = result.objects[0].body["metadata"]["name"]
+            return name
+
+        under_way = [asyncio.create_task(render(number)) for number in range(300)]
+        for _ in range(kills):
+            await asyncio.sleep(0.02)
+            for pid in renderer.pids[:1]:
+                os.kill(pid, signal.SIGKILL)
+        results = await asyncio.gather(*under_way, return_exceptions=True)
+    failed = [one for one in results if isinstance(one, RenderError)]
+    assert 0 < len(failed) <= kills and all(one.problem.code == "crashed" for one in failed)
+    for number, one in enumerate(results):
+        assert isinstance(one, RenderError) or one == f"x-{number}"
+
+
 async def test_killed_while_idle_costs_nothing(renderer: WorkerRenderer, tree: Path) -> None:
     await still_serves(renderer, tree)
     os.kill(renderer.pids[0], signal.SIGKILL)

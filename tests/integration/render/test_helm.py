@@ -1,6 +1,8 @@
 """Charts from a folder: values by precedence, what the cluster is told to be, hooks marked, what is missing named."""
 
+import io
 import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -162,6 +164,25 @@ async def test_charts_within_and_beside(bench: Bench, manifest: Callable[..., st
         )
     found = objects(await bench.render(HelmRecipe(path="chart")))
     assert sorted(found) == ["ConfigMap beside", "ConfigMap default/release-shop", "ConfigMap inner"]
+
+
+async def test_packed_charts_within(bench: Bench) -> None:
+    dependencies = "dependencies: [{name: redis, version: 1.x.x}]\n"
+    bench.write({**CHART, "chart/Chart.yaml": CHART["chart/Chart.yaml"] + dependencies})
+    (bench.folder / "chart" / "charts").mkdir()
+    with tarfile.open(bench.folder / "chart" / "charts" / "redis-1.2.3.tgz", "w:gz") as packed:
+        for name, text in (
+            ("redis/Chart.yaml", "apiVersion: v2\nname: redis\nversion: 1.2.3\n"),
+            ("redis/values.yaml", "size: 1\nname: redis\n"),
+            ("redis/templates/x.yaml", CHART["chart/templates/map.yaml"]),
+        ):
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            packed.addfile(info, io.BytesIO(text.encode()))
+    result = await bench.render(HelmRecipe(path="chart", parameters=(HelmParameter("redis.size", "3"),)))
+    found = {one.body["metadata"]["name"]: json.loads(one.body["data"]["values"]) for one in result.objects}
+    assert found["release-redis"]["size"] == 3 and found["release-redis"]["name"] == "redis"
+    assert "chart/charts/redis-1.2.3.tgz" in result.looked_at[""].files
 
 
 async def test_value_files_of_a_further_root(bench: Bench, tmp_path: Path) -> None:

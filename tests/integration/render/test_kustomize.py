@@ -263,3 +263,10 @@ async def test_nothing_to_render_is_said(bench: Bench) -> None:
     bench.write({"k8s/README.md": "later"})
     result = await bench.render(KustomizeRecipe(path="k8s", generate=True))
     assert result.objects == () and [one.code for one in result.warnings] == ["empty"]
+
+
+async def test_fields_that_kustomize_will_drop_are_said(bench: Bench) -> None:
+    bench.write({**BASE, "base/kustomization.yaml": "resources: [deployment.yaml]\ncommonLabels: {a: b}\n"})
+    (warning,) = (await bench.render(KustomizeRecipe(path="base"))).warnings
+    assert warning.code == "deprecated" and "'commonLabels' is deprecated" in warning.message
+    assert warning.origin is not None and warning.origin.path == "base/kustomization.yaml"
