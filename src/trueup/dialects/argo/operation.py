@@ -8,7 +8,7 @@ from typing import Any
 
 from trueup.core.objects import Phase
 from trueup.core.reports import ObjectResult, OperationReport, OperationState, ResultCode, UnitReport
-from trueup.dialects.reading import mapping_of
+from trueup.dialects.reading import mapping_of, text_of
 from trueup.dialects.times import duration, stamp
 from trueup.dialects.wishes import commit_of
 
@@ -66,6 +66,16 @@ def refused_state(operation: Any, message: str, now: datetime) -> dict[str, Any]
         "startedAt": stamp(now),
         "finishedAt": stamp(now),
     }
+
+
+def refused_later(before: Mapping[str, Any], operation: OperationReport) -> bool:
+    """Say whether a status shows the refusal of an operation that came after this one: it stays until the next sync."""
+    state = mapping_of(before, "operationState")
+    return (
+        state.get("phase") == "Error"
+        and "syncResult" not in state
+        and text_of(state, "startedAt") > stamp(operation.started)
+    )
 
 
 def _operation(spec: Mapping[str, Any], given: OperationReport, revision: str) -> dict[str, Any]:

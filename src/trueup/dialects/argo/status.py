@@ -16,7 +16,7 @@ from trueup.core.objects import Body
 from trueup.core.reports import ObjectReport, Reason, StatusWrite, SyncState, UnitPhase, UnitReport
 from trueup.dialects.argo.application import Spec
 from trueup.dialects.argo.history import history
-from trueup.dialects.argo.operation import operation_state, refused_state
+from trueup.dialects.argo.operation import operation_state, refused_later, refused_state
 from trueup.dialects.argo.requests import OPERATION, REFRESH, refresh_token, request_of
 from trueup.dialects.argo.translate import source_of
 from trueup.dialects.reading import list_of, mapping_of, read, text_of
@@ -97,7 +97,7 @@ def _status(
         status["sourceType"] = known
     if conditions := _conditions(before, report, now):
         status["conditions"] = conditions
-    if report.operation is not None:
+    if report.operation is not None and not refused_later(before, report.operation):
         status["operationState"] = operation_state(spec, source, report.operation, report)
     elif (state := before.get("operationState")) is not None:
         status["operationState"] = state

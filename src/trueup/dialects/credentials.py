@@ -1,0 +1,157 @@
+"""Finds how to be let in at a source: the Secret it names (Flux), or the one that Argo CD keeps for its URL.
+
+Argo CD's Secrets bear the label `argocd.argoproj.io/secret-type` and lie in its own namespace: a `repository` is for
+one URL exactly, `repo-creds` for all that begin with theirs, the longest first. Secrets are read through ports; none of
+their values appears in a message.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from trueup.core.artifact import Fault, GitCredentials, SourceError
+from trueup.core.dialect import labels_of
+from trueup.core.objects import Body
+from trueup.core.ports import Values
+from trueup.core.unit import SourceDeclaration, ValueRef
+from trueup.dialects.argo.application import GROUP as ARGO_GROUP
+from trueup.dialects.reading import mapping_of, metadata_of, text_of
+
+SECRET_TYPE = "argocd.argoproj.io/secret-type"
+REPOSITORY, TEMPLATE = "repository", "repo-creds"
+
+Data: TypeAlias = Mapping[str, bytes]
+_APP_KEYS = ("githubAppID", "githubAppPrivateKey", "gcpServiceAccountKey", "azureServicePrincipalClientId")
+
+
+class SecretCredentials:
+    """Credentials by Secret, for every dialect.
+
+    `values` reads a Secret by name; `secrets` gives the bodies of all Secrets with Argo CD's label, of any namespace;
+    `home` is the namespace in which they count.
+    """
+
+    def __init__(self, values: Values, secrets: Callable[[], Iterable[Body]], home: str = "argocd") -> None:
+        """Take the ports; nothing is read before it is asked for."""
+        self._values = values
+        self._secrets = secrets
+        self._home = home
+
+    async def of(self, declaration: SourceDeclaration) -> GitCredentials | None:
+        """Give the credentials, `None` for anonymous access. Raises `SourceError` where a named Secret is not there."""
+        if declaration.ref.group == ARGO_GROUP:
+            found = for_url(declaration.git.url, self._secrets(), self._home)
+            return _readable(found, declaration.git.url) if found is not None else None
+        secret = await self._named(declaration, declaration.credentials)
+        proxy = await self._named(declaration, declaration.proxy)
+        if secret is None and proxy is None:
+            return None
+        if proxy is not None and not proxy.get("address"):
+            ref = declaration.proxy
+            where = f"{ref.namespace}/{ref.name}" if ref else ""
+            raise SourceError(Fault.CREDENTIALS, f"proxy Secret {where} of {declaration.ref} has no key 'address'")
+        return GitCredentials.from_secret(secret or {}, proxy)
+
+    async def _named(self, declaration: SourceDeclaration, ref: ValueRef | None) -> Data | None:
+        if ref is None:
+            return None
+        data = await self._values.read(ref.kind, ref.namespace, ref.name)
+        if data is None:
+            raise SourceError(
+                Fault.CREDENTIALS,
+                f"failed to get secret '{ref.namespace}/{ref.name}', which {declaration.ref} names: "
+                "there is none; create it, and the source is fetched at once",
+            )
+        return data
+
+
+def for_url(url: str, secrets: Iterable[Body], home: str) -> Data | None:
+    """Give the decoded data of the Secret for a URL: its own `repository`, completed from the longest `repo-creds`.
+
+    Upstream takes credentials from the template where the repository's own Secret brings none.
+    """
+    wanted = normal_url(url)
+    own: Data | None = None
+    template: Data | None = None
+    longest = -1
+    for body in sorted(secrets, key=lambda item: text_of(metadata_of(item), "name")):
+        kind = labels_of(body).get(SECRET_TYPE)
+        if kind not in (REPOSITORY, TEMPLATE) or text_of(metadata_of(body), "namespace") != home:
+            continue
+        data = decoded(body)
+        its = normal_url(data.get("url", b"").decode(errors="replace"))
+        if data.get("type", b"git") not in (b"git", b"") or not its:
+            continue
+        if kind == REPOSITORY:
+            if own is None and its == wanted:
+                own = data
+        elif len(its) > longest and _begins(wanted, its):
+            template, longest = data, len(its)
+    if own is None or (template is not None and not _brings(own)):
+        return {**(template or {}), **(own or {})} if own is not None or template is not None else None
+    return own
+
+
+def _brings(data: Data) -> bool:
+    return any(data.get(key) for key in ("password", "bearerToken", "sshPrivateKey", "tlsClientCertData", *_APP_KEYS))
+
+
+def _begins(url: str, prefix: str) -> bool:
+    """Say whether a URL lies below a template's.
+
+    As upstream has it, a template that ends inside a name also fits what the name goes on with; inside the host it does
+    not, so that no other host gets the credentials.
+    """
+    if not url.startswith(prefix):
+        return False
+    rest = url[len(prefix) :]
+    inside_host = "/" not in prefix.partition("://")[2]
+    return not rest or not inside_host or rest[0] == "/"
+
+
+def normal_url(url: str) -> str:
+    """Bring a repository's URL to upstream's one form: ssh for `git@host:path`, lower case, no user or `.git`."""
+    text = url.strip().lower()
+    if "://" not in text:
+        host, colon, path = text.partition(":")
+        if not colon or "/" in host:
+            return text.removesuffix("/").removesuffix(".git")
+        text = f"ssh://{host}/{path.lstrip('/')}"
+    try:
+        parts = urlsplit(text)
+        host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    except ValueError:
+        return text
+    return f"{parts.scheme}://{host}{parts.path}".removesuffix("/").removesuffix(".git")
+
+
+def decoded(body: Body) -> dict[str, bytes]:
+    """Give a Secret's data, decoded; `stringData` counts too, and what is no base64 is left out."""
+    data: dict[str, bytes] = {}
+    for key, value in mapping_of(body, "data").items():
+        if isinstance(value, str):
+            try:
+                data[key] = base64.b64decode(value, validate=True)
+            except (binascii.Error, ValueError):
+                continue
+    data.update(
+        {key: value.encode() for key, value in mapping_of(body, "stringData").items() if isinstance(value, str)}
+    )
+    return data
+
+
+def _readable(data: Data, url: str) -> GitCredentials:
+    """Read what was found; ways to be let in that are not supported are named."""
+    if not any(data.get(key) for key in ("password", "bearerToken", "sshPrivateKey")):
+        unsupported = [key for key in _APP_KEYS if data.get(key)]
+        if unsupported:
+            raise SourceError(
+                Fault.CREDENTIALS,
+                f"the Secret for {normal_url(url)} brings {unsupported[0]}, which is not supported yet; "
+                "give it a username and password, or an sshPrivateKey",
+            )
+    return GitCredentials.from_secret(data)

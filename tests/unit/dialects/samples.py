@@ -1,0 +1,64 @@
+"""Small, valid objects of each kind, for tests to change."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from datetime import UTC, datetime
+from typing import Any
+
+from trueup.core.dialect import Context, Translated
+from trueup.core.unit import Unit
+from trueup.dialects import dialect_of
+
+NOW = datetime(2026, 11, 24, 10, 0, 5, tzinfo=UTC)
+COMMIT = "1" * 40
+REVISION = f"main@sha1:{COMMIT}"
+
+APPLICATION: dict[str, Any] = {
+    "apiVersion": "argoproj.io/v1alpha1",
+    "kind": "Application",
+    "metadata": {"name": "web", "namespace": "argocd", "uid": "u-1", "generation": 7},
+    "spec": {
+        "project": "default",
+        "source": {"repoURL": "https://git.example/shop", "path": "web", "targetRevision": "main"},
+        "destination": {"server": "https://kubernetes.default.svc", "namespace": "shop"},
+    },
+}
+KUSTOMIZATION: dict[str, Any] = {
+    "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+    "kind": "Kustomization",
+    "metadata": {"name": "web", "namespace": "flux-system", "uid": "u-2", "generation": 3},
+    "spec": {"interval": "5m", "path": "./web", "prune": True, "sourceRef": {"kind": "GitRepository", "name": "shop"}},
+}
+REPOSITORY: dict[str, Any] = {
+    "apiVersion": "source.toolkit.fluxcd.io/v1",
+    "kind": "GitRepository",
+    "metadata": {"name": "shop", "namespace": "flux-system", "uid": "u-3", "generation": 2},
+    "spec": {"interval": "1m", "url": "https://git.example/shop", "ref": {"branch": "main"}},
+}
+
+
+def changed(body: dict[str, Any], spec: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
+    """Give a copy with parts of the spec and metadata replaced; `None` in the spec removes a field."""
+    copy = deepcopy(body)
+    for name, value in (spec or {}).items():
+        if value is None:
+            copy["spec"].pop(name, None)
+        else:
+            copy["spec"][name] = value
+    copy["metadata"].update(metadata)
+    return copy
+
+
+def translated(body: dict[str, Any], context: Context | None = None) -> Translated:
+    """Translate by the object's own dialect."""
+    dialect = dialect_of(body["apiVersion"].split("/")[0], body["kind"])
+    assert dialect is not None
+    return dialect.translate(body, context or Context())
+
+
+def unit_of(body: dict[str, Any], context: Context | None = None) -> Unit:
+    """Translate a unit's object."""
+    unit = translated(body, context).unit
+    assert unit is not None
+    return unit

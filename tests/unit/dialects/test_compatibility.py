@@ -1,0 +1,113 @@
+"""`docs/compatibility.md` says of every field of the typed objects what becomes of it, and says the truth."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.dialects import samples
+
+from trueup.dialects.argo.application import Spec as ApplicationSpec
+from trueup.dialects.flux.kustomization import Spec as KustomizationSpec
+from trueup.dialects.flux.repository import Spec as RepositorySpec
+from trueup.dialects.reading import Shape, shape_of
+
+DOC = Path(__file__).parents[3] / "docs" / "compatibility.md"
+ROW = re.compile(r"^\| `(?P<path>[^`]+)` \| (?P<word>\w+) \|", re.MULTILINE)
+SOURCE = {"repoURL": "https://git.example/shop", "path": "web"}
+KINDS = {
+    "Application": (ApplicationSpec, samples.APPLICATION),
+    "Kustomization": (KustomizationSpec, samples.KUSTOMIZATION),
+    "GitRepository": (RepositorySpec, samples.REPOSITORY),
+}
+
+EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
+    "Application": {
+        "spec.source.ref": {"source": {"repoURL": "https://git.example/shop", "ref": "values"}},
+        "spec.source.chart": {"source": {"repoURL": "https://charts.example", "chart": "web"}},
+        "spec.source.plugin": {"source": {**SOURCE, "plugin": {"name": "cdk8s"}}},
+        "spec.source.helm.passCredentials": {"source": {**SOURCE, "helm": {"passCredentials": True}}},
+        "spec.source.kustomize.version": {"source": {**SOURCE, "kustomize": {"version": "v5"}}},
+        "spec.source.kustomize.kubeVersion": {"source": {**SOURCE, "kustomize": {"kubeVersion": "1.30"}}},
+        "spec.source.kustomize.apiVersions": {"source": {**SOURCE, "kustomize": {"apiVersions": ["a/v1"]}}},
+        "spec.sourceHydrator": {
+            "sourceHydrator": {
+                "drySource": {"repoURL": "https://git.example/shop", "path": "web", "targetRevision": "main"},
+                "syncSource": {"path": "web", "targetBranch": "live"},
+            }
+        },
+        "spec.syncPolicy.retry.refresh": {"syncPolicy": {"retry": {"refresh": True}}},
+        "spec.ignoreDifferences": {"ignoreDifferences": [{"kind": "Deployment", "jsonPointers": ["/spec/replicas"]}]},
+    },
+    "Kustomization": {
+        "spec.decryption": {"decryption": {"provider": "sops"}},
+        "spec.ignore": {"ignore": [{"paths": ["/spec/replicas"]}]},
+        "spec.kubeConfig": {"kubeConfig": {"secretRef": {"name": "other"}}},
+        "spec.validation": {"validation": "client"},
+        "spec.patchesStrategicMerge": {"patchesStrategicMerge": [{"kind": "Deployment"}]},
+        "spec.patchesJson6902": {"patchesJson6902": [{"patch": []}]},
+    },
+    "GitRepository": {
+        "spec.include": {"include": [{"repository": {"name": "other"}}]},
+        "spec.serviceAccountName": {"serviceAccountName": "git"},
+        "spec.verify": {"verify": {"mode": "HEAD", "secretRef": {"name": "keys"}}},
+        "spec.accessFrom": {"accessFrom": {"namespaceSelectors": []}},
+        "spec.gitImplementation": {"gitImplementation": "libgit2"},
+    },
+}
+
+
+def table(kind: str) -> dict[str, str]:
+    section = DOC.read_text().split(f"\n## {kind} ")[1].split("\n## ")[0]
+    return {row["path"]: row["word"] for row in ROW.finditer(section)}
+
+
+def leaves(shape: Shape, path: str) -> list[str]:
+    found: list[str] = []
+    for name, inner in shape.fields.items():
+        found += leaves(inner, f"{path}.{name}") if inner and inner.fields else [f"{path}.{name}"]
+    return found
+
+
+def known(shape: Shape, path: str) -> set[str]:
+    return {path} | {
+        item
+        for name, inner in shape.fields.items()
+        for item in (known(inner, f"{path}.{name}") if inner else {f"{path}.{name}"})
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_has_a_row_and_every_row_a_field(kind: str) -> None:
+    shape, rows = shape_of(KINDS[kind][0]), table(kind)
+    assert set(rows.values()) <= {"supported", "named", "refused"}
+    missing = [
+        leaf for leaf in leaves(shape, "spec") if not any(leaf == row or leaf.startswith(row + ".") for row in rows)
+    ]
+    assert not missing
+    assert set(rows) <= known(shape, "spec")
+
+
+@pytest.mark.parametrize(("kind", "path"), [(kind, path) for kind in KINDS for path in table(kind)])
+def test_a_field_does_what_its_row_says(kind: str, path: str) -> None:
+    word, example = table(kind)[path], EXAMPLES[kind].get(path)
+    if word == "supported":
+        assert example is None
+        return
+    assert example is not None, f"{path} is {word}: give an example of it"
+    result = samples.translated(samples.changed(KINDS[kind][1], example))
+    speaker = result.unit or result.sources[0]
+    told = speaker.problems if word == "refused" else speaker.warnings
+    assert any(text.startswith(path) for text in told), (speaker.problems, speaker.warnings)
+    if word == "named":
+        assert not speaker.problems
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_field_that_nobody_knows_is_named_and_changes_nothing(kind: str) -> None:
+    result = samples.translated(samples.changed(KINDS[kind][1], {"flavour": "sweet"}))
+    speaker = result.unit or result.sources[0]
+    assert not speaker.problems
+    assert any("spec.flavour" in text for text in speaker.warnings)

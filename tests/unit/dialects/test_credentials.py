@@ -1,0 +1,112 @@
+"""The Secret that lets Trueup in: by name for Flux, by URL for Argo CD."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from tests.unit.dialects.samples import APPLICATION, REPOSITORY, changed, translated
+
+from trueup.core.artifact import Fault, GitCredentials, SourceError
+from trueup.core.unit import SourceDeclaration
+from trueup.dialects.credentials import SecretCredentials, normal_url
+
+
+class Known:
+    """Secrets by namespace and name."""
+
+    def __init__(self, **secrets: dict[str, bytes]) -> None:
+        self.secrets = secrets
+
+    async def read(self, kind: str, namespace: str, name: str) -> dict[str, bytes] | None:
+        assert (kind, namespace) == ("Secret", "flux-system")
+        return self.secrets.get(name)
+
+
+def secret(name: str, kind: str, namespace: str = "argocd", **data: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": namespace, "labels": {"argocd.argoproj.io/secret-type": kind}},
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
+    }
+
+
+def app(url: str) -> SourceDeclaration:
+    return translated(changed(APPLICATION, {"source": {"repoURL": url, "path": "a"}})).sources[0]
+
+
+async def found(url: str, *secrets: dict[str, Any]) -> GitCredentials | None:
+    return await SecretCredentials(Known(), lambda: secrets).of(app(url))
+
+
+async def test_a_named_secret_is_read_with_its_proxy() -> None:
+    source = translated(
+        changed(REPOSITORY, {"secretRef": {"name": "key"}, "proxySecretRef": {"name": "proxy"}})
+    ).sources[0]
+    known = Known(key={"username": b"u", "password": b"p"}, proxy={"address": b"http://proxy:3128"})
+    creds = await SecretCredentials(known, list).of(source)
+    assert creds is not None and (creds.username, creds.password, creds.proxy) == ("u", "p", "http://proxy:3128")
+
+
+async def test_a_named_secret_that_is_not_there_is_an_error_that_names_it() -> None:
+    source = translated(changed(REPOSITORY, {"secretRef": {"name": "key"}})).sources[0]
+    with pytest.raises(SourceError, match="flux-system/key") as error:
+        await SecretCredentials(Known(), list).of(source)
+    assert error.value.fault is Fault.CREDENTIALS and not error.value.stalled
+
+
+async def test_without_a_secret_access_is_anonymous() -> None:
+    assert await SecretCredentials(Known(), list).of(translated(REPOSITORY).sources[0]) is None
+    assert await found("https://git.example/shop") is None
+
+
+async def test_the_repositorys_own_secret_wins_over_templates() -> None:
+    own = secret("own", "repository", url="https://git.example/shop.git", password="own")
+    template = secret("all", "repo-creds", url="https://git.example", password="all")
+    creds = await found("https://git.example/Shop", template, own)
+    assert creds is not None and creds.password == "own"
+
+
+async def test_the_longest_template_wins_and_completes_a_repository_without_credentials() -> None:
+    short = secret("a", "repo-creds", url="https://git.example", username="u", password="short")
+    long = secret("b", "repo-creds", url="https://git.example/team", username="u", password="long")
+    own = secret("c", "repository", url="https://git.example/team/shop", insecure="true")
+    creds = await found("https://git.example/team/shop", long, short, own)
+    assert creds is not None and creds.password == "long" and creds.insecure
+    other = await found("https://git.example/other", long, short)
+    assert other is not None and other.password == "short"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://git.example.evil/shop", "https://git.example:8443/shop", "https://git.exam/x"]
+)
+async def test_a_template_never_lets_in_at_another_host(url: str) -> None:
+    assert await found(url, secret("a", "repo-creds", url="https://git.example", password="p")) is None
+
+
+async def test_secrets_outside_the_home_namespace_do_not_count() -> None:
+    planted = secret("a", "repository", "team", url="https://git.example/shop", password="p")
+    assert await found("https://git.example/shop", planted) is None
+
+
+async def test_secrets_of_other_kinds_of_repositories_do_not_count() -> None:
+    assert (
+        await found("https://x/shop", secret("a", "repository", url="https://x/shop", type="helm", password="p"))
+        is None
+    )
+
+
+async def test_a_way_in_that_is_not_supported_is_named_without_its_value() -> None:
+    app_secret = secret("a", "repository", url="https://x/shop", githubAppPrivateKey="hidden")
+    with pytest.raises(SourceError, match="githubAppPrivateKey") as error:
+        await found("https://x/shop", app_secret)
+    assert "hidden" not in str(error.value)
+
+
+def test_one_repository_has_one_url() -> None:
+    assert (
+        normal_url("git@Git.example:team/shop.git")
+        == normal_url("ssh://git@git.example/team/shop")
+        == ("ssh://git.example/team/shop")
+    )
+    assert normal_url("https://user@git.example/shop/") == "https://git.example/shop"

@@ -1,0 +1,165 @@
+"""A Kustomization becomes a unit, a GitRepository a source, or they say what they lack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.dialects.samples import KUSTOMIZATION, REPOSITORY, changed, translated, unit_of
+
+from trueup.core.artifact import GitRef, IgnoreRules
+from trueup.core.dialect import Context
+from trueup.core.objects import ObjectRef
+from trueup.core.recipe import KustomizeRecipe
+from trueup.core.unit import DeletionPolicy, SourceDeclaration, ValueRef
+
+
+def source_of(spec: dict[str, Any] | None = None, **metadata: Any) -> SourceDeclaration:
+    return translated(changed(REPOSITORY, spec, **metadata)).sources[0]
+
+
+def test_the_defaults_are_upstreams() -> None:
+    unit = unit_of(KUSTOMIZATION)
+    assert not unit.problems and not unit.warnings
+    assert unit.source == ObjectRef("source.toolkit.fluxcd.io", "GitRepository", "flux-system", "shop")
+    assert (unit.interval, unit.gate.timeout, unit.retry_interval) == (300, 270, 300)
+    assert isinstance(unit.recipe, KustomizeRecipe)
+    assert (unit.recipe.path, unit.recipe.generate, unit.recipe.restrict_to_folder) == ("web", True, False)
+    assert unit.policy.prune and unit.policy.automated and unit.policy.heal and not unit.policy.allow_empty
+    assert unit.finalizer == "finalizers.fluxcd.io" and unit.field_manager == "kustomize-controller"
+    assert unit.marks.labels == {
+        "kustomize.toolkit.fluxcd.io/name": "web",
+        "kustomize.toolkit.fluxcd.io/namespace": "flux-system",
+    }
+    assert unit.generation == 3 and unit.target.namespace == "flux-system"
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta2", "v1beta1"])
+def test_older_versions_say_the_same(version: str) -> None:
+    body = {**KUSTOMIZATION, "apiVersion": f"kustomize.toolkit.fluxcd.io/{version}"}
+    assert unit_of(body) == unit_of(KUSTOMIZATION)
+
+
+def test_all_options_are_read() -> None:
+    unit = unit_of(
+        changed(
+            KUSTOMIZATION,
+            {
+                "timeout": "2m",
+                "retryInterval": "30s",
+                "force": True,
+                "wait": True,
+                "suspend": True,
+                "targetNamespace": "shop",
+                "serviceAccountName": "deployer",
+                "commonMetadata": {"labels": {"team": "a"}, "annotations": {"b": "c"}},
+                "dependsOn": [{"name": "db"}, {"name": "net", "namespace": "infra", "readyExpr": "true"}],
+                "images": [{"name": "nginx", "newTag": "2"}],
+                "patches": [{"patch": "x", "target": {"kind": "Deployment"}}],
+                "postBuild": {"substitute": {"A": "1"}, "substituteFrom": [{"kind": "Secret", "name": "s"}]},
+                "healthChecks": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "namespace": "shop"}],
+                "healthCheckExprs": [{"apiVersion": "a.io/v1", "kind": "A", "current": "true", "failed": "false"}],
+            },
+        )
+    )
+    assert not unit.problems and unit.suspended and unit.policy.force and unit.gate.wait
+    assert unit.gate.timeout == 120 and unit.retry_interval == 30
+    assert unit.gate.checks == (), "wait makes healthChecks void"
+    assert unit.gate.expressions[0].group == "a.io" and unit.gate.expressions[0].failed == "false"
+    assert unit.target.namespace == "shop" and unit.target.service_account == "flux-system:deployer"
+    assert [(item.ref.namespace, item.ref.name, item.expression) for item in unit.depends_on] == [
+        ("flux-system", "db", ""),
+        ("infra", "net", "true"),
+    ]
+    assert unit.substitution is not None and unit.substitution.inline == {"A": "1"}
+    assert unit.substitution.sources == (ValueRef("Secret", "flux-system", "s"),)
+    recipe = unit.recipe
+    assert (
+        isinstance(recipe, KustomizeRecipe) and recipe.namespace == "shop" and recipe.metadata_labels == {"team": "a"}
+    )
+    assert recipe.images[0].new_tag == "2" and recipe.patches[0].target is not None
+
+
+def test_named_objects_are_checked_but_never_the_kustomization_itself() -> None:
+    own = {"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", "name": "web"}
+    web = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "namespace": "shop"}
+    unit = unit_of(changed(KUSTOMIZATION, {"healthChecks": [{**own, "namespace": "flux-system"}, web]}))
+    assert unit.gate.checks == (ObjectRef("apps", "Deployment", "shop", "web"),)
+
+
+@pytest.mark.parametrize(
+    ("spec", "deletion"),
+    [
+        ({}, DeletionPolicy.PRUNE),
+        ({"prune": False}, DeletionPolicy.ORPHAN),
+        ({"deletionPolicy": "Delete", "prune": False}, DeletionPolicy.PRUNE),
+        ({"deletionPolicy": "WaitForTermination"}, DeletionPolicy.PRUNE_AND_WAIT),
+        ({"deletionPolicy": "Orphan"}, DeletionPolicy.ORPHAN),
+        ({"suspend": True}, DeletionPolicy.ORPHAN),
+    ],
+)
+def test_deletion_follows_the_policy(spec: dict[str, Any], deletion: DeletionPolicy) -> None:
+    assert unit_of(changed(KUSTOMIZATION, spec)).deletion is deletion
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"interval": "often"}, "spec.interval: 'often' is no duration"),
+        ({"interval": None}, "spec.interval is required"),
+        ({"sourceRef": {"kind": "OCIRepository", "name": "x"}}, "kind OCIRepository is not supported yet"),
+        ({"sourceRef": None}, "spec.sourceRef is required"),
+        ({"deletionPolicy": "Maybe"}, "'Maybe' is none of"),
+        ({"prune": "yes"}, "spec.prune"),
+        ({"postBuild": {"substituteFrom": [{"kind": "Pod", "name": "x"}]}}, "neither Secret nor ConfigMap"),
+    ],
+)
+def test_what_cannot_be_done_is_a_problem_that_names_its_field(spec: dict[str, Any], words: str) -> None:
+    assert any(words in text for text in unit_of(changed(KUSTOMIZATION, spec)).problems)
+
+
+def test_a_path_cannot_lead_out_of_the_repository() -> None:
+    for path in ("../../etc", "/etc", "a/../../etc"):
+        assert unit_of(changed(KUSTOMIZATION, {"path": path})).recipe.path == "etc"
+    assert unit_of(changed(KUSTOMIZATION, {"path": None})).recipe.path == "."
+
+
+def test_references_across_namespaces_can_be_forbidden() -> None:
+    ref = {"sourceRef": {"kind": "GitRepository", "name": "shop", "namespace": "other"}}
+    assert not unit_of(changed(KUSTOMIZATION, ref)).problems
+    closed = Context(cross_namespace=False)
+    assert "cross-namespace" in unit_of(changed(KUSTOMIZATION, ref), closed).problems[0]
+    assert unit_of(changed(KUSTOMIZATION, {"dependsOn": [{"name": "a", "namespace": "b"}]}), closed).problems
+    assert not unit_of(KUSTOMIZATION, closed).problems
+
+
+def test_a_default_service_account_acts_for_those_that_name_none() -> None:
+    context = Context(default_service_account="tenant")
+    assert unit_of(KUSTOMIZATION, context).target.service_account == "flux-system:tenant"
+
+
+def test_only_what_is_delivered_is_in_the_spec_digest() -> None:
+    digest = unit_of(KUSTOMIZATION).spec_digest
+    assert unit_of(changed(KUSTOMIZATION, {"suspend": True}, generation=9)).spec_digest == digest
+    assert unit_of(changed(KUSTOMIZATION, {"force": True})).spec_digest != digest
+
+
+def test_a_repository_is_a_source_with_an_artifact() -> None:
+    source = source_of(
+        {
+            "secretRef": {"name": "key"},
+            "proxySecretRef": {"name": "proxy"},
+            "ignore": "*.md",
+            "recurseSubmodules": True,
+            "sparseCheckout": ["web"],
+            "timeout": "20s",
+        },
+        annotations={"reconcile.fluxcd.io/requestedAt": "now"},
+    )
+    assert not source.problems and source.artifact and source.requested == "now"
+    assert source.git.ref == GitRef(branch="main") and source.git.sparse == ("web",) and source.git.submodules
+    assert source.ignore == IgnoreRules(True, "*.md") and (source.interval, source.timeout) == (60, 20)
+    assert source.credentials == ValueRef("Secret", "flux-system", "key")
+    assert source.proxy == ValueRef("Secret", "flux-system", "proxy")
+    assert source_of({"ref": None}).git.ref == GitRef(branch="master")
+    assert source_of({"suspend": True}).suspended
