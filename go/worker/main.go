@@ -71,8 +71,9 @@ func serve(input io.Reader, output io.Writer, handle handler) int {
 			fmt.Fprintln(os.Stderr, "worker:", next.err)
 			return exitProtocol
 		}
-		answering.Store(true)
+		watch(true)
 		answer := answerSafely(handle, next.body)
+		watch(false)
 		answering.Store(false)
 		if err := writeFrame(writer, encodeAnswer(answer)); err != nil {
 			return exitProtocol
@@ -99,6 +100,7 @@ func receive(reader *bufio.Reader, requests chan<- request) {
 		if err != nil && answering.Load() {
 			os.Exit(exitOK)
 		}
+		answering.Store(err == nil)
 		requests <- request{body, err}
 		if err != nil {
 			return

@@ -142,8 +142,10 @@ func (h *head) isList() bool {
 	return len(h.Items) > 0 && h.Items[0] == '[' && strings.HasSuffix(h.Kind, "List")
 }
 
-// isObject says whether a document wants to be a Kubernetes object at all.
-func (h *head) isObject() bool { return h.APIVersion != "" || h.Kind != "" }
+// isObject says whether a document wants to be a Kubernetes object at all: a Chart.yaml has an apiVersion too.
+func (h *head) isObject() bool {
+	return h.Kind != "" || h.APIVersion != "" && (h.Metadata.Name != "" || h.Metadata.GenerateName != "")
+}
 
 // readHead reads what every object must have, or says what is wrong with the document.
 func readHead(body json.RawMessage, where origin) (*head, error) {

@@ -18,7 +18,19 @@ const (
 	idleAfter = 2 * time.Second
 )
 
-var idleTimer *time.Timer
+var (
+	idleTimer   *time.Timer
+	memoryWatch = time.NewTicker(time.Hour)
+)
+
+// watch says whether a request is being answered: only then is memory looked at, so that an idle process sleeps.
+func watch(busy bool) {
+	if busy {
+		memoryWatch.Reset(watchEvery)
+	} else {
+		memoryWatch.Stop()
+	}
+}
 
 // boundMemory makes the process exit when its heap grows beyond bound (in bytes): softly by collecting harder near it,
 // firmly by watching, and by the address space for one huge allocation.
@@ -37,8 +49,7 @@ func watchMemory(bound uint64) {
 		{Name: "/memory/classes/heap/unused:bytes"},
 		{Name: "/memory/classes/heap/stacks:bytes"},
 	}
-	ticker := time.NewTicker(watchEvery)
-	for range ticker.C {
+	for range memoryWatch.C {
 		metrics.Read(samples)
 		used := uint64(0)
 		for _, sample := range samples {

@@ -136,3 +136,21 @@ async def test_the_folder_says_which_recipe_it_is_for(bench: Bench, manifest: Ma
     assert kinds == {"plain": "directory", "custom": "kustomize", "chart": "helm", "both": "kustomize"}
     plain = await bench.render(auto("plain"))
     assert {"plain/Chart.yaml", "plain/kustomization.yaml"} <= set(plain.looked_at[""].absent)
+
+
+@pytest.mark.parametrize("path", ["app", "./app", "app/", "./app/", "link", "app/../app"])
+async def test_a_path_may_be_written_in_many_ways(bench: Bench, manifest: Manifest, path: str) -> None:
+    bench.write({"app/x.yaml": manifest("x"), "app/kustomization.yaml": "resources: [x.yaml]\n"})
+    (bench.folder / "link").symlink_to("app", target_is_directory=True)
+    for recipe in (DirectoryRecipe(path=path, exclude="kustomization.yaml"), KustomizeRecipe(path=path)):
+        (only,) = (await bench.render(recipe)).objects
+        assert str(only.origin) == "app/x.yaml:1"
+
+
+@pytest.mark.parametrize("path", [".", "", "./"])
+async def test_the_artifacts_root(bench: Bench, manifest: Manifest, path: str) -> None:
+    bench.write({"x.yaml": manifest("x")})
+    bench.write({"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\n", "templates/y.yaml": manifest("y")})
+    assert len((await bench.render(DirectoryRecipe(path=path))).objects) == 1
+    (chart,) = (await bench.render(HelmRecipe(path=path))).objects
+    assert chart.origin is not None and chart.origin.path == "templates/y.yaml"
