@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"path"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -155,8 +157,14 @@ func readHead(body json.RawMessage, where origin) (*head, error) {
 	}
 	read := &head{}
 	if err := json.Unmarshal(body, read); err != nil {
+		words := strings.TrimPrefix(err.Error(), "json: ")
+		var mistyped *json.UnmarshalTypeError
+		if errors.As(err, &mistyped) && mistyped.Type.Kind() == reflect.String {
+			// YAML takes an unquoted 1, y or off for something else than a name.
+			words = fmt.Sprintf("%s is a %s where a text is needed: put it in quotes", mistyped.Field, mistyped.Value)
+		}
 		return nil, problemf("not-an-object", "%s: document %d is not a Kubernetes object: %s",
-			placeText(where), where.Document, strings.TrimPrefix(err.Error(), "json: ")).at(where)
+			placeText(where), where.Document, words).at(where)
 	}
 	return read, nil
 }

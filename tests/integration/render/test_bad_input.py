@@ -128,6 +128,13 @@ CASES: dict[str, tuple[AT, Recipe, str, str, tuple[str, ...]]] = {
         "x.yaml:1",
         ("bare value",),
     ),
+    "a name that is none to YAML": (
+        {"x.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: off}\n"},
+        DirectoryRecipe(),
+        "not-an-object",
+        "x.yaml:1",
+        ("metadata.name is a bool", "quotes"),
+    ),
     "metadata of a wrong type": (
         {"x.yaml": "apiVersion: v1\nkind: Pod\nmetadata: [a]\n"},
         DirectoryRecipe(),

@@ -150,7 +150,7 @@ async def test_a_path_may_be_written_in_many_ways(bench: Bench, manifest: Manife
 @pytest.mark.parametrize("path", [".", "", "./"])
 async def test_the_artifacts_root(bench: Bench, manifest: Manifest, path: str) -> None:
     bench.write({"x.yaml": manifest("x")})
-    bench.write({"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\n", "templates/y.yaml": manifest("y")})
+    bench.write({"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\n", "templates/y.yaml": manifest("templated")})
     assert len((await bench.render(DirectoryRecipe(path=path))).objects) == 1
     (chart,) = (await bench.render(HelmRecipe(path=path))).objects
     assert chart.origin is not None and chart.origin.path == "templates/y.yaml"
