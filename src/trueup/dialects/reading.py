@@ -69,7 +69,7 @@ def _convert(value: Mapping[str, Any], kind: type[S], root: str, problems: list[
     except (msgspec.ValidationError, RecursionError):
         pass
     try:
-        value = _without_nulls(value)
+        value = without_nulls(value)
         for _ in range(_ERRORS):
             try:
                 return msgspec.convert(value, kind)
@@ -86,12 +86,12 @@ def _convert(value: Mapping[str, Any], kind: type[S], root: str, problems: list[
     return kind()
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
     """Copy, leaving out nulls: the API server takes an absent field and a null for the same."""
     if isinstance(value, Mapping):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None and isinstance(key, str)}
+        return {key: without_nulls(item) for key, item in value.items() if item is not None and isinstance(key, str)}
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
+        return [without_nulls(item) for item in value]
     return value
 
 

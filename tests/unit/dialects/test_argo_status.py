@@ -133,6 +133,14 @@ def test_a_status_that_says_the_same_is_not_written_again() -> None:
     assert Argo().unit_status(body, msgspec.structs.replace(later, sync=SyncState.OUT_OF_SYNC), NOW) is not None
 
 
+def test_nulls_in_helm_values_are_not_repeated_in_the_status() -> None:
+    helm = {"valuesObject": {"resources": None, "replicas": 2}}
+    body = changed(APPLICATION, {"source": {**APPLICATION["spec"]["source"], "helm": helm}})
+    status = written(REPORT, body).status
+    assert status["sync"]["comparedTo"]["source"]["helm"] == {"valuesObject": {"replicas": 2}}
+    assert status["operationState"]["syncResult"]["source"]["helm"] == {"valuesObject": {"replicas": 2}}
+
+
 def test_history_keeps_the_source_it_was_delivered_from() -> None:
     body = {
         **changed(APPLICATION, {"source": {"repoURL": "https://new", "path": "p"}}),

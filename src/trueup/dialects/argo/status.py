@@ -19,7 +19,7 @@ from trueup.dialects.argo.history import history
 from trueup.dialects.argo.operation import operation_state, refused_later, refused_state
 from trueup.dialects.argo.requests import OPERATION, REFRESH, refresh_token, request_of
 from trueup.dialects.argo.translate import source_of
-from trueup.dialects.reading import list_of, mapping_of, read, text_of
+from trueup.dialects.reading import list_of, mapping_of, read, text_of, without_nulls
 from trueup.dialects.times import stamp
 from trueup.dialects.wishes import commit_of
 
@@ -56,7 +56,8 @@ def application_status(body: Body, report: UnitReport, now: datetime, home: str)
     if report.phase is UnitPhase.OBSERVED:
         return None
     before = mapping_of(body, "status")
-    raw_spec = mapping_of(body, "spec")
+    # Parts of the spec are repeated in the status, and a merge patch cannot hold a null.
+    raw_spec = without_nulls(mapping_of(body, "spec"))
     spec = read(raw_spec, Spec).value
     request = request_of(body, source_of(spec))
     refused = request is not None and bool(request.refusal)
