@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from trueup.core.artifact import Revision
-from trueup.core.objects import ObjectRef
+from trueup.core.objects import ObjectRef, split_api_version
 from trueup.core.unit import ReturnPolicy
 
 ROLLBACK = "trueup.dev/rollback"
@@ -50,6 +50,11 @@ def spread(key: str, width: float) -> float:
     """Give a share of `width` that is always the same for a key, so that many pollers do not poll together."""
     digest = hashlib.blake2b(key.encode(errors="replace"), digest_size=4).digest()
     return width * int.from_bytes(digest, "big") / 2**32
+
+
+def version_of(body: Mapping[str, object]) -> str:
+    """Give the API version that an object came in, without its group."""
+    return split_api_version(str(body.get("apiVersion") or ""))[1] or "v1"
 
 
 def digest_of_spec(*parts: object) -> str:

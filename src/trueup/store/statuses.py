@@ -14,7 +14,7 @@ import structlog
 
 from trueup.core.dialect import Dialect
 from trueup.core.objects import Body, ObjectRef
-from trueup.core.ports import Clock
+from trueup.core.ports import Clock, Fenced
 from trueup.core.reports import SourceReport, StatusWrite, UnitPhase, UnitReport
 from trueup.core.unit import SourceDeclaration, Unit
 from trueup.kube.client import KubeClient
@@ -128,6 +128,9 @@ class StatusWriter:
                 )
                 version = reply.meta.resource_version
                 self._latest[ref] = _Latest(int(version) if version.isdigit() else 0, reply.body)
+        except Fenced:
+            # Another controller writes it now; should we hold the lease again, everything is reported anew.
+            return
         except NotFound:
             self._forget(ref)
         except Conflict:

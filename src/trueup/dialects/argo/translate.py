@@ -15,7 +15,7 @@ from trueup.dialects.argo.project import DEFAULT, project_problems
 from trueup.dialects.argo.recipe import PLACEHOLDER, Builder
 from trueup.dialects.argo.requests import refresh_token, request_of
 from trueup.dialects.reading import list_of, mapping_of, metadata_of, read, text_of
-from trueup.dialects.wishes import UNKNOWN, digest_of_spec, literal, return_policy, spread
+from trueup.dialects.wishes import UNKNOWN, digest_of_spec, literal, return_policy, spread, version_of
 
 FIELD_MANAGER = "argocd-controller"
 IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
@@ -71,6 +71,7 @@ def translate_application(body: Body, context: Context) -> Translated:
         # a new unit. Nothing that Argo CD's clients read shows an observed generation.
         generation=0,
         source=ref,
+        version=version_of(body),
         recipe=recipe,
         spec_digest=_digest(recipe, source, target, policy),
         target=target,

@@ -25,7 +25,7 @@ from trueup.dialects.flux.repository import GROUP as SOURCE_GROUP
 from trueup.dialects.flux.repository import KIND as SOURCE_KIND
 from trueup.dialects.reading import metadata_of, number_of, read, text_of
 from trueup.dialects.times import seconds
-from trueup.dialects.wishes import UNKNOWN, digest_of_spec, folder, literal, return_policy
+from trueup.dialects.wishes import UNKNOWN, digest_of_spec, folder, literal, return_policy, version_of
 
 FIELD_MANAGER = "kustomize-controller"
 FINALIZER = "finalizers.fluxcd.io"
@@ -62,12 +62,19 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
     source = _source(spec, namespace, context, problems)
     deletion = _deletion(spec, problems)
     recipe: Recipe = PLACEHOLDER if problems else _recipe(spec)
-    policy = SyncPolicy(prune=spec.prune, force=spec.force, wave_wait=False, retry=Retry())
+    policy = SyncPolicy(
+        prune=spec.prune,
+        force=spec.force,
+        wave_wait=False,
+        release_unpruned=True,
+        retry=Retry(-1, retry_interval, 1.0, retry_interval),
+    )
     unit = Unit(
         ref=ObjectRef(GROUP, KIND, namespace, name),
         uid=uid,
         generation=number_of(metadata, "generation"),
         source=source,
+        version=version_of(body),
         recipe=recipe,
         spec_digest=digest_of_spec(
             recipe,
@@ -112,6 +119,10 @@ def _unsupported(spec: Spec, problems: list[str], warnings: list[str]) -> None:
         problems.append("spec.patchesStrategicMerge was dropped by Flux; write it as spec.patches")
     if spec.patches_json6902:
         problems.append("spec.patchesJson6902 was dropped by Flux; write it as spec.patches")
+    if spec.post_build is not None:
+        problems.append("spec.postBuild is not supported yet: variables in manifests are not substituted")
+    if spec.health_check_exprs:
+        problems.append("spec.healthCheckExprs is not supported yet; use spec.healthChecks, or spec.wait")
     if spec.ignore:
         problems.append("spec.ignore is not supported yet: drift of single fields cannot be left alone")
     if spec.validation:
@@ -172,6 +183,7 @@ def _gate(spec: Spec, namespace: str, name: str, timeout: float) -> HealthGate:
             for item in spec.health_check_exprs
         ),
         timeout=timeout,
+        kstatus=True,
     )
 
 

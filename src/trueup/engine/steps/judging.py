@@ -222,12 +222,12 @@ async def _sick(run: Run, parts: Parts) -> None:
     )
     if decision.returns and decision.good is not None:
         back = decision.good.revision
-        reason = f"{inputs.revision} made this unit unhealthy ({message}); it returned to {back}"
+        reason = f"it made this unit unhealthy ({message})"
         held = Held(inputs.digest, inputs.revision, reason, _wall(parts.clock.wall()), back)
         ended = msgspec.structs.replace(ended, held=held, failures=0, failed_inputs="")
         if memory.operation is not None:
             memory.operation = msgspec.structs.replace(
-                memory.operation, state=OperationState.FAILED, message=reason, finished=parts.clock.wall()
+                memory.operation, state=OperationState.FAILED, message=f"{reason}; returned to {back}", finished=parts.clock.wall()
             )
         run.again()
     elif not run.synced:
