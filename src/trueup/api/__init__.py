@@ -1,0 +1,1 @@
+"""What Trueup answers over HTTP."""

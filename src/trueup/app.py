@@ -1,0 +1,327 @@
+"""The only place where parts are put together: a controller made of adapters, ports and the engine.
+
+`Controller.run` waits for the lease, works while it holds it, and begins anew when it was lost: nothing that one tenure
+knew is carried into the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from trueup.api.artifacts import artifact_routes
+from trueup.core.desired import OptionsReader
+from trueup.core.dialect import Context
+from trueup.core.objects import Body, ObjectOptions, ObjectRef
+from trueup.core.ports import Fence, Fenced
+from trueup.core.unit import ReturnPolicy, Unit
+from trueup.dialects import dialects, live_options, owner_of
+from trueup.dialects.crds import crds
+from trueup.dialects.credentials import SecretCredentials
+from trueup.engine.engine import Engine
+from trueup.kube.client import KubeClient
+from trueup.kube.connect import default_connection
+from trueup.kube.crd import DefinitionWatch, ensure_definitions
+from trueup.kube.discovery import Mapper
+from trueup.kube.errors import AlreadyExists, KubeError
+from trueup.kube.lease import Lease
+from trueup.kube.transport import Limits, Observer
+from trueup.render import RenderSettings, WorkerRenderer
+from trueup.sources.git import ArtifactStore, GitSettings, GitSource, GitSources
+from trueup.store.claims import Finalizers
+from trueup.store.declarations import Declarations
+from trueup.store.states import UnitStates
+from trueup.store.statuses import StatusWriter
+from trueup.store.values import ReferencedValues
+from trueup.targets.kubernetes import KubernetesTarget
+
+log = structlog.get_logger(__name__)
+
+CONNECT_PAUSE = 2.0
+
+
+def default_data() -> Path:
+    """Give the folder for mirrors and artifacts: `$XDG_CACHE_HOME/trueup/data`, by default below `~/.cache`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "trueup" / "data"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """How a controller runs. All of it has a default that works on a workstation.
+
+    `namespace` is where the lease lies (made if absent), `home` Argo CD's namespace. `listen` is the address that
+    artifacts are served at, `advertise` the URL under which others reach it (by default the address itself).
+    `poll` and `jitter` are in seconds, for sources without an interval of their own. `workers` is the number of render
+    processes, `in_flight` of requests to the API server at once.
+    """
+
+    kubeconfig: str = ""
+    context: str = ""
+    data: Path = msgspec.field(default_factory=default_data)
+    namespace: str = "trueup-system"
+    lease: str = "trueup-controller"
+    home: str = "argocd"
+    listen: str = "127.0.0.1:0"
+    advertise: str = ""
+    poll: float = 120.0
+    jitter: float = 60.0
+    cross_namespace: bool = True
+    default_service_account: str = ""
+    rollback: ReturnPolicy = ReturnPolicy.AUTO
+    workers: int = 2
+    in_flight: int = 24
+    install_definitions: bool = True
+    lease_seconds: float = 15.0
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """Give monotonic seconds."""
+        return time.monotonic()
+
+    def wall(self) -> datetime:
+        """Give the time of day, in UTC."""
+        return datetime.now(UTC)
+
+
+class LeaseFence:
+    """Lets writes through only while the lease is held. `also` may raise too: fault tests cut in there."""
+
+    def __init__(self, lease: Lease) -> None:
+        """Take the lease."""
+        self._lease = lease
+
+    @property
+    def open(self) -> bool:
+        """Whether the lease is held at this moment."""
+        return self._lease.open
+
+    def check(self) -> None:
+        """Raise `Fenced` unless it is."""
+        if not self._lease.open:
+            raise Fenced("this controller does not hold its lease (any more)")
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One tenure of the lease: everything that works while it lasts."""
+
+    engine: Engine
+    declarations: Declarations
+    statuses: StatusWriter
+    target: KubernetesTarget
+    states: UnitStates
+    renderer: WorkerRenderer
+
+
+class Controller:
+    """A controller of one cluster. Use `run`, or `session` where a lease is held already."""
+
+    def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
+        """Take the settings, and who is told of every request to the API server."""
+        self.settings = settings
+        self.identity = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+        self._observer = observer
+        self.session: Session | None = None
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        settings = self.settings
+        async with AsyncExitStack() as stack:
+            connection = default_connection(settings.kubeconfig, settings.context)
+            client = await stack.enter_async_context(
+                KubeClient(connection, Limits(in_flight=settings.in_flight), self._observer)
+            )
+            mapper = Mapper(client)
+            await _connected(mapper)
+            definitions = DefinitionWatch(client, mapper)
+            definitions.start()
+            stack.push_async_callback(definitions.stop)
+            lease = self._lease(client)
+            keeping = asyncio.create_task(lease.run(), name="lease")
+            stack.push_async_callback(_cancelled, keeping)
+            sources = await stack.enter_async_context(GitSource(GitSettings.from_environment(settings.data / "git")))
+            renderer = await stack.enter_async_context(WorkerRenderer(RenderSettings(workers=settings.workers)))
+            store = ArtifactStore(settings.data / "artifacts", settings.advertise)
+            await stack.enter_async_context(_serving(store, settings))
+            while True:
+                await self._elected(client, mapper, lease)
+                fence = LeaseFence(lease)
+                try:
+                    async with self._working(client, mapper, fence, GitSources(sources, store), renderer) as session:
+                        self.session = session
+                        self.ready.set()
+                        await lease.lost.wait()
+                except (KubeError, Fenced) as error:
+                    log.warning("could not begin to work; trying again", error=str(error))
+                    await asyncio.sleep(CONNECT_PAUSE)
+                finally:
+                    self.ready.clear()
+                    self.session = None
+
+    async def _elected(self, client: KubeClient, mapper: Mapper, lease: Lease) -> None:
+        """Wait until the lease is held; its namespace is made if it is not there, or has gone."""
+        while not lease.held.is_set():
+            try:
+                await _ensure_namespace(client, mapper, self.settings.namespace)
+            except KubeError as error:
+                log.warning("the lease's namespace could not be made; trying again", error=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(lease.held.wait(), CONNECT_PAUSE)
+
+    def _lease(self, client: KubeClient) -> Lease:
+        seconds = self.settings.lease_seconds
+        return Lease(
+            client,
+            self.settings.namespace,
+            self.settings.lease,
+            self.identity,
+            duration=seconds,
+            renew=seconds * 2 / 3,
+            retry=seconds / 8,
+        )
+
+    @asynccontextmanager
+    async def _working(
+        self, client: KubeClient, mapper: Mapper, fence: Fence, sources: GitSources, renderer: WorkerRenderer
+    ) -> AsyncIterator[Session]:
+        """Put the parts together for one tenure, begin to work, and stop all of it at the end."""
+        settings = self.settings
+        fenced = client.fenced(fence.check)
+        if settings.install_definitions:
+            await ensure_definitions(fenced, crds(), mapper=mapper)
+        context = Context(
+            home=settings.home,
+            poll=settings.poll,
+            jitter=settings.jitter,
+            cross_namespace=settings.cross_namespace,
+            default_service_account=settings.default_service_account,
+            returns=settings.rollback,
+        )
+        clock = SystemClock()
+        listener = _Later()
+        known = dialects(settings.home)
+        declarations = Declarations(client, mapper, known, context)
+        states = UnitStates(fenced)
+        statuses = StatusWriter(fenced, mapper, clock, declarations.body, declarations.dialect_of)
+        values = ReferencedValues(client, mapper, listener.value_changed)
+        target = KubernetesTarget(
+            fenced, mapper, lambda body: owner_of(body, known), live_options, listener.object_changed
+        )
+        engine = Engine(
+            sources=sources,
+            credentials=SecretCredentials(values, lambda: values.all("Secret", settings.home), settings.home),
+            renderer=renderer,
+            target=target,
+            states=states,
+            values=values,
+            reports=statuses,
+            claims=Finalizers(fenced, mapper, declarations.body),
+            clock=clock,
+            fence=fence,
+            options_of=_options_of(declarations),
+            body_of=declarations.body,
+            identity=self.identity,
+        )
+        listener.engine = engine
+        mapper.on_change(engine.cluster_changed)
+        async with AsyncExitStack() as stack:
+            stack.callback(mapper.off_change, engine.cluster_changed)
+            await states.load()
+            await values.follow("Secret", settings.home)
+            stack.push_async_callback(target.stop)
+            stack.push_async_callback(values.stop)
+            stack.push_async_callback(declarations.stop)
+            stack.push_async_callback(statuses.stop)
+            stack.push_async_callback(engine.stop)
+            statuses.start()
+            await declarations.start(engine)
+            await engine.start()
+            log.info("working", identity=self.identity)
+            yield Session(engine, declarations, statuses, target, states, renderer)
+
+
+class _Later:
+    """Hands events on to the engine, which is made after the parts that give them."""
+
+    def __init__(self) -> None:
+        self.engine: Engine | None = None
+
+    def object_changed(self, ref: ObjectRef) -> None:
+        if self.engine is not None:
+            self.engine.object_changed(ref)
+
+    def value_changed(self, ref: ObjectRef) -> None:
+        if self.engine is not None:
+            self.engine.value_changed(ref)
+
+
+def _options_of(declarations: Declarations) -> Callable[[Unit], OptionsReader]:
+    def options_of(unit: Unit) -> OptionsReader:
+        dialect = declarations.dialect_of(unit.ref)
+        return dialect.options if dialect is not None else _no_options
+
+    return options_of
+
+
+def _no_options(body: Body) -> ObjectOptions:
+    return ObjectOptions()
+
+
+async def _connected(mapper: Mapper) -> None:
+    """Wait until the API server answers."""
+    while True:
+        try:
+            await mapper.refresh()
+            return
+        except KubeError as error:
+            if not error.retriable:
+                raise
+            log.warning("the API server does not answer; trying again", error=str(error))
+            await asyncio.sleep(CONNECT_PAUSE)
+
+
+async def _ensure_namespace(client: KubeClient, mapper: Mapper, name: str) -> None:
+    resource = await mapper.of(ObjectRef("", "Namespace", "", name))
+    if await client.find(resource, name) is None:
+        with contextlib.suppress(AlreadyExists):
+            await client.create(resource, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+@asynccontextmanager
+async def _serving(store: ArtifactStore, settings: Settings) -> AsyncIterator[None]:
+    """Serve artifacts over HTTP, at any free port where none is given."""
+    host, _, port = settings.listen.rpartition(":")
+    application = web.Application()
+    application.add_routes(artifact_routes(store))
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host or "127.0.0.1", int(port or 0))
+        await site.start()
+        if not settings.advertise:
+            address = runner.addresses[0]
+            store.base_url = f"http://{address[0]}:{address[1]}"
+        yield
+    finally:
+        await runner.cleanup()

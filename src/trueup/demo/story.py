@@ -1,0 +1,170 @@
+"""The steps of the story, each with what must be seen before it counts."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from trueup.core.objects import ObjectRef
+from trueup.demo import manifests
+from trueup.demo.progress import StepFailed, Telling
+from trueup.demo.stage import Stage
+from trueup.demo.watching import (
+    APPLICATION,
+    DEPLOYMENT,
+    KUSTOMIZATION,
+    Watcher,
+    argo_synced,
+    conditions,
+    flux_ready,
+    image_of,
+    ref,
+    rolled_out,
+)
+
+ENVIRONMENTS = ("dev", "staging", "production")
+INGRESS = ObjectRef("networking.k8s.io", "Ingress", "production", "shop")
+
+
+class Story(msgspec.Struct):
+    """The steps, over a stage that stands already."""
+
+    stage: Stage
+    telling: Telling
+    watcher: Watcher
+
+    async def tell(self) -> None:
+        """Tell all of it."""
+        await self.first_deployment()
+        await self.a_commit()
+        await self.a_change_by_hand()
+        await self.a_broken_image()
+        await self.a_revert()
+        await self.a_file_removed()
+        await self.a_disaster()
+
+    async def first_deployment(self) -> None:
+        """Apply the root unit; everything else comes from Git."""
+        async with self.telling.step("first deployment: the root unit is applied, the rest comes from Git"):
+            await self.stage.apply_root()
+            await self._all_true(self.stage.shop.head())
+        self.telling.say("shop-dev by a Flux Kustomization, shop-staging and shop-production by Argo CD Applications,")
+        self.telling.say("my-app by one of each")
+
+    async def a_commit(self) -> None:
+        """A new image for all environments."""
+        async with self.telling.step("a commit: a new image in base/, wanted by three environments"):
+            commit = self.stage.shop.commit(
+                {"base/deployment.yaml": manifests.deployment(manifests.NEXT_IMAGE)}, "Release 1.1.0"
+            )
+            await asyncio.gather(*(self._deployment(environment, manifests.NEXT_IMAGE) for environment in ENVIRONMENTS))
+            await self._all_true(commit)
+
+    async def a_change_by_hand(self) -> None:
+        """Somebody scales production."""
+        target = ref(DEPLOYMENT, "production", "shop")
+        before = await self.watcher.body(target)
+        async with self.telling.step("a change by hand: production scaled to 9, healed"):
+            resource = await self.watcher.mapper.of(target)
+            await self.watcher.client.patch(resource, "shop", "production", {"spec": {"replicas": 9}})
+            await self.watcher.until(
+                target,
+                "3 replicas",
+                lambda body: bool(body and before) and body["spec"]["replicas"] == 3,  # type: ignore[index]
+            )
+
+    async def a_broken_image(self) -> None:
+        """A bad image is taken back by itself."""
+        async with self.telling.step("a commit with an image that crashes: taken back by itself, held, and said why"):
+            bad = self.stage.shop.commit(
+                {"base/deployment.yaml": manifests.deployment(manifests.BROKEN_IMAGE)}, "Release 1.2.0"
+            )
+            await asyncio.gather(*(self._returned(environment, bad) for environment in ENVIRONMENTS))
+        body = await self.watcher.body(ref(KUSTOMIZATION, "flux-system", "shop-dev"))
+        self.telling.say(str(conditions(body).get("Ready", {}).get("message", "")))
+
+    async def _returned(self, environment: str, bad: str) -> None:
+        target = ref(DEPLOYMENT, environment, "shop")
+        await self.watcher.until(target, "the bad image", lambda body: bool(body) and _runs(body, "broken"))
+        await self._deployment(environment, manifests.NEXT_IMAGE)
+        if environment == "dev":
+            await self.watcher.until(
+                ref(KUSTOMIZATION, "flux-system", "shop-dev"),
+                "Ready False with the bad revision attempted",
+                lambda body: (
+                    conditions(body).get("Ready", {}).get("status") == "False"
+                    and bad in str((body or {}).get("status", {}).get("lastAttemptedRevision"))
+                    and bad not in str((body or {}).get("status", {}).get("lastAppliedRevision"))
+                ),
+            )
+            return
+        await self.watcher.until(
+            ref(APPLICATION, "argocd", f"shop-{environment}"),
+            "OutOfSync with a failed operation",
+            lambda body: (
+                (body or {}).get("status", {}).get("sync", {}).get("status") == "OutOfSync"
+                and (body or {}).get("status", {}).get("operationState", {}).get("phase") == "Failed"
+            ),
+        )
+
+    async def a_revert(self) -> None:
+        """`git revert` ends the hold."""
+        async with self.telling.step("git revert: Git and the cluster agree again"):
+            commit = self.stage.shop.revert()
+            await self._all_true(commit)
+
+    async def a_file_removed(self) -> None:
+        """What Git no longer has goes."""
+        async with self.telling.step("a file removed: the Ingress is pruned"):
+            if await self.watcher.body(INGRESS) is None:
+                raise StepFailed(f"{INGRESS} was not there before")
+            self.stage.shop.commit(
+                {
+                    "overlays/production/ingress.yaml": None,
+                    "overlays/production/kustomization.yaml": manifests.PRODUCTION_WITHOUT_INGRESS,
+                },
+                "Close the shop's door",
+            )
+            await self.watcher.until(INGRESS, "its removal", lambda body: body is None)
+
+    async def a_disaster(self) -> None:
+        """The whole cluster is lost; the root unit and its credentials bring it back."""
+        async with self.telling.step("disaster: etcd wiped, an empty control plane in its place"):
+            await self.stage.wipe()
+        async with self.telling.step("the root unit is applied again, and the cluster is rebuilt from Git"):
+            await self.stage.apply_root()
+            await self._all_true(self.stage.shop.head())
+
+    async def _all_true(self, commit: str) -> None:
+        """Wait until every unit says that it is true to a commit, and what it delivers runs."""
+        await asyncio.gather(
+            self.watcher.until(
+                ref(KUSTOMIZATION, "flux-system", "root"), "Ready", lambda body: flux_ready(body, commit)
+            ),
+            self.watcher.until(
+                ref(KUSTOMIZATION, "flux-system", "shop-dev"), "Ready", lambda body: flux_ready(body, commit)
+            ),
+            self.watcher.until(ref(KUSTOMIZATION, "flux-system", "my-app"), "Ready", flux_ready),
+            self.watcher.until(ref(APPLICATION, "argocd", "my-app"), "Synced and Healthy", argo_synced),
+            *(
+                self.watcher.until(
+                    ref(APPLICATION, "argocd", f"shop-{environment}"),
+                    "Synced and Healthy",
+                    lambda body: argo_synced(body, commit),
+                )
+                for environment in ("staging", "production")
+            ),
+        )
+        await asyncio.gather(*(self._deployment(environment) for environment in ENVIRONMENTS))
+
+    async def _deployment(self, environment: str, image: str = "") -> None:
+        await self.watcher.until(
+            ref(DEPLOYMENT, environment, "shop"),
+            f"every replica running {image or 'its image'}",
+            lambda body: rolled_out(body, image),
+        )
+
+
+def _runs(body: object, tag: str) -> bool:
+    return isinstance(body, dict) and image_of(body).endswith(f":{tag}")
