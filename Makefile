@@ -18,7 +18,7 @@ help: ## Show this list
 demo: $(VENV)/.ready binaries ## Start a control plane and a Git server, and watch Git drive them
 	@$(VENV)/bin/trueup demo
 
-test: lint ## Lint, types, layers, then every test
+test: lint binaries ## Lint, types, layers, then every test
 	@$(PY) -m pytest $(PYTEST_ARGS)
 
 unit: $(VENV)/.ready ## The tests that need no server, in seconds

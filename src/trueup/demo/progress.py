@@ -32,13 +32,13 @@ class Telling:
 
     def say(self, text: str) -> None:
         """Print a line of the story."""
-        self.console.print(f"   [dim]{text}[/dim]", highlight=False)
+        self.console.print(f"   [dim]{text}[/dim]", highlight=False, soft_wrap=True)
 
     @asynccontextmanager
     async def step(self, name: str) -> AsyncIterator[None]:
         """Time a step; one that fails is told and remembered, and the story goes on."""
         started = time.monotonic()
-        self.console.print(f"[bold]●[/bold] {name}", highlight=False)
+        self.console.print(f"[bold]●[/bold] {name}", highlight=False, soft_wrap=True)
         try:
             yield
         except StepFailed as failure:
@@ -50,9 +50,9 @@ class Telling:
         seconds = time.monotonic() - started
         self.steps.append(Step(name, seconds, problem))
         if problem:
-            self.console.print(f"  [red]✗ not within {seconds:.1f} s: {problem}[/red]", highlight=False)
+            self.console.print(f"  [red]✗ not within {seconds:.1f} s: {problem}[/red]", highlight=False, soft_wrap=True)
         else:
-            self.console.print(f"  [green]✓[/green] {seconds:.2f} s", highlight=False)
+            self.console.print(f"  [green]✓[/green] {seconds:.2f} s", highlight=False, soft_wrap=True)
 
     def summary(self) -> bool:
         """Print all steps with their times; gives whether every one held."""
@@ -60,7 +60,7 @@ class Telling:
         width = max((len(step.name) for step in self.steps), default=0)
         for step in self.steps:
             mark = "[red]✗[/red]" if step.problem else "[green]✓[/green]"
-            self.console.print(f"{mark} {step.name:<{width}}  {step.seconds:7.2f} s", highlight=False)
+            self.console.print(f"{mark} {step.name:<{width}}  {step.seconds:7.2f} s", highlight=False, soft_wrap=True)
         failed = [step.name for step in self.steps if step.problem]
         if failed:
             self.console.print(f"[red]{len(failed)} of {len(self.steps)} steps did not hold: {', '.join(failed)}[/red]")
