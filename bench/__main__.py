@@ -1,0 +1,118 @@
+"""`python -m bench [--units N ...] [--quiet SECONDS]`: prints each figure, and ratios to the limit of this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from bench import scenario
+from bench.measuring import USER, Bench, Result
+from bench.process import Driven
+from trueup.gitserver import GitServer, Repository
+from trueup.kube.client import KubeClient
+from trueup.kube.connect import default_connection
+from trueup.kube.discovery import Mapper
+from trueup.localcluster import Cluster, Options
+
+RESULTS = Path(__file__).parent / "results"
+
+
+async def measured(units: int, quiet: float) -> Result:
+    """Measure everything for so many units, on a cluster of its own."""
+    result = Result(units)
+    with tempfile.TemporaryDirectory(prefix="trueup-bench-") as name:
+        folder = Path(name)
+        cluster = Cluster(Options(folder=folder / "cluster", durable=False, audit=True, nodes=1))
+        await asyncio.to_thread(cluster.start)
+        try:
+            repository = Repository.create(folder / "git" / "bench")
+            repository.commit(scenario.files(units), "Deliver everything")
+            async with (
+                GitServer(folder / "git") as server,
+                KubeClient(default_connection(str(cluster.kubeconfig))) as client,
+            ):
+                mapper = Mapper(client)
+                await mapper.refresh()
+                bench = Bench(cluster, client, mapper, repository)
+                await bench.apply(_admin())
+                environment = {"TRUEUP_GIT_INSTEAD_OF": f"https://git.example.com/={server.url}/"}
+                work = folder / "controller"
+                work.mkdir()
+                kubeconfig = cluster.certificate_for(USER)
+                controller = Driven(kubeconfig, work, environment)
+                await bench.raw(result)
+                await controller.start()
+                await mapper.refresh()
+                try:
+                    await bench.cold(controller, result)
+                    await bench.commit(controller, result)
+                    await bench.heal(result)
+                    await bench.quiet(controller, result, quiet)
+                    await bench.restart(controller, result)
+                finally:
+                    await controller.stop()
+        finally:
+            await asyncio.to_thread(cluster.stop)
+    return result
+
+
+def _admin() -> dict[str, object]:
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": USER},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
+    }
+
+
+def shown(result: Result) -> str:
+    """Say the figures to people."""
+    objects = result.units * scenario.KINDS
+    against = result.cold_seconds / result.raw_seconds
+    each = 1000 * result.cold_cpu_seconds / objects
+    rows = (
+        (
+            "limit: raw server-side applies",
+            f"{result.raw_applies_per_second:.0f}/s",
+            f"all in {result.raw_seconds:.2f} s",
+        ),
+        ("cold until all are Ready", f"{result.cold_seconds:.2f} s", f"{against:.1f} × the limit"),
+        ("  CPU of controller and workers", f"{result.cold_cpu_seconds:.2f} s", f"{each:.1f} ms per object"),
+        ("  requests", f"{result.cold_requests}", f"{result.cold_requests / result.units:.1f} per unit"),
+        ("  renders", f"{result.cold_renders}", ""),
+        ("  memory", f"{result.memory:.0f} MiB", f"{result.peak_memory:.0f} MiB at the highest"),
+        ("a commit that touches one unit", f"{result.commit_seconds:.2f} s", f"{result.commit_renders} renders"),
+        ("  until all units show it", f"{result.commit_all_shown_seconds:.2f} s", "polled each second"),
+        ("a change by hand until healed", f"{result.healed_seconds:.3f} s", ""),
+        ("requests in quiet", f"{result.quiet_requests}", f"in {result.quiet_seconds:.0f} s"),
+        ("  CPU", f"{result.quiet_cpu_seconds:.2f} s", ""),
+        ("restart with all settled", f"{result.restart_seconds:.2f} s", f"{result.restart_renders} renders"),
+        ("  writes", f"{result.restart_writes}", ""),
+    )
+    lines = [f"N = {result.units} Kustomizations of {scenario.KINDS} objects"]
+    lines += [f"  {name:<34} {value:>12}   {note}" for name, value, note in rows]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print, and keep the figures."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--units", type=int, nargs="+", default=[200, 1000])
+    parser.add_argument("--quiet", type=float, default=60.0, help="seconds of quiet that are counted")
+    arguments = parser.parse_args()
+    for units in arguments.units:
+        result = asyncio.run(measured(units, arguments.quiet))
+        print(shown(result), flush=True)
+        RESULTS.mkdir(exist_ok=True)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        (RESULTS / f"{stamp}-{units}.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+
+
+if __name__ == "__main__":
+    main()
