@@ -17,7 +17,7 @@ from trueup.gitserver import GitServer, Repository
 from trueup.kube.client import KubeClient
 from trueup.kube.connect import default_connection
 from trueup.kube.discovery import Mapper
-from trueup.localcluster import Cluster, Options
+from trueup.localcluster import Cluster
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -27,37 +27,32 @@ async def measured(units: int, quiet: float) -> Result:
     result = Result(units)
     with tempfile.TemporaryDirectory(prefix="trueup-bench-") as name:
         folder = Path(name)
-        cluster = Cluster(Options(folder=folder / "cluster", durable=False, audit=True, nodes=1))
-        await asyncio.to_thread(cluster.start)
-        try:
-            repository = Repository.create(folder / "git" / "bench")
-            repository.commit(scenario.files(units), "Deliver everything")
-            async with (
-                GitServer(folder / "git") as server,
-                KubeClient(default_connection(str(cluster.kubeconfig))) as client,
-            ):
-                mapper = Mapper(client)
-                await mapper.refresh()
-                bench = Bench(cluster, client, mapper, repository)
-                await bench.apply(_admin())
-                environment = {"TRUEUP_GIT_INSTEAD_OF": f"https://git.example.com/={server.url}/"}
-                work = folder / "controller"
-                work.mkdir()
-                kubeconfig = cluster.certificate_for(USER)
-                controller = Driven(kubeconfig, work, environment)
-                await bench.raw(result)
-                await controller.start()
-                await mapper.refresh()
-                try:
-                    await bench.cold(controller, result)
-                    await bench.commit(controller, result)
-                    await bench.heal(result)
-                    await bench.quiet(controller, result, quiet)
-                    await bench.restart(controller, result)
-                finally:
-                    await controller.stop()
-        finally:
-            await asyncio.to_thread(cluster.stop)
+        repository = Repository.create(folder / "git" / "bench")
+        repository.commit(scenario.files(units), "Deliver everything")
+        async with (
+            Cluster.start(ephemeral=True, audit=True, nodes=1) as cluster,
+            GitServer(folder / "git") as server,
+            KubeClient(default_connection(str(cluster.kubeconfig))) as client,
+        ):
+            mapper = Mapper(client)
+            await mapper.refresh()
+            bench = Bench(cluster, client, mapper, repository)
+            await bench.apply(_admin())
+            environment = {"TRUEUP_GIT_INSTEAD_OF": f"https://git.example.com/={server.url}/"}
+            work = folder / "controller"
+            work.mkdir()
+            controller = Driven(await cluster.kubeconfig_for(USER), work, environment)
+            await bench.raw(result)
+            await controller.start()
+            await mapper.refresh()
+            try:
+                await bench.cold(controller, result)
+                await bench.commit(controller, result)
+                await bench.heal(result)
+                await bench.quiet(controller, result, quiet)
+                await bench.restart(controller, result)
+            finally:
+                await controller.stop()
     return result
 
 

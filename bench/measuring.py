@@ -197,7 +197,7 @@ class Bench:
     def requests(self, *, writes: bool = False) -> int:
         """Count the controller's requests by the API server's audit log, without watches and the lease's renewals."""
         found = 0
-        with self.cluster.layout.audit.open("rb") as log:
+        with self.cluster.audit_log.open("rb") as log:
             for line in log:
                 if f'"username":"{USER}"'.encode() not in line or b'"leases"' in line or b'"verb":"watch"' in line:
                     continue

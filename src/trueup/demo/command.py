@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from trueup.demo.progress import Telling
 from trueup.demo.stage import Stage, staged
 from trueup.demo.story import Story
 from trueup.demo.watching import Watcher
-from trueup.localcluster import Cluster, ClusterFailed, Options
+from trueup.localcluster import Cluster, ClusterError
 
 
 def demo(*, stay: bool | None = None, keep: bool = False) -> int:
@@ -33,7 +34,7 @@ def demo(*, stay: bool | None = None, keep: bool = False) -> int:
         held = asyncio.run(_told(console, folder, interactive if stay is None else stay))
         kept = kept or not held
         return 0 if held else 1
-    except (ClusterFailed, RuntimeError) as error:
+    except (ClusterError, RuntimeError) as error:
         kept = True
         console.print(f"[red]error:[/red] {error}", highlight=False)
         return 1
@@ -48,21 +49,18 @@ def demo(*, stay: bool | None = None, keep: bool = False) -> int:
 
 async def _told(console: Console, folder: Path, stay: bool) -> bool:
     telling = Telling(console)
-    cluster = Cluster(Options(folder=folder / "cluster", durable=False, nodes=3))
-    async with telling.step("a real control plane: kube-apiserver, controller-manager, scheduler, etcd"):
-        await asyncio.to_thread(cluster.start)
-    try:
-        async with staged(folder, cluster) as stage:
-            async with telling.step("a Git server with two repositories, and a controller"):
-                await stage.start_controller()
-            await Story(stage, telling, Watcher(stage.client, stage.mapper)).tell()
-            held = telling.summary()
-            if stay:
-                _invite(console, stage)
-                await asyncio.Event().wait()
-            return held
-    finally:
-        await asyncio.to_thread(cluster.stop)
+    async with AsyncExitStack() as stack:
+        async with telling.step("a real control plane: kube-apiserver, controller-manager, scheduler, etcd"):
+            cluster = await stack.enter_async_context(Cluster.start(folder / "cluster"))
+        stage = await stack.enter_async_context(staged(folder, cluster))
+        async with telling.step("a Git server with two repositories, and a controller"):
+            await stage.start_controller()
+        await Story(stage, telling, Watcher(stage.client, stage.mapper)).tell()
+        held = telling.summary()
+        if stay:
+            _invite(console, stage)
+            await asyncio.Event().wait()
+        return held
 
 
 def _invite(console: Console, stage: Stage) -> None:

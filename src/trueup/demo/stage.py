@@ -95,7 +95,7 @@ class Stage:
 
     async def wipe(self) -> None:
         """Put an empty control plane in the place of this one; the controller finds that by itself."""
-        await asyncio.to_thread(self.cluster.wipe)
+        await self.cluster.wipe()
         await self._working()
 
 

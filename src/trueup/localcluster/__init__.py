@@ -1,9 +1,10 @@
-"""The embedded control plane: real Kubernetes in a few processes of this user, for the demo and the tests.
+"""Builds, starts and stops a local Kubernetes control plane: the real one, with simulated nodes.
 
-Nodes and pods are simulated by kwok with our stages; everything else is the real thing.
+The demo, the tests and the benchmarks use it. It knows nothing of what runs against it, nor of the project's own
+Kubernetes client.
 """
 
-from trueup.localcluster.cluster import Cluster, ClusterFailed
-from trueup.localcluster.options import Options
+from trueup.localcluster.cluster import Cluster
+from trueup.localcluster.errors import AlreadyRunning, ClusterError, StartFailed
 
-__all__ = ["Cluster", "ClusterFailed", "Options"]
+__all__ = ["AlreadyRunning", "Cluster", "ClusterError", "StartFailed"]

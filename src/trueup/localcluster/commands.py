@@ -1,5 +1,6 @@
 """The command line of each part, and the files that it is configured by."""
 
+import base64
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,8 +75,6 @@ def kubeconfig(server: str, ca: Path, pair: Pair, user: str, cluster: str = "tru
     """Return a kubeconfig that needs no other file; it is written as JSON, which every reader of YAML reads."""
 
     def inline(path: Path) -> str:
-        import base64
-
         return base64.b64encode(path.read_bytes()).decode()
 
     document = {

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import msgspec
 
+DEFAULT_NAME = "default"
+"""The name of the cluster that is meant where none is named."""
+
 
 def data_folder() -> Path:
     """Return the folder of all kept local clusters (`$XDG_DATA_HOME/trueup/clusters`, else under `~/.local/share`)."""

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import msgspec
 
-DEFAULT_NAME = "default"
-
 
 class Options(msgspec.Struct, frozen=True):
     """The choices: `folder` holds all its files.
