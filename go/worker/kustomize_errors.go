@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +13,8 @@ var (
 	accumulated = regexp.MustCompile(`accumulating resources from '([^']+)'`)
 	recursed    = regexp.MustCompile(`(?:recursed accumulation of path|couldn't make target for path) '([^']+)'`)
 	duplicated  = regexp.MustCompile(`may not add resource with an already registered id: ([^\s:]+)`)
+	fileless    = regexp.MustCompile(`([^\s:'"()\[\]]+): file does not exist`)
+	bare        = regexp.MustCompile(`unable to find one of 'kustomization\.yaml'[^/]*'([^']+)'`)
 	nameless    = regexp.MustCompile(`missing metadata\.name in object \{\{(\S+) (\S+)\}`)
 	merging     = regexp.MustCompile(`merging resources from '([^']+)'`)
 	cycleRoots  = regexp.MustCompile(`candidate root '([^']+)' contains visited root '([^']+)'`)
@@ -54,6 +58,10 @@ func (r *render) explainKustomize(files *kustomizeFiles, folder string, err erro
 		return problemf("plugin", "the kustomization in %s uses a plugin: kustomize plugins are switched off here",
 			r.innermost(text, folder))
 	}
+	if without := bare.FindStringSubmatch(text); without != nil && !strings.Contains(text, "evalsymlink failure") {
+		where := r.artifact.place(inArtifact(without[1]))
+		return problemf("build", "the folder %s, which a kustomization names, has no kustomization.yaml", where.Path).at(where)
+	}
 	if found := r.brokenFile(text, folder); found != nil {
 		return found
 	}
@@ -70,11 +78,14 @@ func (r *render) explainKustomize(files *kustomizeFiles, folder string, err erro
 
 // refusedProblem says which kustomization led to a path that cannot be used, in the words that stand in its file.
 func (r *render) refusedProblem(refused *problem, text, folder string) error {
-	named := lastMatch(accumulated, text)
-	if refused.Code != "outside" || refused.Origin != nil || named == "" {
+	if refused.Code != "outside" || refused.Origin != nil {
 		return refused
 	}
 	from := r.innermost(text, folder)
+	named := lastMatch(accumulated, text)
+	if named == "" {
+		return problemf("outside", "the kustomization in %s: %s", from, refused.Message).at(r.artifact.place(from))
+	}
 	return problemf("outside", "the kustomization in %s names %q, which leads out of the artifact", from, named).
 		at(r.artifact.place(from))
 }
@@ -122,11 +133,18 @@ func (r *render) brokenFile(text, folder string) error {
 			}
 		}
 	}
-	if !strings.Contains(text, "yaml: ") && !strings.Contains(strings.ToLower(text), "malformed") {
+	if missing := lastMatch(fileless, text); missing != "" {
+		where := r.artifact.place(inArtifact(missing))
+		return problemf("path-absent", "the kustomization in %s names %q, which is not in the artifact",
+			r.innermost(text, folder), where.Path).at(where)
+	}
+	unreadable := strings.Contains(text, "yaml: ") || strings.Contains(text, "unable to parse") ||
+		strings.Contains(strings.ToLower(text), "malformed")
+	if !unreadable {
 		return nil
 	}
-	for name, content := range r.artifact.contents {
-		if _, broken := splitManifest(r.artifact, name, content); broken != nil {
+	for _, name := range slices.Sorted(maps.Keys(r.artifact.contents)) {
+		if _, broken := splitManifest(r.artifact, name, r.artifact.contents[name]); broken != nil {
 			return broken
 		}
 	}
@@ -158,5 +176,6 @@ func inArtifact(absolute string) string {
 // cleanPaths takes the folder that only kustomize knows out of a message.
 func cleanPaths(text string) string {
 	text = strings.ReplaceAll(text, artifactDir+"/", "")
-	return strings.ReplaceAll(text, fmt.Sprintf("'%s'", artifactDir), "the artifact's root")
+	text = strings.ReplaceAll(text, fmt.Sprintf("'%s'", artifactDir), "the artifact's root")
+	return strings.TrimSpace(strings.ReplaceAll(text, artifactDir, "the artifact's root"))
 }

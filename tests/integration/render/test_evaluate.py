@@ -81,6 +81,6 @@ async def test_a_killed_evaluator_costs_at_most_its_request() -> None:
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
         async with asyncio.timeout(5):
-            while killed & set(renderer.pids):  # noqa: ASYNC110 - nobody tells of the end of another's process
+            while killed & set(renderer.pids):
                 await asyncio.sleep(0.01)
         assert await renderer.evaluate("1 + 1", {}) == 2

@@ -198,7 +198,7 @@ async def test_no_worker_outlives_a_parent_that_is_killed(tree: Path) -> None:
 
 async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - nobody tells of the end of another's process
+        while not condition():
             await asyncio.sleep(0.01)
 
 

@@ -227,7 +227,10 @@ async def _sick(run: Run, parts: Parts) -> None:
         ended = msgspec.structs.replace(ended, held=held, failures=0, failed_inputs="")
         if memory.operation is not None:
             memory.operation = msgspec.structs.replace(
-                memory.operation, state=OperationState.FAILED, message=f"{reason}; returned to {back}", finished=parts.clock.wall()
+                memory.operation,
+                state=OperationState.FAILED,
+                message=f"{reason}; returned to {back}",
+                finished=parts.clock.wall(),
             )
         run.again()
     elif not run.synced:
