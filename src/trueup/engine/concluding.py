@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from trueup.core.health import Health, worst
+from trueup.core.health import Health, judged, worst
 from trueup.core.live import Live, Presence
-from trueup.core.objects import Desired, InventoryEntry
+from trueup.core.objects import Desired, InventoryEntry, ObjectRef
 from trueup.core.ports import ApplyError
 from trueup.core.reports import Notice, ObjectReport, Reason, SyncState, UnitPhase, UnitReport
 from trueup.core.verdict import Outcome
@@ -135,7 +135,7 @@ def _objects(run: Run, parts: Parts) -> tuple[ObjectReport, ...]:
                 ref=ref,
                 version=item.version if item else (entry.version if entry else ""),
                 sync=SyncState.OUT_OF_SYNC if extra else _object_sync(item, entry, seen),
-                health=_health(seen),
+                health=_health(ref, seen),
                 requires_pruning=extra,
                 wave=item.options.wave if item else 0,
             )
@@ -151,9 +151,10 @@ def _object_sync(item: Desired | None, entry: InventoryEntry | None, seen: Live 
     return SyncState.SYNCED if fits else SyncState.OUT_OF_SYNC
 
 
-def _health(seen: Live | Presence) -> Health | None:
+def _health(ref: ObjectRef, seen: Live | Presence) -> Health | None:
+    """Give an object's health, `None` for a kind whose health says nothing about the unit that delivers it."""
     if isinstance(seen, Live):
-        return seen.health
+        return seen.health if judged(ref.group, ref.kind) else None
     from_nothing = {Presence.ABSENT: Health.missing(), Presence.UNKNOWN: Health.unknown()}
     return from_nothing[seen]
 

@@ -141,6 +141,8 @@ class Engine:
         """A live object has changed, appeared or gone: its owners look at it."""
         for unit in {*self.owners.owners(ref), *self.registry.by_check.units(ref)}:
             self.queue.add(unit)
+        for unit in self.registry.by_namespace.units(ref):
+            self._try_again(unit)
 
     def value_changed(self, ref: ObjectRef) -> None:
         """A Secret or ConfigMap has changed: units that read it look again, sources that use it poll again."""
@@ -151,7 +153,17 @@ class Engine:
     def cluster_changed(self) -> None:
         """What the cluster serves has changed: every unit looks again, without haste."""
         for unit in self.registry.all():
-            self.queue.add(unit.ref, urgent=False)
+            if not self._try_again(unit.ref):
+                self.queue.add(unit.ref, urgent=False)
+
+    def _try_again(self, ref: ObjectRef) -> bool:
+        """Give a unit whose writes were refused another try at once: what they lacked may be there now."""
+        memory = self._memories.get(ref)
+        if memory is None or not memory.retry_at:
+            return False
+        memory.retry_at = 0.0
+        self.queue.add(ref)
+        return True
 
     def _source_changed(self, ref: ObjectRef) -> None:
         for unit in self.registry.by_source.units(ref):

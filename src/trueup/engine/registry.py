@@ -39,7 +39,11 @@ class Index:
 
 
 class Registry:
-    """All declared units, by identity, source, dependency, referenced value and object whose health they check."""
+    """All declared units, by identity and by what an event may be about.
+
+    That is: their source, units they depend on, values they refer to, objects whose health they check, and the
+    namespace they deliver to.
+    """
 
     def __init__(self) -> None:
         """Start with no units."""
@@ -48,6 +52,7 @@ class Registry:
         self.by_dependency = Index()
         self.by_value = Index()
         self.by_check = Index()
+        self.by_namespace = Index()
 
     def get(self, ref: ObjectRef) -> Unit | None:
         """Give a unit, `None` where it is not declared."""
@@ -60,6 +65,7 @@ class Registry:
         self.by_source.set(unit.ref, (unit.source,))
         self.by_dependency.set(unit.ref, (item.ref for item in unit.depends_on))
         self.by_check.set(unit.ref, unit.gate.checks)
+        self.by_namespace.set(unit.ref, [ObjectRef("", "Namespace", "", unit.target.namespace)])
         values = [*unit.inputs, *(unit.substitution.sources if unit.substitution else ())]
         self.by_value.set(unit.ref, (item.ref for item in values))
         return before
@@ -67,7 +73,7 @@ class Registry:
     def remove(self, ref: ObjectRef) -> Unit | None:
         """Forget a unit; gives it, or `None` where it was not known."""
         unit = self._units.pop(ref, None)
-        for index in (self.by_source, self.by_dependency, self.by_value, self.by_check):
+        for index in (self.by_source, self.by_dependency, self.by_value, self.by_check, self.by_namespace):
             index.set(ref, ())
         return unit
 

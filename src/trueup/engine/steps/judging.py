@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from trueup.core.health import HealthStatus
+from trueup.core.health import Health, HealthStatus, judged
 from trueup.core.live import Live, Presence
 from trueup.core.objects import Inventory, ObjectRef
 from trueup.core.reports import OperationState
@@ -22,6 +22,7 @@ from trueup.engine.run import Intent, Parts, Run
 from trueup.engine.steps.writing import narrow, store
 
 HISTORY_LIMIT = 10
+_FINE = Health(HealthStatus.HEALTHY)
 STORE_AFTER = 2.0
 """Seconds after which what was written is stored although there is no verdict yet."""
 
@@ -84,6 +85,8 @@ def _adopt(run: Run) -> None:
 def _end_operation(run: Run, parts: Parts) -> None:
     """Close the operation on show once everything is applied."""
     memory = run.memory
+    if run.synced:
+        memory.retry_at = 0.0
     going = memory.operation
     if going is None or going.state is not OperationState.RUNNING:
         return
@@ -149,9 +152,11 @@ def _judge(run: Run, parts: Parts, refs: Iterable[ObjectRef], started: float) ->
 def _seen(run: Run, parts: Parts, ref: ObjectRef) -> Live | Presence:
     """Give what lives, judged by the rules of the unit's dialect."""
     seen = parts.target.live(ref, run.unit.field_manager)
-    if run.unit.gate.kstatus and isinstance(seen, Live) and seen.reconciled is not None:
-        return msgspec.structs.replace(seen, health=seen.reconciled)
-    return seen
+    if isinstance(seen, Presence):
+        return seen
+    if run.unit.gate.kstatus:
+        return seen if seen.reconciled is None else msgspec.structs.replace(seen, health=seen.reconciled)
+    return seen if judged(ref.group, ref.kind) else msgspec.structs.replace(seen, health=_FINE)
 
 
 def _gate(run: Run, parts: Parts) -> Verdict | None:

@@ -16,7 +16,7 @@ from trueup.core.recipe import Capabilities
 from trueup.kube.apply import Applier, Apply
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
-from trueup.kube.errors import AlreadyExists, Conflict, KubeError
+from trueup.kube.errors import AlreadyExists, Conflict, KindNotServed, KubeError, NotFound
 from trueup.kube.livecache import LiveCache
 from trueup.kube.record import Record
 from trueup.kube.resource import Reply, Resource
@@ -60,6 +60,7 @@ class KubernetesTarget:
         self._changed = changed
         self.cache = LiveCache(client, mapper, assess, marks_of(owner_of, live_options), EXTRACTS)
         self.cache.subscribe(self._on_change)
+        self.cache.need({NAMESPACE})
         self._applier = Applier(client, mapper)
         self._appliers: dict[str, Applier] = {}
         self._watched: frozenset[tuple[str, str]] = frozenset()
@@ -299,4 +300,6 @@ def _options(step: Step, acting: Acting, *, dry_run: bool = False) -> Apply:
 
 
 def _refusal(ref: ObjectRef, error: KubeError) -> ApplyError:
-    return ApplyError(ref, error.reason, error.message, error.retriable)
+    # A namespace or a kind that is not there may come: another unit, or somebody, may be about to make it.
+    may_come = isinstance(error, NotFound | KindNotServed)
+    return ApplyError(ref, error.reason, error.message, error.retriable or may_come)
