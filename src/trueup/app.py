@@ -181,7 +181,8 @@ class Controller:
             except KubeError as error:
                 log.warning("the lease's namespace could not be made; trying again", error=str(error))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(lease.held.wait(), CONNECT_PAUSE)
+                async with asyncio.timeout(CONNECT_PAUSE):
+                    await lease.held.wait()
 
     def _lease(self, client: KubeClient) -> Lease:
         seconds = self.settings.lease_seconds

@@ -18,7 +18,8 @@ K = TypeVar("K", bound=Hashable)
 log = structlog.get_logger(__name__)
 
 FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 300.0
+LONGEST_PAUSE = 60.0
+STOP_PAUSE = 0.5
 
 
 class WorkQueue(Generic[K]):
@@ -38,11 +39,13 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
         self._idle: asyncio.Event = asyncio.Event()
         self._idle.set()
 
     def start(self) -> None:
         """Start the workers."""
+        self._stopping = False
         self._tasks = [asyncio.create_task(self._work(), name=f"{self._name}-{n}") for n in range(self._workers)]
 
     async def stop(self) -> None:
@@ -50,9 +53,13 @@ class WorkQueue(Generic[K]):
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._stopping = True
+        pending = set(self._tasks)
+        while pending:
+            # A cancellation can be lost on the way (asyncio.wait_for of Python 3.11 may swallow one): ask again.
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=STOP_PAUSE)
         self._tasks = []
 
     def add(self, key: K, *, urgent: bool = True) -> None:
@@ -110,7 +117,7 @@ class WorkQueue(Generic[K]):
         return None
 
     async def _work(self) -> None:
-        while True:
+        while not self._stopping:
             key = self._next()
             if key is None:
                 self._wake.clear()

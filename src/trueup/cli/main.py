@@ -63,11 +63,12 @@ def _log_to_stderr(form: str) -> None:
 def demo(
     stay: Annotated[bool | None, typer.Option(help="Stay up afterwards; by default with a terminal.")] = None,
     keep: Annotated[bool, typer.Option(help="Keep logs and repositories.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Also draw what is printed into this SVG file.")] = None,
 ) -> None:
     """Start a real control plane and a Git server, and watch Git drive them."""
     from trueup.demo.command import demo as tell
 
-    raise typer.Exit(tell(stay=stay, keep=keep))
+    raise typer.Exit(tell(stay=stay, keep=keep, picture=picture))
 
 
 def main() -> None:

@@ -20,19 +20,21 @@ from trueup.demo.watching import Watcher
 from trueup.localcluster import Cluster, ClusterError
 
 
-def demo(*, stay: bool | None = None, keep: bool = False) -> int:
+def demo(*, stay: bool | None = None, keep: bool = False, picture: Path | None = None) -> int:
     """Tell the story; gives the exit code: 0 if every step held.
 
     `stay`: keep everything running afterwards until Ctrl-C (by default where there is a terminal). `keep`: leave the
-    folder with logs and repositories behind.
+    folder with logs and repositories behind. `picture`: also draw what was printed into this SVG file.
     """
-    console = Console()
+    console = Console(record=picture is not None, width=120 if picture else None)
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     folder = Path(tempfile.mkdtemp(prefix="trueup-demo-"))
     kept = keep
     try:
         held = asyncio.run(_told(console, folder, interactive if stay is None else stay))
         kept = kept or not held
+        if picture is not None:
+            console.save_svg(str(picture), title="make demo")
         return 0 if held else 1
     except (ClusterError, RuntimeError) as error:
         kept = True

@@ -71,7 +71,8 @@ class ObjectFeed:
     async def wait_synced(self, timeout: float | None = None) -> bool:
         """Wait until the objects are known; `False` after `timeout` seconds without."""
         try:
-            await asyncio.wait_for(self.synced.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self.synced.wait()
         except TimeoutError:
             return False
         return True

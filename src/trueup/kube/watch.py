@@ -303,7 +303,8 @@ class Reflector:
         self._sink.clear()
         self._become(FeedState.UNSERVED, None)
         try:
-            await asyncio.wait_for(self._wake.wait(), self._pace.unserved_pause * random.uniform(1.0, 1.2))
+            async with asyncio.timeout(self._pace.unserved_pause * random.uniform(1.0, 1.2)):
+                await self._wake.wait()
         except TimeoutError:
             pass
 

@@ -7,14 +7,14 @@ import asyncio
 import contextlib
 import json
 import secrets
-import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
 from trueup.localcluster.cluster import Cluster
-from trueup.localcluster.kubectl import kubectl, kubectl_command, kubectl_environment
+from trueup.localcluster.errors import ClusterError
+from trueup.localcluster.kubectl import kubectl
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -43,29 +43,9 @@ async def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> AsyncIt
 
 
 async def _until_account(cluster: Cluster, namespace: str) -> None:
-    async with asyncio.timeout(20):
-        while not await kubectl(  # noqa: ASYNC110
-            cluster.kubeconfig, "-n", namespace, "get", "serviceaccount", "default", "--ignore-not-found", "-o", "name"
-        ):
-            await asyncio.sleep(0.05)
-
-
-@pytest.fixture(scope="session", name="kubectl")
-def kubectl_of_the_session(cluster: Cluster) -> Callable[..., str]:
-    """Run kubectl against the session's cluster: gives what it prints; with `check=False` also what it complains of."""
-
-    def run(*arguments: str, stdin: str = "", check: bool = True) -> str:
-        done = subprocess.run(
-            kubectl_command(*arguments),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=kubectl_environment(cluster.kubeconfig),
-        )
-        if check:
-            assert done.returncode == 0, done.stderr
-            return done.stdout
-        return done.stdout + done.stderr
-
-    return run
+    wanted = ("-n", namespace, "get", "serviceaccount", "default", "--ignore-not-found", "-o", "name")
+    for _ in range(100):
+        if await kubectl(cluster.kubeconfig, *wanted):
+            return
+        await asyncio.sleep(0.05)
+    raise ClusterError(f"The namespace {namespace} has no service account yet; see {cluster.logs}")

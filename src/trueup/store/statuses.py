@@ -115,8 +115,8 @@ class StatusWriter:
         patch = write.patch(body)
         if not patch:
             return
-        resource = await self._mapper.of(ref, str(body.get("apiVersion") or "").rpartition("/")[2])
         try:
+            resource = await self._mapper.of(ref, str(body.get("apiVersion") or "").rpartition("/")[2])
             for part, subresource in _parts(patch, write, resource, body):
                 reply = await self._client.patch(
                     resource,
@@ -134,10 +134,9 @@ class StatusWriter:
         except NotFound:
             self._forget(ref)
         except Conflict:
-            reply_now = await self._client.find(resource, ref.name, ref.namespace)
-            if reply_now is not None:
-                self._latest[ref] = _Latest(int(reply_now.meta.resource_version or 0), reply_now.body)
-                self._queue.add(ref)
+            # The watch will show what was written in between.
+            self._latest.pop(ref, None)
+            self._queue.add_after(ref, RETRY_AFTER)
         except KubeError as error:
             log.warning("status not written; trying again", object=str(ref), error=str(error))
             self._queue.add_after(ref, RETRY_AFTER)
