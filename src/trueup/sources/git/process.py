@@ -21,7 +21,7 @@ _FAULTS: tuple[tuple[Fault, str], ...] = (
     (
         Fault.CREDENTIALS,
         r"authentication failed|could not read (username|password)|returned error: 40[13]|permission denied"
-        r"|host key verification failed|invalid credentials|access denied|terminal prompts disabled|401|403 forbidden",
+        r"|host key verification failed|invalid credentials|access denied|terminal prompts disabled",
     ),
     (
         Fault.NOT_FOUND,
