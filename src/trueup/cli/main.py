@@ -1,80 +1,239 @@
-"""The entry point of the `trueup` command."""
+"""The entry point of the `trueup` command: its subcommands, their options, and one line for every error.
+
+What a subcommand does stands in a module of its own, which is imported when it is used: so that `--help` is quick.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
+import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import structlog
 import typer
 
+from trueup.cli.problems import FAILED, Problem
+from trueup.cli.showing import Form
+from trueup.localcluster.command import app as cluster_app
+from trueup.localcluster.errors import ClusterError
+
+EPILOG = "Exit codes: 0 done, 1 failed (for diff: there are differences), 2 bad use, 3 took too long."
+
 app = typer.Typer(
+    name="trueup",
     no_args_is_help=True,
-    add_completion=True,
-    help="Brings Kubernetes clusters true to Git and keeps them there.",
+    pretty_exceptions_enable=False,
+    help="Brings Kubernetes clusters true to Git, by the manifests of Argo CD and Flux.",
+    epilog=EPILOG,
 )
 
+Kubeconfig = Annotated[
+    str, typer.Option("--kubeconfig", help="Kubeconfig file; by default $KUBECONFIG, ~/.kube/config or in-cluster.")
+]
+ContextName = Annotated[str, typer.Option("--context", help="Context of the kubeconfig.")]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace; by default all.")]
+Output = Annotated[Form, typer.Option("--output", "-o", help="How to answer.")]
+UnitName = Annotated[str, typer.Argument(metavar="UNIT", help="name, kind/name or kind/namespace/name (app/…, ks/…).")]
 
-@app.command()
+
+@app.command(epilog=EPILOG)
 def run(
-    kubeconfig: Annotated[str, typer.Option(help="Kubeconfig; by default $KUBECONFIG, or in-cluster.")] = "",
-    context: Annotated[str, typer.Option(help="Context of the kubeconfig.")] = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
     data: Annotated[Path | None, typer.Option(help="Folder for mirrors and artifacts.")] = None,
+    namespace: Annotated[str, typer.Option(help="Namespace of the lease; made if absent.")] = "trueup-system",
+    home: Annotated[str, typer.Option(help="Argo CD's namespace, in which Applications are read.")] = "argocd",
+    listen: Annotated[str, typer.Option(help="Address that artifacts are served at; port 0 takes a free one.")] = (
+        "127.0.0.1:0"
+    ),
+    advertise: Annotated[str, typer.Option(help="URL under which others reach that address.")] = "",
+    poll: Annotated[float, typer.Option(help="Seconds between polls of Applications' repositories.")] = 120.0,
+    jitter: Annotated[float, typer.Option(help="Seconds that polls are spread over.")] = 60.0,
+    rollback: Annotated[str, typer.Option(help="Default policy: auto, propose or report.")] = "auto",
+    cross_namespace: Annotated[bool, typer.Option(help="Whether objects may refer to other namespaces.")] = True,
+    default_service_account: Annotated[str, typer.Option(help="Whom units act as that name nobody.")] = "",
+    workers: Annotated[int, typer.Option(help="Render processes.")] = 2,
     log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
 ) -> None:
-    """Run the controller until it is told to stop."""
-    from trueup.app import Controller, Settings
+    """Run the controller until it is told to stop.
 
-    _log_to_stderr(log_format)
-    settings = Settings(kubeconfig=kubeconfig, context=context)
-    if data is not None:
-        settings = Settings(kubeconfig=kubeconfig, context=context, data=data)
-    asyncio.run(_until_told(Controller(settings).run()))
+    Example: trueup run --kubeconfig ~/.kube/config --rollback report
+    """
+    from trueup.cli.run import run as start
 
-
-async def _until_told(work: object) -> None:
-    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
-def _log_to_stderr(form: str) -> None:
-    import sys
-
-    renderer = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    given = {
+        "kubeconfig": kubeconfig,
+        "context": context,
+        "namespace": namespace,
+        "home": home,
+        "listen": listen,
+        "advertise": advertise,
+        "poll": poll,
+        "jitter": jitter,
+        "cross_namespace": cross_namespace,
+        "default_service_account": default_service_account,
+        "workers": workers,
+    }
+    start(given, data, rollback, log_format)
 
 
-@app.command()
+@app.command(epilog=EPILOG)
+def get(
+    what: Annotated[str, typer.Argument(metavar="[units|sources|UNIT]", help="What to show.")] = "units",
+    namespace: Namespace = "",
+    output: Output = Form.TABLE,
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Show units, sources or one unit, of both dialects.
+
+    Example: trueup get sources -o json
+    """
+    from trueup.cli.get import get as work
+
+    asyncio.run(work(kubeconfig, context, what, namespace, output))
+
+
+@app.command(epilog=EPILOG)
+def tree(
+    unit: UnitName,
+    namespace: Namespace = "",
+    output: Output = Form.TABLE,
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Show what a unit delivers, what that has made in turn, and how all of it fares.
+
+    Example: trueup tree app/guestbook
+    """
+    from trueup.cli.tree import tree as work
+
+    asyncio.run(work(kubeconfig, context, unit, namespace, output))
+
+
+@app.command(epilog=EPILOG)
+def diff(
+    unit: UnitName,
+    revision: Annotated[str, typer.Option(help="Another revision of its source.")] = "",
+    local: Annotated[Path | None, typer.Option(help="A local folder in place of its repository.")] = None,
+    namespace: Namespace = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Show what a sync would change now; Secrets' values stay hidden. Exits 1 where there are differences.
+
+    Example: trueup diff ks/shop-dev --local ~/src/shop
+    """
+    from trueup.cli.diff import diff as work
+
+    raise typer.Exit(asyncio.run(_told(work(kubeconfig, context, unit, namespace, revision, local))))
+
+
+@app.command(epilog=EPILOG)
+def sync(
+    unit: UnitName,
+    revision: Annotated[str, typer.Option(help="Another revision (Applications).")] = "",
+    prune: Annotated[bool, typer.Option(help="Also remove what Git no longer has (Applications).")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Try out, and change nothing (Applications).")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for the outcome.")] = True,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 300.0,
+    namespace: Namespace = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Ask the controller for a sync, and wait for its outcome.
+
+    Example: trueup sync app/guestbook --prune
+    """
+    from trueup.cli.sync import sync as work
+
+    options = {"revision": revision, "prune": prune, "dry_run": dry_run, "wait": wait, "timeout": timeout}
+    asyncio.run(work(kubeconfig, context, unit, namespace, **options))  # type: ignore[arg-type]
+
+
+@app.command(epilog=EPILOG)
+def history(
+    unit: UnitName,
+    namespace: Namespace = "",
+    output: Output = Form.TABLE,
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Show what was delivered to a unit, how it ended, and what is held back.
+
+    Example: trueup history app/guestbook -o yaml
+    """
+    from trueup.cli.history import history as work
+
+    asyncio.run(work(kubeconfig, context, unit, namespace, output))
+
+
+@app.command(epilog=EPILOG)
+def crds(output: Output = Form.YAML) -> None:
+    """Print the definitions of all kinds, for clusters that have neither Argo CD's nor Flux' own.
+
+    Example: trueup crds | kubectl apply -f -
+    """
+    import json
+
+    import yaml
+
+    from trueup.dialects.crds import crds as definitions
+
+    if output is Form.JSON:
+        typer.echo(json.dumps(definitions(), indent=2))
+    else:
+        typer.echo(yaml.safe_dump_all(definitions(), sort_keys=False), nl=False)
+
+
+@app.command(epilog=EPILOG)
 def demo(
     stay: Annotated[bool | None, typer.Option(help="Stay up afterwards; by default with a terminal.")] = None,
     keep: Annotated[bool, typer.Option(help="Keep logs and repositories.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Also draw what is printed into this SVG file.")] = None,
 ) -> None:
-    """Start a real control plane and a Git server, and watch Git drive them."""
+    """Start a real control plane and a Git server, and watch Git drive them.
+
+    Example: trueup demo --no-stay
+    """
     from trueup.demo.command import demo as tell
 
     raise typer.Exit(tell(stay=stay, keep=keep, picture=picture))
 
 
-def main() -> None:
-    """Run the command."""
-    app()
+async def _told(work: Coroutine[Any, Any, int]) -> int:
+    """Translate what inspection raises."""
+    from trueup.core.artifact import SourceError
+    from trueup.core.recipe import RenderError
+    from trueup.inspection import CannotInspect
 
+    try:
+        return await work
+    except (CannotInspect, SourceError, RenderError) as error:
+        raise Problem(str(error), code=2) from error
+
+
+def main() -> None:
+    """Run the command; an error is one line, and a hint where there is one."""
+    try:
+        app()
+    except Problem as problem:
+        typer.echo(f"error: {problem.message}", err=True)
+        if problem.hint:
+            typer.echo(f"hint: {problem.hint}", err=True)
+        sys.exit(problem.code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except ClusterError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(FAILED)
+    except OSError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(FAILED)
+
+
+app.add_typer(cluster_app, name="cluster")
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,59 @@
+"""`trueup run`: the controller in this process, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from trueup.app import Controller, Settings
+from trueup.cli.problems import BAD_USE, Problem
+from trueup.core.unit import ReturnPolicy
+from trueup.kube.errors import KubeError
+
+
+def run(given: dict[str, Any], data: Path | None, rollback: str, log_format: str) -> None:
+    """Run until SIGTERM or SIGINT; the lease is released then. Raises `Problem`."""
+    _log_to_stderr(log_format)
+    try:
+        policy = ReturnPolicy(rollback)
+    except ValueError:
+        raise Problem(f"--rollback {rollback!r} is none of auto, propose, report", code=BAD_USE) from None
+    if data is not None:
+        given = {**given, "data": data}
+    settings = Settings(**given, rollback=policy)
+    try:
+        asyncio.run(_until_told(settings))
+    except KubeError as error:
+        raise Problem(str(error), "check --kubeconfig, --context, and what your user may do") from error
+
+
+async def _until_told(settings: Settings) -> None:
+    task = asyncio.create_task(Controller(settings).run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _log_to_stderr(form: str) -> None:
+    if form not in ("text", "json"):
+        raise Problem(f"--log-format {form!r} is neither text nor json", code=BAD_USE)
+    renderer: Any = structlog.processors.JSONRenderer()
+    if form == "text":
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    processors: list[Any] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if form == "json":
+        processors.append(structlog.processors.format_exc_info)
+    structlog.configure(processors=[*processors, renderer], logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -1,0 +1,65 @@
+"""Tables for people, JSON and YAML for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+
+class Form(StrEnum):
+    """How a command answers."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def show(form: Form, data: Any, columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
+    """Print `data` for programs, or the rows for people."""
+    if form is Form.JSON:
+        typer.echo(json.dumps(data, indent=2))
+    elif form is Form.YAML:
+        typer.echo(yaml.safe_dump(data, sort_keys=False), nl=False)
+    elif not rows:
+        typer.echo(nothing, err=True)
+    else:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        console().print(table)
+
+
+def console() -> Console:
+    """Give a console that does not cut lines where no terminal says how wide it is."""
+    made = Console(highlight=False)
+    return made if made.is_terminal else Console(highlight=False, width=200)
+
+
+def short(revision: str) -> str:
+    """Shorten a revision's commit to eight digits."""
+    head, colon, commit = revision.rpartition(":")
+    if colon:
+        return f"{head.removesuffix('sha1').removesuffix('sha256')}{commit[:8]}".replace("@", "@")
+    return revision[:8] if len(revision) in (40, 64) else revision
+
+
+def age(when: str) -> str:
+    """Say how long ago an RFC 3339 time was."""
+    try:
+        seconds = int((datetime.now(UTC) - datetime.fromisoformat(when)).total_seconds())
+    except ValueError:
+        return ""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{max(seconds, 0)}s"

@@ -1,0 +1,98 @@
+"""`trueup sync`: asks for a sync in the way each dialect's own clients do, and waits for the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from trueup.cli.access import Access, access
+from trueup.cli.problems import BAD_USE, FAILED, TIMED_OUT, Problem
+from trueup.core.objects import Body, ObjectRef
+from trueup.dialects.standing import standing
+from trueup.kube.resource import Resource
+from trueup.kube.writes import Write
+
+REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
+LOOK_PAUSE = 0.2
+
+
+async def sync(
+    kubeconfig: str,
+    context: str,
+    word: str,
+    namespace: str,
+    *,
+    revision: str,
+    prune: bool,
+    dry_run: bool,
+    wait: bool,
+    timeout: float,
+) -> None:
+    """Ask for a sync; with `wait`, raises `Problem` where it fails or takes longer than `timeout` seconds."""
+    async with access(kubeconfig, context) as cluster:
+        body = await cluster.unit(word, namespace)
+        ref = ObjectRef.of(body)
+        resource = await cluster.mapper.of(ref)
+        argo = ref.kind == "Application"
+        if not argo and (revision or prune or dry_run):
+            raise Problem(
+                "--revision, --prune and --dry-run are for Applications",
+                "a Kustomization says these itself, in its spec and its source",
+                BAD_USE,
+            )
+        token = datetime.now(UTC).isoformat()
+        patch = _operation(revision, prune, dry_run) if argo else {"metadata": {"annotations": {REQUESTED_AT: token}}}
+        before = ((body.get("status") or {}).get("operationState") or {}).get("startedAt")
+        await cluster.client.patch(resource, ref.name, ref.namespace, patch, write=Write(manager="trueup-cli"))
+        typer.echo(f"asked for a sync of {ref}", err=True)
+        if wait:
+            done = await _awaited(cluster, resource, ref, token, argo, before, timeout)
+            typer.echo(done)
+
+
+def _operation(revision: str, prune: bool, dry_run: bool) -> dict[str, Any]:
+    wanted: dict[str, Any] = {"syncOptions": []}
+    if revision:
+        wanted["revision"] = revision
+    if prune:
+        wanted["prune"] = True
+    if dry_run:
+        wanted["dryRun"] = True
+    return {"operation": {"initiatedBy": {"username": "trueup"}, "sync": wanted}}
+
+
+async def _awaited(
+    cluster: Access, resource: Resource, ref: ObjectRef, token: str, argo: bool, before: object, timeout: float
+) -> str:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        reply = await cluster.client.get(resource, ref.name, ref.namespace)
+        body = reply.body
+        answer = _of_application(body, before) if argo else _of_flux(body, token)
+        if answer is not None:
+            good, message = answer
+            if not good:
+                raise Problem(f"{ref}: {message}", "`trueup diff` shows what would change", FAILED)
+            return f"{ref}: {message}"
+        await asyncio.sleep(LOOK_PAUSE)
+    raise Problem(f"{ref}: no outcome within {timeout:.0f} s", "is a controller running? (`trueup run`)", TIMED_OUT)
+
+
+def _of_application(body: Body, before: object) -> tuple[bool, str] | None:
+    state = (body.get("status") or {}).get("operationState") or {}
+    if "operation" in body or (state.get("startedAt") == before and before is not None):
+        return None
+    if state.get("phase") not in ("Succeeded", "Failed", "Error"):
+        return None
+    return state["phase"] == "Succeeded", str(state.get("message") or state["phase"])
+
+
+def _of_flux(body: Body, token: str) -> tuple[bool, str] | None:
+    found = standing(body)
+    if found.handled != token or found.ready == "Unknown":
+        return None
+    return found.ready == "True", found.message

@@ -1,0 +1,10 @@
+"""`python -m trueup.localcluster FOLDER NODES`: what `trueup cluster up` starts in the background."""
+
+import sys
+from pathlib import Path
+
+from trueup.localcluster.options import Options
+from trueup.localcluster.supervising import serve
+
+if __name__ == "__main__":
+    sys.exit(serve(Options(folder=Path(sys.argv[1]), nodes=int(sys.argv[2]))))
