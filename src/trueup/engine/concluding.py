@@ -182,6 +182,7 @@ def _notices(run: Run) -> tuple[Notice, ...]:
     if run.plan is not None:
         found.extend(Notice(veto.code, veto.message) for veto in run.plan.vetoes)
     found.extend(Notice("contested", f"{ref}: {text}") for ref, text in run.contested.items())
+    found.extend(Notice("shared-object", f"{ref}: {text}") for ref, text in run.shared.items())
     return tuple(found)
 
 

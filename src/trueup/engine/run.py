@@ -138,6 +138,7 @@ class Run:
     synced: bool = False
     store_now: bool = False
     contested: dict[ObjectRef, str] = field(default_factory=dict)
+    shared: dict[ObjectRef, str] = field(default_factory=dict)
     complaints: tuple[Complaint, ...] = ()
     verdict: Verdict | None = None
     gate: Verdict | None = None

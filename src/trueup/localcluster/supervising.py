@@ -14,6 +14,7 @@ from trueup.localcluster.controlplane import READY_TIMEOUT_S, ControlPlane, Stat
 from trueup.localcluster.errors import ClusterError, StartFailed
 from trueup.localcluster.layout import Layout
 from trueup.localcluster.options import Options
+from trueup.toolchain import binary
 
 _POLL_S = 0.1
 _LOOK_S = 1.0
@@ -41,6 +42,9 @@ def serve(options: Options) -> int:
 
 def start_in_background(options: Options) -> State:
     """Start the cluster in a process of its own and wait until it is ready. Raises `StartFailed`."""
+    # Built here, where its progress is seen, and not in the background.
+    for name in ("localcluster", "kwok"):
+        binary(name)
     layout = Layout(options.folder.absolute())
     layout.make()
     log = layout.logs / "supervisor.log"

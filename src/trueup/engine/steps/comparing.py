@@ -49,13 +49,19 @@ async def compare(run: Run, parts: Parts) -> None:
     operation = run.operation
     gone = [entry.ref for entry in state.inventory.entries if entry.ref not in {item.ref for item in wanted}]
     own = frozenset(state.inventory.refs)
+    claims = parts.owners.claims(unit.ref, [*(item.ref for item in wanted), *gone])
+    for item in wanted:
+        claim = claims.get(item.ref)
+        if claim is not None and (claim.same or not claim.first):
+            how = "the same" if claim.same else "something else, which is refused while this unit delivers it"
+            run.shared[item.ref] = f"{claim.unit} wants it too: {how}"
     plan = make_plan(
         PlanInput(
             unit=unit.ref,
             desired=wanted,
             inventory=state.inventory,
             policy=unit.policy,
-            claims=parts.owners.claims(unit.ref, [*(item.ref for item in wanted), *gone]),
+            claims=claims,
             holding=await _holding(parts, gone, own),
             selected=frozenset(operation.resources) if operation and operation.resources else None,
             prune=operation.prune if operation else unit.policy.prune,
