@@ -48,7 +48,15 @@ async def main(kubeconfig: str, folder: Path, lease: str, when: str, count: int)
         return answer
 
     Transport.send = counted  # type: ignore[method-assign]
-    settings = Settings(kubeconfig=kubeconfig, data=folder / "data", lease=lease, poll=1.0, jitter=0.0, workers=1)
+    settings = Settings(
+        kubeconfig=kubeconfig,
+        data=folder / "data",
+        lease=lease,
+        lease_seconds=float(os.environ.get("LEASE_SECONDS", "15")),
+        poll=1.0,
+        jitter=0.0,
+        workers=1,
+    )
     task = asyncio.create_task(Controller(settings).run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
