@@ -30,6 +30,7 @@ from trueup.core.unit import ReturnPolicy, Unit
 from trueup.dialects import dialects, live_options, owner_of
 from trueup.dialects.crds import crds
 from trueup.dialects.credentials import SecretCredentials
+from trueup.dialects.neighbours import SELECTOR, claimed, occupied
 from trueup.engine.engine import Engine
 from trueup.kube.client import KubeClient
 from trueup.kube.connect import default_connection
@@ -42,6 +43,7 @@ from trueup.render import RenderSettings, WorkerRenderer
 from trueup.sources.git import ArtifactStore, GitSettings, GitSource, GitSources
 from trueup.store.claims import Finalizers
 from trueup.store.declarations import Declarations
+from trueup.store.neighbours import Neighbours
 from trueup.store.states import UnitStates
 from trueup.store.statuses import StatusWriter
 from trueup.store.values import ReferencedValues
@@ -217,8 +219,11 @@ class Controller:
         listener = _Later()
         known = dialects(settings.home)
         declarations = Declarations(client, mapper, known, context)
+        neighbours = Neighbours(
+            client, mapper, SELECTOR, occupied, claimed, declarations.body, listener.neighbourhood_changed
+        )
         states = UnitStates(fenced)
-        statuses = StatusWriter(fenced, mapper, clock, declarations.body, declarations.dialect_of)
+        statuses = StatusWriter(fenced, mapper, clock, declarations.body, declarations.dialect_of, neighbours.owner)
         values = ReferencedValues(client, mapper, listener.value_changed)
         target = KubernetesTarget(
             fenced, mapper, lambda body: owner_of(body, known), live_options, listener.object_changed
@@ -236,6 +241,7 @@ class Controller:
             fence=fence,
             options_of=_options_of(declarations),
             body_of=declarations.body,
+            occupied=neighbours.owner,
             identity=self.identity,
         )
         listener.engine = engine
@@ -249,6 +255,8 @@ class Controller:
             stack.push_async_callback(declarations.stop)
             stack.push_async_callback(statuses.stop)
             stack.push_async_callback(engine.stop)
+            stack.push_async_callback(neighbours.stop)
+            await neighbours.start()
             statuses.start()
             await declarations.start(engine)
             await engine.start()
@@ -269,6 +277,10 @@ class _Later:
     def value_changed(self, ref: ObjectRef) -> None:
         if self.engine is not None:
             self.engine.value_changed(ref)
+
+    def neighbourhood_changed(self) -> None:
+        if self.engine is not None:
+            self.engine.cluster_changed()
 
 
 def _options_of(declarations: Declarations) -> Callable[[Unit], OptionsReader]:

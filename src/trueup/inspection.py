@@ -29,7 +29,7 @@ from trueup.dialects.credentials import SecretCredentials
 from trueup.kube.apply import Applier, Apply
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
-from trueup.kube.errors import KubeError
+from trueup.kube.errors import KindNotServed, NotFound
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.sources.git import GitSettings, GitSource
 from trueup.store.values import ReferencedValues
@@ -137,7 +137,7 @@ async def _compared(
         resource = await mapper.of(item.ref, item.version)
         reply = await applier.apply(resource, item.raw, Apply(manager, dry_run=True))
         after = reply.body
-    except KubeError:
+    except (KindNotServed, NotFound):
         if before is not None:
             raise
         # What cannot be tried out yet (its namespace or definition comes with it) is shown as it is wanted.
@@ -147,10 +147,7 @@ async def _compared(
 
 
 async def _live(client: KubeClient, mapper: Mapper, ref: ObjectRef) -> Body | None:
-    try:
-        resource = await mapper.find(ref.group, ref.kind)
-    except KubeError:
-        return None
+    resource = await mapper.find(ref.group, ref.kind)
     reply = await client.find(resource, ref.name, ref.namespace) if resource else None
     return reply.body if reply else None
 

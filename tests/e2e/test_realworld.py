@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,11 @@ from support.e2e import (
     says,
     synced,
 )
-from trueup.core.objects import Body, ObjectRef
+from trueup.core.objects import Body
 
 SHARED = Path(__file__).parents[3] / "shared"
 REAL = SHARED / "realworld"
+HOOK = "argocd.argoproj.io/hook"
 EXAMPLES = "https://github.com/argoproj/argocd-example-apps"
 
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="skipped: ../shared/realworld is not there")
@@ -64,32 +66,32 @@ async def test_argo_cds_example_applications_by_their_app_of_apps(world: World) 
 @needs_real
 async def test_plain_objects_of_the_waves_example_go_in_order(world: World) -> None:
     text = (REAL / "argocd-example-apps" / "sync-waves" / "manifests.yaml").read_text()
-    plain = [
-        body
-        for body in yaml.safe_load_all(text)
-        if body and "argocd.argoproj.io/hook" not in (body["metadata"].get("annotations") or {})
-    ]
-    assert len(plain) >= 4
-    world.repository("team/waves", {"waves/all.yaml": yaml.safe_dump_all(plain)})
-    await world.apply(application("waves", "https://github.com/team/waves", "waves", "waves"))
-    await world.until(APPLICATION, "argocd", "waves", synced)
-    versions: dict[int, list[str]] = {}
+    plain = [body for body in yaml.safe_load_all(text) if body and HOOK not in _annotations(body)]
+    waves: dict[int, list[tuple[str, str]]] = {}
     for body in plain:
-        kind = (body["apiVersion"].rpartition("/")[0], body["kind"])
-        live = await world.get(kind, "waves", body["metadata"]["name"])
-        assert live is not None
-        wave = int((body["metadata"].get("annotations") or {}).get("argocd.argoproj.io/sync-wave", 0))
-        versions.setdefault(wave, []).append(live["metadata"]["creationTimestamp"])
-    first = await world.get(("apps", "ReplicaSet"), "waves", "backend")
-    second = await world.get(("apps", "ReplicaSet"), "waves", "frontend")
-    assert first is not None and second is not None
-    pods = await world.client.list_all(await world.mapper.of(ObjectRef("", "Pod", "waves", "any")), "waves")
-    backend = [item for item in pods.items if item["metadata"]["name"].startswith("backend-")]
-    frontend = [item for item in pods.items if item["metadata"]["name"].startswith("frontend-")]
-    assert backend and frontend
-    made = min(_started(item) for item in frontend)
-    assert max(_started(item) for item in backend) <= made
-    assert max(versions[0]) <= min(versions[2])
+        wave = int(_annotations(body).get("argocd.argoproj.io/sync-wave", 0))
+        waves.setdefault(wave, []).append((body["kind"], body["metadata"]["name"]))
+    assert len(waves) >= 2
+    world.repository("team/waves", {"waves/all.yaml": yaml.safe_dump_all(plain)})
+    kinds = sorted({(body["apiVersion"].rpartition("/")[0], body["kind"]) for body in plain})
+    seen: dict[tuple[str, str], list[Body]] = {}
+    watches = [asyncio.create_task(_record(world, kind, seen)) for kind in kinds]
+    try:
+        await world.apply(application("waves", "https://github.com/team/waves", "waves", "waves"))
+        await world.until(APPLICATION, "argocd", "waves", synced)
+        wanted = {item for items in waves.values() for item in items}
+        async with asyncio.timeout(10):
+            while not wanted <= seen.keys() or not all(_healthy_from(seen[item]) for item in wanted):
+                await asyncio.sleep(0.05)
+    finally:
+        for task in watches:
+            task.cancel()
+        await asyncio.wait(watches)
+    order = sorted(waves)
+    for earlier, later in zip(order, order[1:], strict=False):
+        healthy = max(_healthy_from(seen[item]) for item in waves[earlier])
+        made = min(_version(seen[item][0]) for item in waves[later])
+        assert healthy < made, f"wave {later} began before wave {earlier} was healthy"
 
 
 @needs_real
@@ -106,5 +108,29 @@ async def test_podinfo_through_flux(world: World) -> None:
     await asyncio.gather(*(world.until(KUSTOMIZATION, "flux-system", name, ready, patience=60) for name in names))
 
 
-def _started(pod: Body) -> str:
-    return str(pod["metadata"]["creationTimestamp"])
+async def _record(world: World, kind: tuple[str, str], seen: dict[tuple[str, str], list[Body]]) -> None:
+    """Keep every version of the objects of a kind in the namespace, in their order."""
+    resource = await world.mapper.find(*kind)
+    assert resource is not None
+    async for lines in world.client.watch(resource, "waves"):
+        for line in lines:
+            event = json.loads(line)
+            if event["type"] in ("ADDED", "MODIFIED"):
+                seen.setdefault((kind[1], event["object"]["metadata"]["name"]), []).append(event["object"])
+
+
+def _healthy_from(versions: list[Body]) -> int:
+    """Give the first version in which an object was healthy, 0 while none is."""
+    for body in versions:
+        wanted = body["spec"].get("replicas", 1) if body["kind"] == "ReplicaSet" else 0
+        if wanted <= (body.get("status") or {}).get("readyReplicas", 0):
+            return _version(body)
+    return 0
+
+
+def _version(body: Body) -> int:
+    return int(body["metadata"]["resourceVersion"])
+
+
+def _annotations(body: Body) -> dict[str, str]:
+    return body["metadata"].get("annotations") or {}

@@ -34,4 +34,5 @@ async def history(kubeconfig: str, context: str, word: str, namespace: str, form
     show(form, data, COLUMNS, rows, "nothing was delivered yet")
     if form is Form.TABLE and state.held is not None:
         held = state.held
-        console().print(f"\nheld back: {short(held.revision)} since {held.since[:19]}: {held.reason}", soft_wrap=True)
+        text = f"\nheld back: {short(held.revision)} since {held.since[:19]}: {held.reason}"
+        console().print(text, soft_wrap=True, markup=False)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trueup.cli.problems import FAILED, Problem
+from trueup.cli.problems import BAD_USE, FAILED, Problem
 from trueup.cli.showing import Form
 from trueup.localcluster.command import app as cluster_app
 from trueup.localcluster.errors import ClusterError
@@ -211,7 +211,10 @@ async def _told(work: Coroutine[Any, Any, int]) -> int:
     try:
         return await work
     except (CannotInspect, SourceError, RenderError) as error:
-        raise Problem(str(error), code=2) from error
+        raise Problem(str(error), code=BAD_USE) from error
+    except Problem as problem:
+        # 1 would say that there are differences.
+        raise Problem(problem.message, problem.hint, BAD_USE) from problem
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import typer
 import yaml
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 class Form(StrEnum):
@@ -35,7 +36,8 @@ def show(form: Form, data: Any, columns: Sequence[str], rows: Sequence[Sequence[
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*row)
+            # What a status says is text, whatever brackets stand in it.
+            table.add_row(*map(Text, row))
         console().print(table)
 
 
@@ -49,7 +51,7 @@ def short(revision: str) -> str:
     """Shorten a revision's commit to eight digits."""
     head, colon, commit = revision.rpartition(":")
     if colon:
-        return f"{head.removesuffix('sha1').removesuffix('sha256')}{commit[:8]}".replace("@", "@")
+        return f"{head.removesuffix('sha1').removesuffix('sha256')}{commit[:8]}"
     return revision[:8] if len(revision) in (40, 64) else revision
 
 

@@ -45,8 +45,12 @@ async def sync(
                 BAD_USE,
             )
         token = datetime.now(UTC).isoformat()
-        patch = _operation(revision, prune, dry_run) if argo else {"metadata": {"annotations": {REQUESTED_AT: token}}}
-        before = ((body.get("status") or {}).get("operationState") or {}).get("startedAt")
+        patch = _operation(body, revision, prune, dry_run) if argo else _request(token)
+        before = (body.get("status") or {}).get("operationState")
+        if standing(body).suspended:
+            raise Problem(f"{ref} is suspended", "resume it first", FAILED)
+        if "operation" in body:
+            raise Problem(f"{ref} has an operation under way", "wait until it has ended", FAILED)
         await cluster.client.patch(resource, ref.name, ref.namespace, patch, write=Write(manager="trueup-cli"))
         typer.echo(f"asked for a sync of {ref}", err=True)
         if wait:
@@ -54,8 +58,16 @@ async def sync(
             typer.echo(done)
 
 
-def _operation(revision: str, prune: bool, dry_run: bool) -> dict[str, Any]:
-    wanted: dict[str, Any] = {"syncOptions": []}
+def _request(token: str) -> dict[str, Any]:
+    return {"metadata": {"annotations": {REQUESTED_AT: token}}}
+
+
+def _operation(body: Body, revision: str, prune: bool, dry_run: bool) -> dict[str, Any]:
+    """Write an operation; it carries the Application's own sync options, as upstream's client has it."""
+    wanted: dict[str, Any] = {}
+    options = ((body.get("spec") or {}).get("syncPolicy") or {}).get("syncOptions")
+    if options:
+        wanted["syncOptions"] = options
     if revision:
         wanted["revision"] = revision
     if prune:

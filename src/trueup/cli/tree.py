@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 import typer
+import yaml
+from rich.markup import escape
 from rich.tree import Tree
 
 from trueup.cli.access import Access, access
@@ -14,7 +16,7 @@ from trueup.cli.showing import Form, console
 from trueup.core.health import HealthStatus, assess
 from trueup.core.objects import Body, InventoryEntry, ObjectRef
 from trueup.dialects.standing import standing
-from trueup.kube.errors import KubeError
+from trueup.kube.errors import KindNotServed, KubeError
 
 MADE = (("apps", "ReplicaSet"), ("", "Pod"), ("batch", "Job"), ("discovery.k8s.io", "EndpointSlice"))
 """Kinds that controllers make of delivered objects."""
@@ -39,20 +41,25 @@ async def tree(kubeconfig: str, context: str, word: str, namespace: str, form: F
     nodes = [_node(entry.ref, live, made) for entry, live in zip(entries, lives, strict=True)]
     if form is Form.TABLE:
         found = standing(body)
-        root = Tree(f"[bold]{ObjectRef.of(body)}[/bold] {found.ready} {found.message}".rstrip())
+        root = Tree(escape(f"{ObjectRef.of(body)} {found.ready} {found.message}".rstrip()), style="bold")
         for node in nodes:
             _grow(root, node)
         console().print(root)
     else:
-        typer.echo(json.dumps({"unit": str(ObjectRef.of(body)), "objects": nodes}, indent=2))
+        told = {"unit": str(ObjectRef.of(body)), "objects": nodes}
+        text = json.dumps(told, indent=2) if form is Form.JSON else yaml.safe_dump(told, sort_keys=False).rstrip()
+        typer.echo(text)
 
 
-async def _live(cluster: Access, entry: InventoryEntry) -> Body | None:
+async def _live(cluster: Access, entry: InventoryEntry) -> Body | KubeError | None:
+    """Give an object, `None` where it is not there, or the error for which nobody can tell."""
     try:
         resource = await cluster.mapper.of(entry.ref)
         reply = await cluster.client.find(resource, entry.name, entry.namespace)
-    except KubeError:
+    except KindNotServed:
         return None
+    except KubeError as error:
+        return error
     return reply.body if reply else None
 
 
@@ -70,7 +77,9 @@ async def _made(cluster: Access, namespaces: set[str]) -> dict[str, list[Body]]:
     return found
 
 
-def _node(ref: ObjectRef, body: Body | None, made: dict[str, list[Body]]) -> dict[str, Any]:
+def _node(ref: ObjectRef, body: Body | KubeError | None, made: dict[str, list[Body]]) -> dict[str, Any]:
+    if isinstance(body, KubeError):
+        return {"object": str(ref), "health": HealthStatus.UNKNOWN.value, "message": body.message, "made": []}
     if body is None:
         return {"object": str(ref), "health": HealthStatus.MISSING.value, "message": "it is not there", "made": []}
     health = assess(body)
@@ -81,7 +90,7 @@ def _node(ref: ObjectRef, body: Body | None, made: dict[str, list[Body]]) -> dic
 
 def _grow(tree: Tree, node: dict[str, Any]) -> None:
     colour = _COLOURS.get(HealthStatus(node["health"]), "dim")
-    message = f" [dim]{node['message']}[/dim]" if node["message"] else ""
-    branch = tree.add(f"{node['object']} [{colour}]{node['health']}[/{colour}]{message}")
+    message = f" [dim]{escape(node['message'])}[/dim]" if node["message"] else ""
+    branch = tree.add(f"{escape(node['object'])} [{colour}]{node['health']}[/{colour}]{message}", style="not bold")
     for child in node["made"]:
         _grow(branch, child)

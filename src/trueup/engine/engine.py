@@ -26,6 +26,7 @@ from trueup.core.ports import (
     Target,
     Values,
 )
+from trueup.core.reports import UnitPhase
 from trueup.core.rollback import BREAKER_WINDOW
 from trueup.core.unit import SourceDeclaration, Unit
 from trueup.engine.owners import OwnerIndex
@@ -60,9 +61,13 @@ class Engine:
         options_of: Callable[[Unit], OptionsReader],
         body_of: Callable[[ObjectRef], Body | None],
         identity: str,
+        occupied: Callable[[ObjectRef], str] = lambda ref: "",
         workers: int = WORKERS,
     ) -> None:
-        """Take the ports; `identity` names this controller in records, `workers` is how many units run at once."""
+        """Take the ports; `identity` names this controller in records, `workers` is how many units run at once.
+
+        `occupied` names the other controller whose object a unit is; such a unit is looked at and not touched.
+        """
         self._clock = clock
         self._memories: dict[ObjectRef, Memory] = {}
         self._sickened: deque[float] = deque(maxlen=1000)
@@ -86,6 +91,7 @@ class Engine:
             options_of=options_of,
             memory_of=self._memories.get,
             body_of=body_of,
+            occupied=occupied,
             announce=self._announced,
             wake=self.queue.add,
             note_sick=self._note_sick,
@@ -111,7 +117,9 @@ class Engine:
             self._forget(unit.ref)
         if unit.ref not in self._memories:
             self._memories[unit.ref] = Memory()
-        if before != unit:
+        report = self._memories[unit.ref].report
+        if before != unit or (report is not None and report.phase is UnitPhase.OBSERVED):
+            # A unit that is only observed may have been claimed, of which its own value tells nothing.
             self.queue.add(unit.ref)
 
     def withdraw(self, ref: ObjectRef) -> None:

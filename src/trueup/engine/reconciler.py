@@ -45,6 +45,9 @@ async def reconcile(run: Run, parts: Parts) -> None:
     if not parts.fence.open:
         raise Fenced(f"{run.unit.ref} is left to another controller")
     try:
+        if other := parts.occupied(run.unit.ref):
+            text = f"{other} works on it; claim it for Trueup, or stop that controller"
+            raise Halt(UnitPhase.OBSERVED, Reason.SUSPENDED, text, Next.WAIT)
         if run.unit.deleting:
             await finalize(run, parts)
             return

@@ -170,7 +170,8 @@ class Run:
 class Parts:
     """The ports and indexes that steps use.
 
-    `memory_of` gives another unit's memory, `body_of` the user's object of a unit. `announce` is called with a unit's
+    `memory_of` gives another unit's memory, `body_of` the user's object of a unit, `occupied` names
+    the other controller whose object it is. `announce` is called with a unit's
     ref when its readiness changed; `wake` has a unit looked at again; `note_sick` is told when a sync was judged sick
     (monotonic seconds), and gives how many were within the breaker's window.
     """
@@ -190,6 +191,7 @@ class Parts:
     options_of: Callable[[Unit], OptionsReader]
     memory_of: Callable[[ObjectRef], Memory | None]
     body_of: Callable[[ObjectRef], Body | None]
+    occupied: Callable[[ObjectRef], str]
     announce: Callable[[ObjectRef], None]
     wake: Callable[[ObjectRef], None]
     note_sick: Callable[[float], int]

@@ -56,13 +56,18 @@ class StatusWriter:
         clock: Clock,
         body_of: Callable[[ObjectRef], Body | None],
         dialect_of: Callable[[ObjectRef], Dialect | None],
+        occupied: Callable[[ObjectRef], str] = lambda ref: "",
     ) -> None:
-        """Take a client whose writes are fenced, and where users' objects and their dialects are found."""
+        """Take a client whose writes are fenced, and where users' objects and their dialects are found.
+
+        `occupied` names the other controller that writes an object's status: it is left to that one.
+        """
         self._client = client
         self._mapper = mapper
         self._clock = clock
         self._body_of = body_of
         self._dialect_of = dialect_of
+        self._occupied = occupied
         self._units: dict[ObjectRef, UnitReport] = {}
         self._sources: dict[ObjectRef, SourceReport] = {}
         self._latest: dict[ObjectRef, _Latest] = {}
@@ -102,6 +107,8 @@ class StatusWriter:
         unit, source = self._units.get(ref), self._sources.get(ref)
         if body is None or dialect is None:
             self._forget(ref)
+            return
+        if self._occupied(ref):
             return
         now = self._clock.wall()
         if unit is not None:
