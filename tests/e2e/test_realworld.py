@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ async def test_plain_objects_of_the_waves_example_go_in_order(world: World) -> N
             task.cancel()
         await asyncio.wait(watches)
     order = sorted(waves)
-    for earlier, later in zip(order, order[1:], strict=False):
+    for earlier, later in pairwise(order):
         healthy = max(_healthy_from(seen[item]) for item in waves[earlier])
         made = min(_version(seen[item][0]) for item in waves[later])
         assert healthy < made, f"wave {later} began before wave {earlier} was healthy"
