@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bench import scenario
-from bench.measuring import USER, Bench, Result
+from bench.measuring import Bench, Result
 from bench.process import Driven
 from trueup.gitserver import GitServer, Repository
 from trueup.kube.client import KubeClient
@@ -30,18 +30,17 @@ async def measured(units: int, quiet: float) -> Result:
         repository = Repository.create(folder / "git" / "bench")
         repository.commit(scenario.files(units), "Deliver everything")
         async with (
-            Cluster.start(ephemeral=True, audit=True, nodes=1) as cluster,
+            Cluster.start(ephemeral=True, nodes=1) as cluster,
             GitServer(folder / "git") as server,
             KubeClient(default_connection(str(cluster.kubeconfig))) as client,
         ):
             mapper = Mapper(client)
             await mapper.refresh()
-            bench = Bench(cluster, client, mapper, repository)
-            await bench.apply(_admin())
+            bench = Bench(client, mapper, repository)
             environment = {"TRUEUP_GIT_INSTEAD_OF": f"https://git.example.com/={server.url}/"}
             work = folder / "controller"
             work.mkdir()
-            controller = Driven(await cluster.kubeconfig_for(USER), work, environment)
+            controller = Driven(cluster.kubeconfig, work, environment)
             await bench.raw(result)
             await controller.start()
             await mapper.refresh()
@@ -54,16 +53,6 @@ async def measured(units: int, quiet: float) -> Result:
             finally:
                 await controller.stop()
     return result
-
-
-def _admin() -> dict[str, object]:
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": USER},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
-    }
 
 
 def shown(result: Result) -> str:
@@ -83,7 +72,7 @@ def shown(result: Result) -> str:
         ("  renders", f"{result.cold_renders}", ""),
         ("  memory", f"{result.memory:.0f} MiB", f"{result.peak_memory:.0f} MiB at the highest"),
         ("a commit that touches one unit", f"{result.commit_seconds:.2f} s", f"{result.commit_renders} renders"),
-        ("  until all units show it", f"{result.commit_all_shown_seconds:.2f} s", "polled each second"),
+        ("  until all units show it", f"{result.commit_all_shown_seconds:.2f} s", ""),
         ("a change by hand until healed", f"{result.healed_seconds:.3f} s", ""),
         ("requests in quiet", f"{result.quiet_requests}", f"in {result.quiet_seconds:.0f} s"),
         ("  CPU", f"{result.quiet_cpu_seconds:.2f} s", ""),

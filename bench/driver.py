@@ -9,16 +9,24 @@ import sys
 from pathlib import Path
 
 from trueup.app import Controller, Settings
+from trueup.kube.transport import RequestDone
 
 
 async def main(kubeconfig: str, folder: Path, lease: str) -> None:
     """Run until killed."""
-    controller = Controller(Settings(kubeconfig=kubeconfig, data=folder / "data", lease=lease))
+    requests = {"read": 0, "write": 0}
+
+    def asked(done: RequestDone) -> None:
+        if done.verb != "watch" and not done.resource.startswith("leases"):
+            requests["read" if done.verb in ("get", "list") else "write"] += 1
+
+    controller = Controller(Settings(kubeconfig=kubeconfig, data=folder / "data", lease=lease), asked)
 
     def tell() -> None:
         session = controller.session
         told = {
             "working": session is not None,
+            "requests": requests,
             "renders": session.renderer.renders if session else 0,
             "workers": list(session.renderer.pids) if session else [],
             "units": len(session.engine.registry) if session else 0,

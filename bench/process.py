@@ -75,6 +75,10 @@ class Driven:
         told: dict[str, Any] = json.loads(path.read_text())
         return told
 
+    async def requests(self) -> int:
+        """Count its requests to the API server until now, without watches and the lease's renewals."""
+        return int(sum((await self.told())["requests"].values()))
+
     async def usage(self) -> Usage:
         """Read what it and its workers have used until now; children that have ended count too."""
         assert self._process is not None
