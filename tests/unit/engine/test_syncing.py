@@ -233,6 +233,8 @@ async def test_waves_go_one_after_the_other_when_each_is_healthy(world: World) -
     await world.commit(web=[config("b", wave=2), config("a", wave=1), config("z", wave=-1)])
     assert [item for _, item in world.cluster.writes] == [ref("z"), ref("a")]
     assert world.report(unit).phase is UnitPhase.APPLYING
+    await world.look(unit)
+    assert [item for _, item in world.cluster.writes] == [ref("z"), ref("a")], "another look changes nothing"
     world.cluster.set_health(ref("a"), HealthStatus.HEALTHY)
     await world.settle()
     assert [item for _, item in world.cluster.writes] == [ref("z"), ref("a"), ref("b")]

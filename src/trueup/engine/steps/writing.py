@@ -49,11 +49,10 @@ async def write(run: Run, parts: Parts) -> None:
     if not await _ensure_namespace(run, parts, acting):
         return
     for position, stage in enumerate(plan.stages):
+        if _opens_wave(run, plan, position) and not _wave_done(run, parts, stage):
+            return
         await _carry_out(run, parts, stage, acting)
         if run.errors or not await _usable(run, parts, stage):
-            return
-        following = plan.stages[position + 1] if position + 1 < len(plan.stages) else None
-        if following is not None and following.place[:2] != stage.place[:2] and not _wave_done(run, parts, following):
             return
     if plan.prunes and run.unit.policy.prune_last and not _all_healthy(run, parts):
         run.waiting = "everything must be healthy before what Git no longer has is removed"
@@ -220,6 +219,17 @@ async def _usable(run: Run, parts: Parts, stage: Stage) -> bool:
             ApplyError(late[0], "NotEstablished", f"not established after {SETTLE_TIMEOUT:.0f} s: {names}", True),
         )
     return not late
+
+
+def _opens_wave(run: Run, plan: Plan, position: int) -> bool:
+    """Say whether a stage may begin only when all earlier waves are healthy.
+
+    The first stage of a plan may be of a later wave, since earlier passes have written what comes before it. Only
+    healing and returning may begin anywhere: an earlier wave that is sick must not keep a later one from being mended.
+    """
+    if position == 0:
+        return run.intent not in (Intent.HEAL, Intent.RETURN)
+    return plan.stages[position - 1].place[:2] != plan.stages[position].place[:2]
 
 
 def _wave_done(run: Run, parts: Parts, following: Stage) -> bool:
