@@ -44,9 +44,9 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             "kustomization.yaml": "resources: [../circular-b]\n",
             "../circular-b/kustomization.yaml": "resources: [../circular]\n",
         },
-        ("circular",),
+        ("leads back to itself",),
     ),
-    "huge": ({"bad.yaml": LONG}, ("huge",)),
+    "huge": ({"bad.yaml": LONG}, ("huge/bad.yaml", "MiB")),
 }
 
 
