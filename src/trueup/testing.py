@@ -195,6 +195,10 @@ class FakeRenderer:
         """Give nothing: every look at new inputs is a render."""
         return None
 
+    def recognise(self, recipe: Recipe, context: RenderContext) -> str | None:
+        """Recognise nothing."""
+        return None
+
     def _result(self, recipe: Recipe, tree: FakeTree, *, cached: bool) -> RenderResult:
         objects = tuple(RenderedObject(body) for body in tree.folders.get(recipe.path, ()))
         return RenderResult(

@@ -96,6 +96,10 @@ class Renderer(Protocol):
         """Give what is already known for these inputs, without files and without a worker; `None`: render."""
         ...
 
+    def recognise(self, recipe: Recipe, context: RenderContext) -> str | None:
+        """Name the inputs whose answer is known, as `RenderResult.inputs` does, at less cost than `lookup`."""
+        ...
+
     async def evaluate(self, expression: str, variables: dict[str, Any]) -> Any:
         """Evaluate a CEL expression. Raises `RenderError`."""
         ...

@@ -30,6 +30,7 @@ from trueup.core.reports import UnitPhase
 from trueup.core.rollback import BREAKER_WINDOW
 from trueup.core.unit import SourceDeclaration, Unit
 from trueup.engine.owners import OwnerIndex
+from trueup.engine.precedence import FEW, touched_first
 from trueup.engine.reconciler import load, reconcile
 from trueup.engine.registry import Registry
 from trueup.engine.run import Memory, Parts, Run
@@ -75,6 +76,7 @@ class Engine:
         self.owners = OwnerIndex()
         self.keeper = SourceKeeper(sources, credentials, reports, clock, self._source_changed)
         self.queue: WorkQueue[ObjectRef] = WorkQueue("units", self._pass, workers)
+        self._moved: WorkQueue[ObjectRef] = WorkQueue("moved sources", self._sort, 1)
         self._parts = Parts(
             sources=sources,
             keeper=self.keeper,
@@ -101,11 +103,13 @@ class Engine:
     async def start(self) -> None:
         """Begin to work on what was and will be declared."""
         self.keeper.start()
+        self._moved.start()
         self.queue.start()
 
     async def stop(self) -> None:
         """Stop; what is under way is cut off, which every step can bear."""
         await self.keeper.stop()
+        await self._moved.stop()
         await self.queue.stop()
 
     # ------------------------------------------------------------------------------------------- declarations
@@ -174,8 +178,24 @@ class Engine:
         return True
 
     def _source_changed(self, ref: ObjectRef) -> None:
-        for unit in self.registry.by_source.units(ref):
+        units = self.registry.by_source.units(ref)
+        if len(units) > FEW:
+            self._moved.add(ref)
+            return
+        for unit in units:
             self.queue.add(unit)
+
+    async def _sort(self, ref: ObjectRef) -> None:
+        """Queue the many units of a source that has moved, those first that the commit touches."""
+        refs, state = self.registry.by_source.units(ref), self.keeper.state(ref)
+        if state is None or state.resolved is None or state.error is not None:
+            for one in refs:
+                self.queue.add(one)
+            return
+        units = [unit for unit in map(self.registry.get, refs) if unit is not None]
+        parts = self._parts
+        async for unit, touched in touched_first(units, state.resolved, parts.sources, parts.renderer, parts.target):
+            self.queue.add(unit.ref, urgent=touched)
 
     def _announced(self, ref: ObjectRef) -> None:
         for unit in self.registry.by_dependency.units(ref):

@@ -117,6 +117,12 @@ class WorkerRenderer:
         known = self._memory.find(self._key(recipe, context), trees)
         return known.result(self.version) if known is not None else None
 
+    def recognise(self, recipe: Recipe, context: RenderContext) -> str | None:
+        """Name the inputs for which an answer is known, a failure or not; `None`: render."""
+        trees = _trees(context)
+        known = self._memory.find(self._key(recipe, context), trees) if trees is not None else None
+        return known.inputs if known is not None else None
+
     async def render(self, recipe: Recipe, tree: PathLike[str], context: RenderContext) -> RenderResult:
         """Render `recipe` from the folder `tree`, or give what is known for its content. Raises `RenderError`.
 

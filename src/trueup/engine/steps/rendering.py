@@ -78,7 +78,9 @@ def spec_digest(unit: Unit, recipe: Recipe, parts: Parts) -> str:
 
 async def _rendering(run: Run, parts: Parts, recipe: Recipe, resolved: Resolved, spec: str, values: str) -> Rendering:
     try:
-        result = await _render(parts, recipe, resolved)
+        known = await _known(run, parts, recipe, resolved, spec, values)
+        if known is None:
+            result = await _render(parts, recipe, resolved)
     except RenderError as error:
         problem = error.problem
         place = f"{problem.origin}: " if problem.origin and str(problem.origin) not in problem.message else ""
@@ -87,14 +89,15 @@ async def _rendering(run: Run, parts: Parts, recipe: Recipe, resolved: Resolved,
         raise Halt(UnitPhase.FAILED, reason, place + problem.message, step) from error
     except SourceError as error:
         raise Halt(UnitPhase.FAILED, Reason.SOURCE_FAILED, str(error), Next.RETRY) from error
-    digest = digest_of([spec, result.inputs, values]) if result.inputs else ""
-    known = run.memory.renderings.get(digest)
+    lasting = True
     if known is None:
-        known = await _prepared(run, parts, result, digest)
+        lasting = not result.uncacheable
+        digest = digest_of([spec, result.inputs, values]) if result.inputs else ""
+        known = run.memory.renderings.get(digest) or await _prepared(run, parts, result, digest)
     inputs = Inputs(
         digest=known.inputs.digest,
         revision=str(resolved.revision),
-        tree="" if result.uncacheable else resolved.tree,
+        tree=resolved.tree if lasting else "",
         spec=spec,
         values=values,
         objects=known.prepared.digest,
@@ -103,6 +106,15 @@ async def _rendering(run: Run, parts: Parts, recipe: Recipe, resolved: Resolved,
     rendering = msgspec.structs.replace(known, inputs=inputs)
     run.memory.keep(rendering)
     return rendering
+
+
+async def _known(
+    run: Run, parts: Parts, recipe: Recipe, resolved: Resolved, spec: str, values: str
+) -> Rendering | None:
+    """Give the unit's own rendering of these inputs, if it is one of those it keeps."""
+    context = RenderContext(capabilities=parts.target.capabilities(), tree=await parts.sources.ids(resolved))
+    inputs = parts.renderer.recognise(recipe, context)
+    return run.memory.renderings.get(digest_of([spec, inputs, values])) if inputs else None
 
 
 async def _render(parts: Parts, recipe: Recipe, resolved: Resolved) -> RenderResult:
