@@ -137,13 +137,15 @@ def _http_config(url: GitUrl, credentials: GitCredentials, keep: _Keep) -> dict[
     origin = f"http.{parts.scheme}://{parts.netloc}/"
     config: dict[str, str] = {}
     if value := authorization(url, credentials):
-        # For this origin alone: a redirect to another host must not carry it there.
+        # Git would go on talking to whatever host a redirect names with this header: follow none.
         config[f"{origin}.extraHeader"] = f"Authorization: {value}"
+        config["http.followRedirects"] = "false"
     if credentials.ca:
         config["http.sslCAInfo"] = keep("ca.pem", credentials.ca)
     if credentials.client_certificate:
         config[f"{origin}.sslCert"] = keep("client.pem", credentials.client_certificate)
         config[f"{origin}.sslKey"] = keep("client.key", credentials.client_key)
+        config["http.followRedirects"] = "false"
     if credentials.insecure:
         config[f"{origin}.sslVerify"] = "false"
     if credentials.proxy:

@@ -70,7 +70,8 @@ class Listing:
         if path == ".":
             return self.tree
         item = self.items.get(path)
-        return item.id if item else None
+        # With the mode: a link and a file may have the same content, and mean different things.
+        return f"{item.mode}:{item.id}" if item else None
 
     def names(self, path: str) -> tuple[str, ...] | None:
         """Give the names in a folder, folders with a trailing slash."""
@@ -117,13 +118,12 @@ def ignored(listing: Listing, rules: IgnoreRules, texts: dict[str, str], shown: 
         return frozenset()
     own = rules.text.splitlines() if rules.text is not None else []
     lines = list(VERSION_CONTROL)
-    if rules.text is not None:
-        lines += own
-    elif not texts:
+    if rules.text is None and not texts:
         lines += DEFAULT_RULES
     for path, text in sorted(texts.items()):
         folder = path.rpartition("/")[0]
         lines += [_anchored(folder, line) for line in text.splitlines()]
+    lines += own  # last, for the last rule that matches decides
     try:
         spec = pathspec.GitIgnoreSpec.from_lines(lines)
     except ValueError as error:

@@ -28,6 +28,7 @@ _FAULTS: tuple[tuple[Fault, str], ...] = (
         r"repository .*not found|returned error: 404|does not appear to be a git repository|no such repository"
         r"|project you were looking for could not be found|remote: not found",
     ),
+    (Fault.URL, r"returned error: 30\d"),
     (Fault.TIMEOUT, r"operation too slow|timed out|timeout"),
     (
         Fault.UNREACHABLE,
@@ -55,6 +56,7 @@ _ADVICE = {
     Fault.PROTOCOL: "what answers there speaks no Git; it is tried again",
     Fault.DISK: "the cache's disk is full: make room, or move the cache",
     Fault.REF: "check the ref",
+    Fault.URL: "the server redirects, which is not followed with credentials: write the URL it redirects to",
     Fault.HOSTILE: "the repository's objects are damaged or made to do harm; they were not taken",
 }
 
