@@ -32,6 +32,7 @@ from trueup.dialects.crds import crds
 from trueup.dialects.credentials import SecretCredentials
 from trueup.dialects.neighbours import SELECTOR, claimed, occupied
 from trueup.engine.engine import Engine
+from trueup.journals import Journals
 from trueup.kube.client import KubeClient
 from trueup.kube.connect import default_connection
 from trueup.kube.crd import DefinitionWatch, ensure_definitions
@@ -236,6 +237,7 @@ class Controller:
             states=states,
             values=values,
             reports=statuses,
+            journal=Journals(),
             claims=Finalizers(fenced, mapper, declarations.body),
             clock=clock,
             fence=fence,

@@ -28,6 +28,9 @@ from trueup.core.artifact import (
     Signature,
     SourceError,
 )
+from trueup.core.changes import field_changes
+from trueup.core.deployment import DeploymentRecord
+from trueup.core.events import Event, SyncEnded
 from trueup.core.health import Health, HealthStatus
 from trueup.core.live import Live, Presence
 from trueup.core.objects import Body, ObjectRef, digest_of
@@ -271,10 +274,12 @@ class FakeCluster:
             self.after_write()
             return Applied(None, True)
         assert step.desired is not None
-        self.objects[step.ref] = step.desired.body()
+        before, after = self.objects.get(step.ref), step.desired.body()
+        self.objects[step.ref] = after
         self.after_write()
         live = self.live(step.ref, acting.manager)
-        return Applied(live if isinstance(live, Live) else None, True)
+        fields = field_changes(before, after) if before is not None else ()
+        return Applied(live if isinstance(live, Live) else None, True, fields=fields)
 
     async def ensure_namespace(
         self, name: str, labels: dict[str, str], annotations: dict[str, str], acting: Acting
@@ -388,6 +393,23 @@ class FakeReports:
     def source(self, declaration: SourceDeclaration, report: SourceReport) -> None:
         """Keep it."""
         self.sources[declaration.ref] = report
+
+
+class FakeJournal:
+    """Keeps every event. Implements `Journal`."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.events: list[Event] = []
+
+    def note(self, event: Event) -> None:
+        """Keep it."""
+        self.events.append(event)
+
+    @property
+    def records(self) -> list[DeploymentRecord]:
+        """The records of the syncs that have ended."""
+        return [event.record for event in self.events if isinstance(event, SyncEnded)]
 
 
 class NoCredentials:

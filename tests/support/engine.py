@@ -16,6 +16,7 @@ from trueup.testing import (
     FakeClaims,
     FakeClock,
     FakeCluster,
+    FakeJournal,
     FakeRenderer,
     FakeReports,
     FakeRepository,
@@ -51,6 +52,7 @@ class World:
         self.values = FakeValues()
         self.claims = FakeClaims()
         self.reports = FakeReports()
+        self.journal = FakeJournal()
         self.clock = FakeClock()
         self.bodies: dict[ObjectRef, Body] = {}
         self.engine = self._engine()
@@ -64,6 +66,7 @@ class World:
             states=self.states,
             values=self.values,
             reports=self.reports,
+            journal=self.journal,
             claims=self.claims,
             clock=self.clock,
             fence=self.cluster.fence,

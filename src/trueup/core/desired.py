@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from trueup.core.dialect import labels_of
 from trueup.core.objects import Body, Desired, ObjectOptions, ObjectRef, digest_of, split_api_version
 from trueup.core.recipe import Origin, RenderResult
 from trueup.core.unit import Marks, Unit
@@ -38,7 +39,8 @@ class Complaint(msgspec.Struct, frozen=True):
 class Prepared(msgspec.Struct, frozen=True):
     """What a unit wants: objects to apply, `hooks` set aside, and complaints.
 
-    `digest` names the objects by content; `images` are those their pods run.
+    `digest` names the objects by content; `images` are those their pods run; `versions`
+    what the recommended labels say is deployed, as `name version` and `chart name-version`.
     """
 
     desired: tuple[Desired, ...]
@@ -47,6 +49,7 @@ class Prepared(msgspec.Struct, frozen=True):
     problems: tuple[Complaint, ...]
     digest: str
     images: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
 
 
 def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: Scope) -> Prepared:
@@ -54,6 +57,7 @@ def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: 
     found: dict[ObjectRef, Desired] = {}
     hooks: list[ObjectRef] = []
     images: set[str] = set()
+    versions: set[str] = set()
     warnings: list[Complaint] = [Complaint(item.code, item.message, None, item.origin) for item in result.warnings]
     problems: list[Complaint] = []
     own_scopes = _scopes_of_definitions(item.body for item in result.objects)
@@ -91,6 +95,7 @@ def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: 
             )
         found[ref] = desired
         images |= _images_of(body)
+        versions |= _versions_of(body)
     objects = tuple(found.values())
     return Prepared(
         objects,
@@ -99,6 +104,7 @@ def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: 
         tuple(problems),
         digest_of([[*item.ref, item.digest] for item in sorted(objects, key=lambda item: item.ref)]),
         tuple(sorted(images)),
+        tuple(sorted(versions)),
     )
 
 
@@ -113,6 +119,17 @@ def _images_of(body: Body) -> set[str]:
     lists = (spec.get("containers"), spec.get("initContainers"))
     containers = [item for found in lists if isinstance(found, list) for item in found if isinstance(item, dict)]
     return {item["image"] for item in containers if isinstance(item.get("image"), str) and item["image"]}
+
+
+def _versions_of(body: Body) -> set[str]:
+    """Read Kubernetes' recommended labels: the application's version, and the chart that the object came from."""
+    labels = labels_of(body)
+    found = set()
+    if version := labels.get("app.kubernetes.io/version"):
+        found.add(f"{labels.get('app.kubernetes.io/name') or body['metadata'].get('name')} {version}")
+    if chart := labels.get("helm.sh/chart"):
+        found.add(f"chart {chart}")
+    return found
 
 
 def _place(origin: Origin | None) -> str:

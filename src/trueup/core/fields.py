@@ -201,6 +201,11 @@ def field_path(*names: str) -> str:
     return "".join(_step_text(_FIELD, name) for name in names).removeprefix(".")
 
 
+def item_path(key: str, value: Any) -> str:
+    """Write the step to a list's item that is told apart by one key: `[name="app"]`."""
+    return _step_text(_KEYED, ((key, value),))
+
+
 def _walk(node: _Node, path: str) -> Iterator[tuple[str, bool]]:
     """Give each path that is a member, and whether it is a leaf."""
     if node.member and path:

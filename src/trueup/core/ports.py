@@ -14,6 +14,8 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from trueup.core.artifact import Artifact, GitCredentials, GitSpec, IgnoreRules, Resolved, Revision
+from trueup.core.changes import FieldChange
+from trueup.core.events import Event
 from trueup.core.live import Live, Presence
 from trueup.core.objects import Body, ObjectOptions, ObjectRef
 from trueup.core.plan import Step
@@ -106,11 +108,15 @@ class Renderer(Protocol):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """What a write gave: the object as it now lives (`None`: removed), whether anything changed, and a message."""
+    """What a write gave: the object as it now lives (`None`: removed), whether anything changed, and a message.
+
+    `fields` are those that changed in an object that was there before.
+    """
 
     live: Live | None
     changed: bool
     message: str = ""
+    fields: tuple[FieldChange, ...] = ()
 
 
 class ApplyError(Exception):
@@ -250,6 +256,14 @@ class Reports(Protocol):
 
     def source(self, declaration: SourceDeclaration, report: SourceReport) -> None:
         """Take note of a source's latest report."""
+        ...
+
+
+class Journal(Protocol):
+    """Takes note of what happens: for the history, for notifications, for metrics and traces."""
+
+    def note(self, event: Event) -> None:
+        """Take note. Never blocks and never raises: nobody who remembers or tells may hold up the engine."""
         ...
 
 

@@ -53,17 +53,18 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Held(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Inputs that made the unit sick and are not tried again until one of them changes."""
+    """Inputs that made the unit sick and are not tried again until one of them changes. `sync` is the sync's id."""
 
     inputs: str
     revision: str
     reason: str
     since: str
     returned_to: str = ""
+    sync: str = ""
 
 
 class Deployment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One entry of the short history that the user's object shows."""
+    """One entry of the short history that the user's object shows. `sync` is the id of its deployment record."""
 
     id: int
     revision: str
@@ -73,6 +74,7 @@ class Deployment(msgspec.Struct, frozen=True, omit_defaults=True):
     digest: str = ""
     count: int = 1
     initiator: str = ""
+    sync: str = ""
 
 
 class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import msgspec
 
+from trueup.core.events import UnitChanged
 from trueup.core.health import Health, judged, worst
 from trueup.core.live import Live, Presence
 from trueup.core.objects import Desired, InventoryEntry, ObjectRef
 from trueup.core.ports import ApplyError
 from trueup.core.reports import Notice, ObjectReport, Reason, SyncState, UnitPhase, UnitReport
 from trueup.core.verdict import Outcome
+from trueup.engine.recording import record_failure
 from trueup.engine.run import Next, Parts, Run
 
 ERRORS_SHOWN = 5
 SAFETY_INTERVAL = 60.0
 """No unit is looked at by the clock more often than this (seconds), whatever its interval: events do the work."""
+
+
+_NO_SYNC = frozenset({Reason.RENDER_FAILED, Reason.PATH_ABSENT, Reason.SUBSTITUTION_FAILED, Reason.EXPRESSION_INVALID})
+"""Reasons for which a revision cannot even be planned, which the history keeps as a failed sync."""
 
 
 def conclude(run: Run, parts: Parts) -> None:
@@ -24,6 +30,8 @@ def conclude(run: Run, parts: Parts) -> None:
     objects = _objects(run, parts)
     state = run.state
     stalled = run.halt is not None and run.halt.next is Next.STALL
+    if run.halt is not None and reason in _NO_SYNC:
+        record_failure(run, parts, message)
     if run.halt is not None and run.halt.next is Next.RETRY:
         run.later(unit.retry_interval)
     commit = run.resolved.commit if run.resolved else None
@@ -194,6 +202,7 @@ def _tell(run: Run, parts: Parts, report: UnitReport) -> None:
     before = memory.report
     memory.report = report
     if before is None or msgspec.structs.replace(before, compared=report.compared) != report:
+        parts.journal.note(UnitChanged(run.unit, before, report, parts.clock.wall()))
         quiet = before is not None and before.phase is report.phase and run.written == 0
         parts.reports.unit(run.unit, report, urgent=not quiet)
     if changed:

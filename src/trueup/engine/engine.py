@@ -12,6 +12,7 @@ from collections.abc import Callable
 import structlog
 
 from trueup.core.desired import OptionsReader
+from trueup.core.events import UnitGone
 from trueup.core.objects import Body, ObjectRef
 from trueup.core.ports import (
     Claims,
@@ -19,6 +20,7 @@ from trueup.core.ports import (
     Credentials,
     Fence,
     Fenced,
+    Journal,
     Renderer,
     Reports,
     Sources,
@@ -56,6 +58,7 @@ class Engine:
         states: States,
         values: Values,
         reports: Reports,
+        journal: Journal,
         claims: Claims,
         clock: Clock,
         fence: Fence,
@@ -74,7 +77,7 @@ class Engine:
         self._sickened: deque[float] = deque(maxlen=1000)
         self.registry = Registry()
         self.owners = OwnerIndex()
-        self.keeper = SourceKeeper(sources, credentials, reports, clock, self._source_changed)
+        self.keeper = SourceKeeper(sources, credentials, reports, journal, clock, self._source_changed)
         self.queue: WorkQueue[ObjectRef] = WorkQueue("units", self._pass, workers)
         self._moved: WorkQueue[ObjectRef] = WorkQueue("moved sources", self._sort, 1)
         self._parts = Parts(
@@ -85,6 +88,7 @@ class Engine:
             states=states,
             values=values,
             reports=reports,
+            journal=journal,
             clock=clock,
             fence=fence,
             claims=claims,
@@ -128,8 +132,11 @@ class Engine:
 
     def withdraw(self, ref: ObjectRef) -> None:
         """Forget a unit whose object is gone; what it delivered stays, unless its finalizer removed it before."""
-        if self.registry.remove(ref) is None:
+        unit = self.registry.remove(ref)
+        if unit is None:
             return
+        memory = self._memories.get(ref)
+        self._parts.journal.note(UnitGone(unit, memory.report if memory else None, self._clock.wall()))
         self._forget(ref)
         self.queue.forget(ref)
         self._announced(ref)

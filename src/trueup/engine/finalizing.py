@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trueup.core.deployment import Ending
 from trueup.core.live import Presence
 from trueup.core.objects import ObjectRef
 from trueup.core.plan import PlanInput, make_plan
@@ -9,6 +10,7 @@ from trueup.core.ports import Acting, ApplyError, StaleState
 from trueup.core.reports import Reason, UnitPhase
 from trueup.core.state import EMPTY_STATE
 from trueup.core.unit import DeletionPolicy, SyncPolicy
+from trueup.engine.recording import end_draft, note_change, open_deletion
 from trueup.engine.run import Halt, Next, Parts, Run
 from trueup.engine.steps.comparing import CONTAINERS
 
@@ -49,13 +51,15 @@ async def finalize(run: Run, parts: Parts) -> bool:
         raise Halt(UnitPhase.DELETING, Reason.DELETION_FAILED, text, Next.WAIT)
     acting = Acting(manager, unit.target.service_account, propagation=unit.policy.propagation)
     errors: list[ApplyError] = []
+    open_deletion(run, parts)
     for stage in plan.prunes:
         for step in stage.steps:
             if step.live is not None and step.live.deleting:
                 continue
             try:
-                await parts.target.write(step, acting)
+                note_change(run, step, await parts.target.write(step, acting))
             except ApplyError as error:
+                note_change(run, step, error)
                 errors.append(error)
     if errors:
         run.later(RETRY_PAUSE)
@@ -73,6 +77,7 @@ async def finalize(run: Run, parts: Parts) -> bool:
 async def _let_go(run: Run, parts: Parts) -> bool:
     parts.fence.check()
     parts.owners.want(run.unit.ref, {})
+    end_draft(run, parts, Ending.GOOD, "the unit was deleted, and what it delivered is removed")
     if run.state != EMPTY_STATE:
         try:
             await parts.states.drop(run.unit)

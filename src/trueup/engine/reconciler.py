@@ -5,10 +5,14 @@ Read `STEPS` for what a sync is.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from datetime import datetime
+from typing import Any, TypeAlias
 
 import structlog
 
+from trueup.core.deployment import StepTiming
+from trueup.core.events import PassEnded
 from trueup.core.ports import Fenced, StaleState, Unreachable
 from trueup.core.reports import Reason, UnitPhase
 from trueup.engine.concluding import conclude
@@ -22,7 +26,9 @@ from trueup.engine.steps.writing import write
 
 log = structlog.get_logger(__name__)
 
-STEPS = (
+Step: TypeAlias = Callable[[Run, Parts], Coroutine[Any, Any, None]]
+
+STEPS: tuple[Step, ...] = (
     admit,
     locate,
     wait_for_dependencies,
@@ -44,6 +50,7 @@ async def reconcile(run: Run, parts: Parts) -> None:
     """
     if not parts.fence.open:
         raise Fenced(f"{run.unit.ref} is left to another controller")
+    started = parts.clock.wall()
     try:
         if other := parts.occupied(run.unit.ref):
             text = f"{other} works on it; claim it for Trueup, or stop that controller"
@@ -52,7 +59,7 @@ async def reconcile(run: Run, parts: Parts) -> None:
             await finalize(run, parts)
             return
         for step in STEPS:
-            await step(run, parts)
+            await _timed(step, run, parts)
     except Halt as halt:
         run.halt = halt
     except Unreachable as error:
@@ -64,6 +71,19 @@ async def reconcile(run: Run, parts: Parts) -> None:
         run.later(CONFLICT_PAUSE)
         return
     conclude(run, parts)
+    parts.journal.note(PassEnded(run.unit, run.revision, run.sync, started, tuple(run.timings), run.memory.report))
+
+
+async def _timed(step: Step, run: Run, parts: Parts) -> None:
+    """Run one step, and take note of how long it took, however it ends."""
+    began = parts.clock.now()
+    try:
+        await step(run, parts)
+    finally:
+        seconds = parts.clock.now() - began
+        run.timings.append(StepTiming(step.__name__, seconds))
+        if run.memory.draft is not None:
+            run.memory.draft.spend(step.__name__, seconds)
 
 
 def load(memory: Memory, parts: Parts, run: Run) -> None:

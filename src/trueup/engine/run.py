@@ -13,15 +13,29 @@ from enum import StrEnum
 import msgspec
 
 from trueup.core.artifact import Resolved
+from trueup.core.deployment import StepTiming
 from trueup.core.desired import Complaint, OptionsReader, Prepared
 from trueup.core.drift import HealLog
 from trueup.core.objects import Body, ObjectRef
 from trueup.core.plan import Plan
-from trueup.core.ports import ApplyError, Claims, Clock, Fence, Renderer, Reports, Sources, States, Target, Values
+from trueup.core.ports import (
+    ApplyError,
+    Claims,
+    Clock,
+    Fence,
+    Journal,
+    Renderer,
+    Reports,
+    Sources,
+    States,
+    Target,
+    Values,
+)
 from trueup.core.reports import ObjectResult, OperationReport, Reason, UnitPhase, UnitReport
 from trueup.core.state import EMPTY_STATE, Inputs, UnitState
 from trueup.core.unit import Operation, Unit
 from trueup.core.verdict import Verdict
+from trueup.engine.draft import Draft
 from trueup.engine.owners import OwnerIndex
 from trueup.engine.registry import Registry
 from trueup.engine.sources import SourceKeeper, SourceState
@@ -77,7 +91,8 @@ class Memory:
     been planned for, so that units it may have given objects to know it has looked. `started` is when the attempt under
     way began (monotonic seconds), `checked_for` how long the last one took until its verdict. `degraded` says since
     when an object has been degraded without a break, `unready` since when the gate has not been passed. `prune_since`
-    is when a prune began to wait for other units.
+    is when a prune began to wait for other units. `draft` is the deployment record of the sync under way, and
+    `failure_told` the revision and message of the last failure to render that was recorded.
     """
 
     state: UnitState = EMPTY_STATE
@@ -99,6 +114,8 @@ class Memory:
     results: dict[ObjectRef, ObjectResult] = field(default_factory=dict)
     report: UnitReport | None = None
     deleting_since: float = 0.0
+    draft: Draft | None = None
+    failure_told: tuple[str, str] = ("", "")
 
     def keep(self, rendering: Rendering) -> None:
         """Remember a rendering: that of the inputs last seen and that of the good ones, no more."""
@@ -112,7 +129,8 @@ class Run:
     """One pass. Steps fill it in from top to bottom; the conclusion reads it.
 
     `declared` is what Git says now; `wanted` what the unit shall be brought to, which is the same unless bad inputs are
-    held back. `settled`: everything was found as it should be, without rendering.
+    held back. `settled`: everything was found as it should be, without rendering. `timings` has the steps that have
+    ended, `sync` the id of the sync that this pass is part of.
     """
 
     unit: Unit
@@ -144,6 +162,8 @@ class Run:
     gate: Verdict | None = None
     halt: Halt | None = None
     again_after: float | None = None
+    timings: list[StepTiming] = field(default_factory=list)
+    sync: str = ""
 
     @property
     def state(self) -> UnitState:
@@ -183,6 +203,7 @@ class Parts:
     states: States
     values: Values
     reports: Reports
+    journal: Journal
     clock: Clock
     fence: Fence
     claims: Claims

@@ -13,8 +13,9 @@ import msgspec
 import structlog
 
 from trueup.core.artifact import Artifact, Fault, GitRef, Resolved, Revision, SourceError
+from trueup.core.events import SourceChanged, SourcePolled
 from trueup.core.objects import ObjectRef
-from trueup.core.ports import Clock, Credentials, Reports, Sources
+from trueup.core.ports import Clock, Credentials, Journal, Reports, Sources
 from trueup.core.reports import Notice, SourceReport
 from trueup.core.unit import SourceDeclaration
 from trueup.workqueue import WorkQueue
@@ -45,6 +46,7 @@ class SourceKeeper:
         sources: Sources,
         credentials: Credentials,
         reports: Reports,
+        journal: Journal,
         clock: Clock,
         changed: Callable[[ObjectRef], None],
     ) -> None:
@@ -52,6 +54,8 @@ class SourceKeeper:
         self._sources = sources
         self._credentials = credentials
         self._reports = reports
+        self._journal = journal
+        self._reported: dict[ObjectRef, SourceReport] = {}
         self._clock = clock
         self._changed = changed
         self._states: dict[ObjectRef, SourceState] = {}
@@ -91,6 +95,7 @@ class SourceKeeper:
     def remove(self, ref: ObjectRef) -> None:
         """Forget a source that nobody declares any more."""
         if self._states.pop(ref, None) is not None:
+            self._reported.pop(ref, None)
             self.queue.forget(ref)
             self._sources.withdraw(ref)
             self._changed(ref)
@@ -129,6 +134,7 @@ class SourceKeeper:
             self._report(state)
             return
         fresh = declaration.requested != state.handled
+        began, started = self._clock.now(), self._clock.wall()
         try:
             creds = await self._credentials.of(declaration)
             resolved = await self._sources.resolve(declaration.git, creds, declaration.ignore, fresh)
@@ -140,6 +146,15 @@ class SourceKeeper:
             resolved_before = state.resolved or await self._remembered(declaration)
             found = msgspec.structs.replace(state, resolved=resolved_before, error=error, failures=state.failures + 1)
             log.warning("source not reached", source=str(ref), fault=error.fault.value, error=str(error))
+        self._journal.note(
+            SourcePolled(
+                declaration,
+                started,
+                self._clock.now() - began,
+                str(found.resolved.revision) if found.resolved else "",
+                found.error.fault.value if found.error else "",
+            )
+        )
         current = self._states.get(ref)
         if current is None:
             return
@@ -181,22 +196,24 @@ class SourceKeeper:
         stalled = bool(error and error.stalled)
         if declaration.problems:
             message, stalled = "; ".join(declaration.problems), True
-        self._reports.source(
-            declaration,
-            SourceReport(
-                generation=declaration.generation,
-                revision=str(resolved.revision) if resolved else "",
-                artifact=state.artifact,
-                commit=resolved.commit if resolved else None,
-                fault=error.fault if error else (Fault.URL if declaration.problems else None),
-                message=message,
-                stalled=stalled,
-                storing=bool(error and error.fault in (Fault.DISK, Fault.CACHE)),
-                suspended=declaration.suspended,
-                handled=state.handled,
-                notices=tuple(Notice("unsupported", text) for text in declaration.warnings),
-            ),
+        report = SourceReport(
+            generation=declaration.generation,
+            revision=str(resolved.revision) if resolved else "",
+            artifact=state.artifact,
+            commit=resolved.commit if resolved else None,
+            fault=error.fault if error else (Fault.URL if declaration.problems else None),
+            message=message,
+            stalled=stalled,
+            storing=bool(error and error.fault in (Fault.DISK, Fault.CACHE)),
+            suspended=declaration.suspended,
+            handled=state.handled,
+            notices=tuple(Notice("unsupported", text) for text in declaration.warnings),
         )
+        self._reports.source(declaration, report)
+        before = self._reported.get(declaration.ref)
+        if report != before:
+            self._reported[declaration.ref] = report
+            self._journal.note(SourceChanged(declaration, before, report, self._clock.wall()))
 
 
 def _asks(declaration: SourceDeclaration) -> SourceDeclaration:

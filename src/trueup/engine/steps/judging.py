@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from trueup.core.deployment import Ending
 from trueup.core.health import Health, HealthStatus, judged
 from trueup.core.live import Live, Presence
 from trueup.core.objects import Inventory, ObjectRef
@@ -18,6 +19,7 @@ from trueup.core.reports import OperationState
 from trueup.core.rollback import Situation, decide
 from trueup.core.state import Deployment, Held, Inputs, UnitState
 from trueup.core.verdict import Outcome, Verdict, judge
+from trueup.engine.recording import end_draft, told_try
 from trueup.engine.run import Intent, Parts, Run
 from trueup.engine.steps.writing import narrow, store
 
@@ -40,6 +42,8 @@ async def judge_outcome(run: Run, parts: Parts) -> None:
         return
     _adopt(run)
     _end_operation(run, parts)
+    if run.intent is Intent.HEAL and run.synced:
+        end_draft(run, parts, Ending.GOOD, "what had drifted is as Git says again")
     run.verdict = _judge(run, parts, _gating(run), _started(run))
     if run.state.attempt is not None:
         if run.verdict.outcome is Outcome.GOOD and run.waiting == "":
@@ -179,6 +183,7 @@ async def _good(run: Run, parts: Parts) -> None:
     state = _with_history(run, parts, "good")
     _remember_good(run)
     kept = run.state
+    end_draft(run, parts, Ending.GOOD, "everything is applied and healthy")
     run.memory.checked_for = max(0.0, run.now - run.memory.started)
     await store(
         run,
@@ -228,7 +233,8 @@ async def _sick(run: Run, parts: Parts) -> None:
     if decision.returns and decision.good is not None:
         back = decision.good.revision
         reason = f"it made this unit unhealthy ({message})"
-        held = Held(inputs.digest, inputs.revision, reason, _wall(parts.clock.wall()), back)
+        sync = state.attempt.id if state.attempt else ""
+        held = Held(inputs.digest, inputs.revision, reason, _wall(parts.clock.wall()), back, sync)
         ended = msgspec.structs.replace(ended, held=held, failures=0, failed_inputs="")
         if memory.operation is not None:
             memory.operation = msgspec.structs.replace(
@@ -237,8 +243,11 @@ async def _sick(run: Run, parts: Parts) -> None:
                 message=f"{reason}; returned to {back}",
                 finished=parts.clock.wall(),
             )
+        end_draft(run, parts, Ending.RETURNED, f"{reason}; returned to {back}")
         run.again()
-    elif not run.synced:
+    else:
+        end_draft(run, parts, Ending.SICK, f"{message}; left in place, because {decision.reason}")
+    if not decision.returns and not run.synced:
         _retry_later(run, ended.failures)
     await store(run, parts, ended)
 
@@ -281,6 +290,10 @@ async def _failed(run: Run, parts: Parts) -> None:
     )
     if run.operation is not None:
         changed = msgspec.structs.replace(changed, operation=run.operation.id)
+    if told_try(failures):
+        words = "; ".join(f"{error.ref}: {error.message}" for error in (*run.errors, *run.prune_errors))
+        end_draft(run, parts, Ending.REFUSED if run.refused else Ending.FAILED, words, failures)
+    memory.draft = None
     await store(run, parts, changed)
     if retry.limit < 0 or failures <= retry.limit or any(error.retry for error in (*run.errors, *run.prune_errors)):
         _retry_later(run, failures)
@@ -314,6 +327,7 @@ def _with_history(run: Run, parts: Parts, outcome: str) -> UnitState:
         initiator="rollback"
         if run.returning or run.intent is Intent.RETURN
         else (attempt.operation if attempt else ""),
+        sync=attempt.id if attempt else "",
     )
     history = (*state.history, deployment)[-HISTORY_LIMIT:]
     return msgspec.structs.replace(state, history=history, next_id=state.next_id + 1)

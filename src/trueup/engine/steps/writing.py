@@ -7,7 +7,6 @@ says so begins the next pass, whose plan holds what is left.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 
 import msgspec
@@ -21,6 +20,8 @@ from trueup.core.ports import Acting, Applied, ApplyError
 from trueup.core.reports import ObjectResult, OperationReport, OperationState, ResultCode
 from trueup.core.state import Attempt, UnitState
 from trueup.core.unit import Target
+from trueup.engine.draft import Draft
+from trueup.engine.recording import note_change, open_draft
 from trueup.engine.run import Intent, Parts, Run
 
 SETTLE_TIMEOUT = 30.0
@@ -35,17 +36,19 @@ async def write(run: Run, parts: Parts) -> None:
     if plan is None or run.intent is None:
         return
     _open_operation(run, parts)
+    draft = open_draft(run, parts)
     acting = acting_of(run)
     if run.operation is not None and run.operation.dry_run:
         run.errors = await _try_out(parts, plan.steps, acting)
         run.refused = bool(run.errors)
+        run.memory.draft = None
         return
     run.errors = await _try_out(parts, [step for stage in plan.stages for step in stage.steps], acting)
     if run.errors:
         run.refused = True
         return
     if run.intent is not Intent.HEAL:
-        await _begin(run, parts, plan)
+        await _begin(run, parts, plan, draft)
     if not await _ensure_namespace(run, parts, acting):
         return
     for position, stage in enumerate(plan.stages):
@@ -93,7 +96,7 @@ def _open_operation(run: Run, parts: Parts) -> None:
     )
 
 
-async def _begin(run: Run, parts: Parts, plan: Plan) -> None:
+async def _begin(run: Run, parts: Parts, plan: Plan, draft: Draft) -> None:
     """Record the attempt, with all that it may leave behind, before its first write."""
     assert run.inputs is not None and run.intent is not None
     state, memory = run.state, run.memory
@@ -101,7 +104,7 @@ async def _begin(run: Run, parts: Parts, plan: Plan) -> None:
     if going is None or going.inputs != run.inputs.digest:
         memory.started = run.now
         going = Attempt(
-            id=uuid.uuid4().hex,
+            id=draft.id,
             inputs=run.inputs.digest,
             revision=run.inputs.revision,
             started_at=parts.clock.wall().isoformat(timespec="milliseconds"),
@@ -164,6 +167,8 @@ async def _carry_out(run: Run, parts: Parts, stage: Stage, acting: Acting) -> No
     entries: list[InventoryEntry] = []
     gone: list[ObjectRef] = []
     for step, result in zip(stage.steps, results, strict=True):
+        if not isinstance(result, BaseException) or isinstance(result, ApplyError):
+            note_change(run, step, result)
         if isinstance(result, ApplyError):
             _note(run, step, ResultCode.FAILED, result.message)
             if step.action is Action.PRUNE:

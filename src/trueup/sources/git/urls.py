@@ -8,14 +8,11 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 import msgspec
 
+from trueup.core import redaction
 from trueup.core.artifact import Fault, GitCredentials, SourceError
 
 _SCP = re.compile(r"(?:(?P<user>[A-Za-z0-9_][\w.+-]*)@)?(?P<host>[A-Za-z0-9_][\w.-]*):(?P<path>(?!//)[^\s].*)")
 _SCHEMES = frozenset({"http", "https", "ssh", "file"})
-_USER_INFO = re.compile(r"([a-z][a-z0-9+.-]*://)[^/@\s'\"]+@", re.IGNORECASE)
-_HEADER = re.compile(r"(authorization\s*[:=]\s*)\S+(?:\s+\S+)?", re.IGNORECASE)
-_HIDDEN = "***"
-_SHORTEST_SECRET = 4
 
 
 class GitUrl(msgspec.Struct, frozen=True):
@@ -90,9 +87,4 @@ def _file_url(parts: SplitResult, shown: str, allowed: bool) -> GitUrl:
 
 def redact(text: str, credentials: GitCredentials | None = None) -> str:
     """Take user and password of URLs, authorization headers and the credentials' own values out of a text."""
-    text = _HEADER.sub(rf"\1{_HIDDEN}", _USER_INFO.sub(rf"\1{_HIDDEN}@", text))
-    for secret in credentials.secrets if credentials else ():
-        for form in (secret, quote(secret, safe="")):
-            if len(form) >= _SHORTEST_SECRET:
-                text = text.replace(form, _HIDDEN)
-    return text
+    return redaction.redact(text, credentials.secrets if credentials else ())

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from trueup.core.changes import field_changes
 from trueup.core.health import HealthStatus, assess
 from trueup.core.live import Live, Presence
 from trueup.core.objects import ApplyMode, ObjectRef, PruneMode
@@ -171,13 +172,25 @@ class KubernetesTarget:
 
     async def _apply(self, resource: Resource, step: Step, acting: Acting) -> Applied:
         assert step.desired is not None
+        before: Reply | None = None
         if step.desired.options.apply is ApplyMode.CREATE_ONLY:
             reply = await self._create(resource, step, acting)
         else:
+            before = await self._before(resource, step, acting)
             reply = await self._as(acting).apply(resource, step.desired.raw, _options(step, acting))
         record = self._take(reply)
         same = step.live is not None and step.live.resource_version == str(record.resource_version)
-        return Applied(self._reduced(record, acting.manager), not same)
+        fields = field_changes(before.body, reply.body) if before is not None and not same else ()
+        return Applied(self._reduced(record, acting.manager), not same, fields=fields)
+
+    async def _before(self, resource: Resource, step: Step, acting: Acting) -> Reply | None:
+        """Read what a write is about to change, so that the change can be told; never in a write's way."""
+        if step.live is None:
+            return None
+        try:
+            return await self._view(acting).find(resource, step.ref.name, step.ref.namespace)
+        except KubeError:
+            return None
 
     async def _create(self, resource: Resource, step: Step, acting: Acting) -> Reply:
         assert step.desired is not None
