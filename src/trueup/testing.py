@@ -36,6 +36,7 @@ from trueup.core.live import Live, Presence
 from trueup.core.objects import Body, ObjectRef, digest_of
 from trueup.core.plan import Action, Step
 from trueup.core.ports import Acting, Applied, ApplyError, Fenced, StaleState
+from trueup.core.proposal import Proposal, ProposalError, Proposed
 from trueup.core.recipe import (
     Capabilities,
     DirectoryRecipe,
@@ -410,6 +411,25 @@ class FakeJournal:
     def records(self) -> list[DeploymentRecord]:
         """The records of the syncs that have ended."""
         return [event.record for event in self.events if isinstance(event, SyncEnded)]
+
+
+class FakeProposals:
+    """Gives the same pull request for the same bad commit. Implements `Proposals`."""
+
+    def __init__(self) -> None:
+        """Start empty; `error` is raised while it is set."""
+        self.asked: list[Proposal] = []
+        self.made: dict[tuple[str, str], Proposed] = {}
+        self.error: ProposalError | None = None
+
+    async def propose(self, proposal: Proposal) -> Proposed:
+        """Make it up."""
+        self.asked.append(proposal)
+        if self.error is not None:
+            raise self.error
+        number = len(self.made) + 1
+        made = Proposed(f"trueup/revert-{proposal.bad[:12]}", f"https://example.com/pulls/{number}", number)
+        return self.made.setdefault((proposal.repository, proposal.bad), made)
 
 
 class NoCredentials:

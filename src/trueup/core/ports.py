@@ -19,6 +19,7 @@ from trueup.core.events import Event
 from trueup.core.live import Live, Presence
 from trueup.core.objects import Body, ObjectOptions, ObjectRef
 from trueup.core.plan import Step
+from trueup.core.proposal import Proposal, Proposed
 from trueup.core.recipe import Capabilities, Recipe, RenderContext, RenderResult, TreeIds
 from trueup.core.reports import SourceReport, UnitReport
 from trueup.core.state import UnitState
@@ -264,6 +265,17 @@ class Journal(Protocol):
 
     def note(self, event: Event) -> None:
         """Take note. Never blocks and never raises: nobody who remembers or tells may hold up the engine."""
+        ...
+
+
+class Proposals(Protocol):
+    """Offers people a change that takes a bad commit back."""
+
+    async def propose(self, proposal: Proposal) -> Proposed:
+        """Make it once for a repository and its bad commit, and give what was made, also to all who ask again.
+
+        What people have closed is not opened again. Raises `ProposalError`.
+        """
         ...
 
 
