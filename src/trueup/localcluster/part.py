@@ -13,6 +13,13 @@ LIFELINE = "TRUEUP_LIFELINE"
 """Tells the program to end when its standard input closes; see `go/localcluster/lifeline`."""
 
 
+_PROGRAMS = {
+    "apiserver": "kube-apiserver",
+    "controller-manager": "kube-controller-manager",
+    "scheduler": "kube-scheduler",
+}
+
+
 class Part:
     """A process that ends with this one, however this one ends.
 
@@ -44,7 +51,9 @@ class Part:
             self.log.replace(self.log.with_suffix(".1.log"))
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command,
+                # Kubernetes' parts name themselves by their program: as field managers, and in events.
+                [_PROGRAMS.get(self.name, self._command[0]), *self._command[1:]],
+                executable=self._command[0],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

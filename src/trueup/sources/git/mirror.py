@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
-from trueup.core.artifact import GitCredentials, SourceError
+from trueup.core.artifact import Fault, GitCredentials, SourceError
 from trueup.sources.git.access import base_environment, remote_environment
 from trueup.sources.git.process import GitFailed, disk, failure, run, too_slow
 from trueup.sources.git.refs import Advertised
@@ -73,6 +73,28 @@ class Mirror:
         await self._open()
         specs = ["+refs/heads/*:refs/trueup/heads/*", "+refs/tags/*:refs/trueup/tags/*"]
         await self._fetch(url, credentials, specs, timeout, whole=True)
+
+    async def deepen(self, url: GitUrl, credentials: GitCredentials | None, commit: str, timeout: float) -> None:
+        """Bring a commit's whole history here, where only its last commits are. Raises `SourceError`."""
+        async with self._fetching:
+            if not (self.folder / "shallow").exists():
+                return
+            arguments = [
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-auto-maintenance",
+                "--unshallow",
+            ]
+            try:
+                await self._remote(url, credentials, [*arguments, url.address, commit], timeout, self.folder)
+            except SourceError as error:
+                if error.fault not in (Fault.REF, Fault.PROTOCOL):
+                    raise
+                # A server that gives no commit by its id gives it with the branches that hold it.
+                branches = "+refs/heads/*:refs/trueup/heads/*"
+                await self._remote(url, credentials, [*arguments, url.address, branches], timeout, self.folder)
 
     async def _fetch(
         self, url: GitUrl, credentials: GitCredentials | None, specs: list[str], timeout: float, *, whole: bool = False

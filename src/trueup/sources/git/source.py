@@ -15,6 +15,7 @@ from typing import Generic, Self, TypeVar
 import msgspec
 
 from trueup.core.artifact import Fault, GitCredentials, GitSpec, IgnoreRules, Resolved, Revision, SourceError
+from trueup.sources.git.annals import Annals
 from trueup.sources.git.commits import parse_commit
 from trueup.sources.git.listing import RULES_FILE, Item, Listing, ignored, read_listing
 from trueup.sources.git.mirror import Mirror
@@ -111,6 +112,14 @@ class GitSource:
     async def tree(self, resolved: Resolved) -> Listing:
         """Give the content by id of what was resolved. Raises `SourceError`."""
         return await self._list(Path(resolved.mirror), resolved.tree, resolved.url)
+
+    async def annals(self, spec: GitSpec, resolved: Resolved, creds: GitCredentials | None) -> Annals:
+        """Give the history that ends in what was resolved, whole. Raises `SourceError`."""
+        url = self._url(spec)
+        mirror = self._mirror(url)
+        async with self._parallel:
+            await mirror.deepen(url, creds, resolved.revision.commit, spec.timeout)
+        return Annals(mirror, url.shown)
 
     def checkout(self, resolved: Resolved) -> AbstractAsyncContextManager[Checkout]:
         """Hold the files on disk."""

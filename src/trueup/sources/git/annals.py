@@ -1,0 +1,76 @@
+"""What a repository's history tells: who last changed a line, and by which merge a commit came in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from trueup.core.artifact import CommitInfo
+from trueup.sources.git.commits import parse_commit
+from trueup.sources.git.mirror import Mirror
+from trueup.sources.git.process import GitFailed, failure
+
+MERGES_SOUGHT = 64
+"""Of so many commits at most it is sought by which merge they came in: each costs one process."""
+
+
+class Annals:
+    """Reads one mirror's history; the network is never asked."""
+
+    def __init__(self, mirror: Mirror, shown: str) -> None:
+        """Take the mirror, which must hold the history asked for, and the repository's name for errors."""
+        self._mirror = mirror
+        self._shown = shown
+        self._commits: dict[str, CommitInfo] = {}
+        self._merges: dict[str, CommitInfo] = {}
+        self._trunks: dict[str, frozenset[str]] = {}
+
+    async def lines(self, commit: str, path: str) -> tuple[str, ...]:
+        """Give, for each line of a file as of a commit, the id of the commit that wrote it. Raises `SourceError`."""
+        raw = await self._git(["blame", "--porcelain", "-w", commit, "--", path])
+        # The porcelain form repeats of each line only `ID ORIGINAL-LINE LINE [COUNT]`, and the line after a tab.
+        found: list[str] = []
+        expecting = True
+        for line in raw.decode(errors="replace").splitlines():
+            if line.startswith("\t"):
+                expecting = True
+            elif expecting:
+                found.append(line.partition(" ")[0])
+                expecting = False
+        return tuple(found)
+
+    async def last(self, commit: str, path: str) -> str:
+        """Give the id of the last commit up to `commit` that touched a file or folder; empty where none did."""
+        raw = await self._git(["log", "-1", "--format=%H", commit, "--", path])
+        return raw.decode().strip()
+
+    async def commits(self, ids: Iterable[str]) -> dict[str, CommitInfo]:
+        """Give what is known of each commit; those that are not here are left out."""
+        for one in {*ids} - self._commits.keys():
+            raw = await self._mirror.commit(one)
+            if raw is not None:
+                self._commits[one] = parse_commit(one, raw)
+        return self._commits
+
+    async def merges(self, ids: Iterable[str], tip: str) -> dict[str, CommitInfo]:
+        """Give, for those commits that came into the history ending in `tip` by a merge, that merge."""
+        trunk = await self._trunk(tip)
+        away = [one for one in dict.fromkeys(ids) if one not in trunk][:MERGES_SOUGHT]
+        for one in [one for one in away if one not in self._merges]:
+            raw = await self._git(["rev-list", "--merges", "--ancestry-path", f"{one}..{tip}"])
+            # Newest first: the last that stands on the trunk is the first that has it.
+            on_trunk = [merge for merge in raw.decode().split() if merge in trunk]
+            if on_trunk and (found := (await self.commits(on_trunk[-1:])).get(on_trunk[-1])):
+                self._merges[one] = found
+        return self._merges
+
+    async def _trunk(self, tip: str) -> frozenset[str]:
+        if tip not in self._trunks:
+            raw = await self._git(["rev-list", "--first-parent", tip])
+            self._trunks[tip] = frozenset(raw.decode().split())
+        return self._trunks[tip]
+
+    async def _git(self, arguments: list[str]) -> bytes:
+        try:
+            return await self._mirror.git(arguments)
+        except GitFailed as error:
+            raise failure(error.words, self._shown, None) from None
