@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest_asyncio
 
-from support.e2e import APPLICATION, KUSTOMIZATION, World, application, kustomization, ready, repository, synced
+from support.e2e import APPLICATION, KUSTOMIZATION, World, application, kustomization, ready, repository, synced, told
 from trueup.core.objects import ObjectRef
 from trueup.gitserver import Repository
-from trueup.inspection import Blame, FieldBlame, blame
+from trueup.inspection import Blame, FieldBlame, between, blame, compared, explanation
 from trueup.kube.writes import PatchType, Write
 
 DEPLOYMENT = ("apps", "Deployment")
@@ -217,3 +217,68 @@ async def test_a_pull_request_is_found_by_its_merge(world: World, repo: Reposito
     colour = row(await blamed(world, "prov-flux", "web"), f'{CONTAINER}.env[name="COLOUR"].value')
     assert colour.commit and colour.commit.subject == "Go green"
     assert colour.pull_request and (colour.pull_request.number, colour.pull_request.title) == (12, "A fresh colour")
+
+
+async def test_an_object_that_no_unit_delivers_names_its_managers(world: World, repo: Repository) -> None:
+    await world.apply("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine, namespace: prov-flux}\ndata: {a: b}\n")
+    body = await world.get(("", "ConfigMap"), "prov-flux", "mine")
+    assert body is not None
+    found = await blame(world.client, world.mapper, body)
+    assert found.unit is None and found.note == "no unit delivers this object"
+    assert [(item.path, item.manager) for item in found.fields] == [("data.a", "user")]
+
+
+async def test_a_secrets_values_are_hidden(world: World, repo: Repository) -> None:
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: key}\nstringData: {password: a-very-secret-word}\n"
+    files = {"base/secret.yaml": secret, "base/kustomization.yaml": "resources: [deployment.yaml, secret.yaml]\n"}
+    commit = repo.commit(files, "Keep a secret where none should be")
+    await world.until(KUSTOMIZATION, "flux-system", "prov", lambda body: ready(body, commit))
+    body = await world.get(("", "Secret"), "prov-flux", "key")
+    assert body is not None
+    found = await blame(world.client, world.mapper, body)
+    words = repr(found)
+    assert "a-very-secret-word" not in words and "YS12ZXJ5LXNlY3JldC13b3Jk" not in words
+    (field,) = [item for item in found.fields if item.path == "data.password"]
+    assert field.value == "(hidden)" and field.file == "base/secret.yaml" and field.commit
+
+
+async def test_two_environments_and_two_revisions_are_compared(world: World, repo: Repository) -> None:
+    staging = OVERLAY.replace("prov-flux", "prov-staging").replace("1.0", "1.2")
+    files = {"overlays/staging/kustomization.yaml": staging, "overlays/staging/size.yaml": SIZE}
+    commit = repo.commit(files, "Try 1.2 in staging")
+    await world.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: prov-staging}\n")
+    await world.apply(kustomization("prov-staging", "./overlays/staging", "provenance"))
+    one = await world.until(KUSTOMIZATION, "flux-system", "prov", lambda body: ready(body, commit))
+    other = await world.until(KUSTOMIZATION, "flux-system", "prov-staging", ready)
+    (found,) = await compared(world.client, world.mapper, one, other)
+    assert found.ref.kind == "Deployment" and found.before and found.after
+    images = [side["spec"]["template"]["spec"]["containers"][0]["image"] for side in (found.before, found.after)]
+    assert images == ["shop/web:1.1", "shop/web:1.2"]
+    first = repo.git("rev-list", "--max-parents=0", "main")
+    assert {item.ref.kind for item in await between(world.client, world.mapper, one, first, "main")} == {
+        "Deployment",
+        "Secret",
+    }
+    assert await between(world.client, world.mapper, one, "main", "live") == []
+
+
+async def test_why_names_what_failed_and_what_to_do(world: World, repo: Repository) -> None:
+    bad = OVERLAY.replace('"1.0"', "broken")
+    report = {"metadata": {"annotations": {"trueup.dev/rollback": "report"}}, "spec": {"wait": True}}
+    waits = kustomization("after", "./base", "provenance", targetNamespace="prov-flux", dependsOn=[{"name": "prov"}])
+    await world.patch(
+        KUSTOMIZATION, "flux-system", "prov", {"metadata": {"annotations": {"trueup.dev/rollback": "report"}}}
+    )
+    await world.patch(KUSTOMIZATION, "flux-system", "prov", report)
+    await world.apply(waits)
+    repo.commit({"overlays/prod/kustomization.yaml": bad}, "Break it")
+    body = await world.until(
+        KUSTOMIZATION, "flux-system", "prov", lambda body: not ready(body) and "crash" in told(body)
+    )
+    found = await explanation(world.client, world.mapper, body)
+    (sick,) = [cause for cause in found.causes if cause.about.startswith("Deployment")]
+    assert "crash" in " ".join((sick.what, *sick.details)) and "git revert" in sick.advice
+    waiter = await world.get(KUSTOMIZATION, "flux-system", "after")
+    assert waiter is not None
+    waiting = await explanation(world.client, world.mapper, waiter)
+    assert any("waits for Kustomization/flux-system/prov" in cause.what for cause in waiting.causes)

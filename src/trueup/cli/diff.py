@@ -1,38 +1,68 @@
-"""`trueup diff`: what a sync would change, object by object, as the API server itself says by a dry run."""
+"""`trueup diff`: what a sync would change, and in what two revisions or two units differ, object by object."""
 
 from __future__ import annotations
 
 import difflib
 from pathlib import Path
 
+import msgspec
 import typer
 import yaml
 
 from trueup.cli.access import access
+from trueup.cli.problems import BAD_USE, Problem
 from trueup.core.objects import Body, ObjectRef
-from trueup.inspection import Difference, differences
+from trueup.inspection import Difference, between, compared, differences
 
 
-async def diff(kubeconfig: str, context: str, word: str, namespace: str, revision: str, local: Path | None) -> int:
-    """Print the differences; gives 0 for none and 1 for some."""
+class Asked(msgspec.Struct, frozen=True):
+    """What is compared: a unit with what lives, two revisions of it (`before`, `after`), or two units."""
+
+    unit: str
+    other: str = ""
+    revision: str = ""
+    local: Path | None = None
+    before: str = ""
+    after: str = ""
+
+
+async def diff(kubeconfig: str, context: str, asked: Asked, namespace: str) -> int:
+    """Print the differences; gives 0 for none and 1 for some. Raises `Problem` for what cannot be asked together."""
+    if sum((bool(asked.other), bool(asked.revision or asked.local), bool(asked.before or asked.after))) > 1:
+        text = "two units, --revision or --local, and --from with --to are three questions"
+        raise Problem(text, "ask one of them", BAD_USE)
+    if asked.after and not asked.before:
+        raise Problem("--to wants a --from", "for what a sync would change, use neither", BAD_USE)
+    names = ("live", "git")
     async with access(kubeconfig, context) as cluster:
-        body = await cluster.unit(word, namespace)
-        found = await differences(cluster.client, cluster.mapper, body, revision=revision, local=local)
+        client, mapper = cluster.client, cluster.mapper
+        body = await cluster.unit(asked.unit, namespace)
+        if asked.other:
+            names = (asked.unit, asked.other)
+            found = await compared(client, mapper, body, await cluster.unit(asked.other, namespace))
+        elif asked.before:
+            names = (asked.before, asked.after or "live")
+            found = await between(client, mapper, body, *names)
+        else:
+            found = await differences(client, mapper, body, revision=asked.revision, local=asked.local)
     for item in found:
-        typer.echo(_shown(item), nl=False)
+        typer.echo(_shown(item, *names), nl=False)
     return 1 if found else 0
 
 
-def _shown(item: Difference) -> str:
-    before, after = _text(item.ref, item.before), _text(item.ref, item.after)
+def _shown(item: Difference, one: str, other: str) -> str:
     lines = difflib.unified_diff(
-        before.splitlines(keepends=True),
-        after.splitlines(keepends=True),
-        f"live/{item.ref}" if item.before else "/dev/null",
-        f"git/{item.ref}" if item.after else "/dev/null",
+        _text(item.before).splitlines(keepends=True),
+        _text(item.after).splitlines(keepends=True),
+        _named(one, item.ref) if item.before else "/dev/null",
+        _named(other, item.ref) if item.after else "/dev/null",
     )
     return "".join(lines)
 
 
-def _text(ref: ObjectRef, body: Body | None) -> str:
+def _named(side: str, ref: ObjectRef) -> str:
+    return f"{side}/{ref}"
+
+
+def _text(body: Body | None) -> str:
     return "" if body is None else yaml.safe_dump(body, sort_keys=True, default_flow_style=False)

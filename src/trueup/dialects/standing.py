@@ -39,6 +39,15 @@ def standing(body: Mapping[str, Any]) -> Standing:
     )
 
 
+def conditions_since(body: Mapping[str, Any]) -> str:
+    """Say since when an object stands as it does (RFC 3339), as far as its status tells; empty where it does not."""
+    status = mapping_of(body, "status")
+    conditions = [item for item in list_of(status, "conditions") if isinstance(item, Mapping)]
+    ready = [item for item in conditions if item.get("type") == "Ready"] or conditions
+    times = [text_of(item, "lastTransitionTime") for item in ready]
+    return max(times, default="") or text_of(mapping_of(status, "health"), "lastTransitionTime")
+
+
 def _application(body: Mapping[str, Any], status: Mapping[str, Any]) -> Standing:
     sync, health = mapping_of(status, "sync"), mapping_of(status, "health")
     operation = mapping_of(status, "operationState")

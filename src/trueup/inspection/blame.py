@@ -14,12 +14,12 @@ from pathlib import Path
 import msgspec
 
 from trueup.core.artifact import CommitInfo, Resolved
-from trueup.core.fields import APPLY, FieldSet, ManagedEntry, entry_of, managed_entries
+from trueup.core.fields import APPLY, FieldSet, ManagedEntry, entry_of
 from trueup.core.objects import Body, ObjectRef
 from trueup.core.provenance import Place
 from trueup.dialects import DIALECTS, owner_of
 from trueup.inspection.experiments import SPEC, Experiment, Findings
-from trueup.inspection.managers import FieldBlame, also, others, shown, unowned, within
+from trueup.inspection.managers import FieldBlame, also, entries_of, others, shown, unowned, within
 from trueup.inspection.subject import CannotInspect, Subject, live_object, opened
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
@@ -44,7 +44,7 @@ async def blame(client: KubeClient, mapper: Mapper, body: Body, field: str = "")
     Raises `KubeError`. What keeps the unit's own fields from being traced is told in `note`.
     """
     ref = ObjectRef.of(body)
-    entries = [entry for entry in managed_entries(body) if entry.subresource != "status"]
+    entries = entries_of(body)
     nobodys = await unowned(client, mapper, body, entries, field)
     unit = owner_of(body, DIALECTS) or await _unit_that_owns(client, ref)
     declared = await live_object(client, mapper, unit) if unit is not None else None

@@ -7,6 +7,7 @@ Secrets' values are hidden behind digests that hold for one command only.
 from __future__ import annotations
 
 import asyncio
+import base64
 import secrets
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,7 @@ async def _compared(
     return None if old == new else Difference(item.ref, old, new)
 
 
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _COUNTED = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
 
 
@@ -164,13 +166,17 @@ def _cleaned(body: Body) -> Body:
     metadata = {key: value for key, value in (body.get("metadata") or {}).items() if key not in _COUNTED}
     cleaned = {key: value for key, value in body.items() if key not in ("status", "metadata")}
     if body.get("kind") == "Secret":
-        for field in ("data", "stringData"):
-            if isinstance(cleaned.get(field), dict):
-                cleaned[field] = {key: _hidden(value) for key, value in cleaned[field].items()}
-        annotations = dict(metadata.get("annotations") or {})
-        annotations.pop("kubectl.kubernetes.io/last-applied-configuration", None)
-        metadata["annotations"] = annotations
+        texts = cleaned.pop("stringData", None) or {}
+        data = {**(cleaned.get("data") or {}), **{key: _encoded(value) for key, value in texts.items()}}
+        if data:
+            cleaned["data"] = {key: _hidden(value) for key, value in data.items()}
+        if annotations := metadata.get("annotations"):
+            metadata["annotations"] = {key: value for key, value in annotations.items() if key != _LAST_APPLIED}
     return {**cleaned, "metadata": metadata}
+
+
+def _encoded(value: Any) -> str:
+    return base64.b64encode(str(value).encode()).decode()
 
 
 def _hidden(value: Any) -> str:

@@ -61,7 +61,7 @@ class Experiment:
             raise CannotInspect(f"{self._subject.unit.ref} does not render {self._ref} at this revision")
         self._position, self._count = position, len(result.objects)
         found = result.objects[position]
-        values = self._fields.values(found.body)
+        values = self._fields.values(_plain(found.body))
         self._copy(tree, result)
         places: dict[str, tuple[Place, ...]] = {}
         candidates = telling(self._candidates(), values.values())
@@ -158,7 +158,7 @@ class Experiment:
             for name in changed:
                 self._write(name, self._texts[name])
         body = self._again(result)
-        return self._fields.values(body) if body is not None else None
+        return self._fields.values(_plain(body)) if body is not None else None
 
     def _write(self, name: str, text: str) -> None:
         (self._folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
@@ -169,6 +169,13 @@ class Experiment:
         if position is None and len(result.objects) == self._count:
             position = self._position
         return result.objects[position].body if position is not None else None
+
+
+def _plain(body: Body) -> Body:
+    """Give a Secret's `stringData` where the API server puts it; as text, in which marks can be seen."""
+    if body.get("kind") != "Secret" or not isinstance(body.get("stringData"), dict):
+        return body
+    return {**body, "data": {**(body.get("data") or {}), **body["stringData"]}}
 
 
 def _position(result: RenderResult, ref: ObjectRef, home: str) -> int | None:

@@ -12,12 +12,13 @@ from typing import Any
 import msgspec
 
 from trueup.core.artifact import CommitInfo, PullRequest
-from trueup.core.fields import FieldSet, ManagedEntry, field_path, item_path
+from trueup.core.fields import FieldSet, ManagedEntry, field_path, item_path, managed_entries, merged_trie
 from trueup.core.objects import Body, ObjectRef
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
 
+SCALED = "scaled by "
 VALUE_SHOWN = 120
 HIDDEN = "(hidden)"
 
@@ -47,6 +48,29 @@ class FieldBlame(msgspec.Struct, frozen=True, omit_defaults=True):
     more: tuple[str, ...] = ()
     commit: CommitInfo | None = None
     pull_request: PullRequest | None = None
+
+    @property
+    def scaled(self) -> bool:
+        """Whether an autoscaler has set it, of which the API server keeps no record."""
+        return self.key.startswith(SCALED)
+
+
+def entries_of(body: Body) -> list[ManagedEntry]:
+    """Give the managed fields of an object without its status.
+
+    Who applied a Secret's `stringData` owns it under that name, though it stands in `data`.
+    """
+    entries = [entry for entry in managed_entries(body) if entry.subresource != "status"]
+    return [_in_data(entry) for entry in entries] if body.get("kind") == "Secret" else entries
+
+
+def _in_data(entry: ManagedEntry) -> ManagedEntry:
+    trie = msgspec.json.decode(bytes(entry.fields_v1), type=dict[str, Any])
+    texts = trie.pop("f:stringData", None)
+    if texts is None:
+        return entry
+    merged = merged_trie([trie, {"f:data": texts}])
+    return msgspec.structs.replace(entry, fields_v1=msgspec.Raw(msgspec.json.encode(merged)))
 
 
 def others(body: Body, entries: Sequence[ManagedEntry], mine: ManagedEntry | None, field: str) -> list[FieldBlame]:
@@ -112,7 +136,8 @@ def _holds(fields: FieldSet, path: str) -> bool:
 def _leaves(body: Body) -> Iterator[tuple[str, Any]]:
     for name, value in body.items():
         if name == "metadata":
-            yield from _below("metadata", {key: item for key, item in value.items() if key not in _COUNTED})
+            for key in value.keys() - _COUNTED:
+                yield from _below(field_path(name, key), value[key])
         elif name not in _UNTOLD:
             yield from _below(field_path(name), value)
 
@@ -142,5 +167,5 @@ async def _autoscaler(client: KubeClient, mapper: Mapper, body: Body) -> str:
     for item in listed.items:
         target = (item.get("spec") or {}).get("scaleTargetRef") or {}
         if (target.get("kind"), target.get("name")) == (ref.kind, ref.name):
-            return f"scaled by {ObjectRef.of(item)}"
+            return f"{SCALED}{ObjectRef.of(item)}"
     return ""

@@ -1,0 +1,51 @@
+"""`trueup why`: the present state of a unit in words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import typer
+import yaml
+
+from trueup.cli.access import access
+from trueup.cli.problems import Problem
+from trueup.cli.showing import Form, age, console
+from trueup.inspection import CannotInspect, Cause, Explanation, explanation
+
+
+async def why(kubeconfig: str, context: str, word: str, namespace: str, form: Form) -> None:
+    """Explain a unit."""
+    async with access(kubeconfig, context) as cluster:
+        body = await cluster.unit(word, namespace)
+        try:
+            found = await explanation(cluster.client, cluster.mapper, body)
+        except CannotInspect as error:
+            raise Problem(str(error)) from error
+    if form is Form.TABLE:
+        for line in told(found):
+            console().print(line, markup=False, soft_wrap=True)
+        return
+    data: dict[str, Any] = {**msgspec.to_builtins(found), "unit": str(found.unit)}
+    typer.echo(json.dumps(data, indent=2) if form is Form.JSON else yaml.safe_dump(data, sort_keys=False).rstrip())
+
+
+def told(found: Explanation) -> list[str]:
+    """Give an explanation line by line."""
+    lines = [f"{found.unit} {found.state}{_since(found.since)}"]
+    for cause in found.causes:
+        lines += ["", *_cause(cause)]
+    return lines
+
+
+def _cause(cause: Cause) -> list[str]:
+    about = f"{cause.about}: " if cause.about and cause.about not in cause.what else ""
+    lines = [f"• {about}{cause.what}{_since(cause.since)}", *(f"    {line}" for line in cause.details)]
+    if cause.advice:
+        lines.append(f"  → {cause.advice}")
+    return lines
+
+
+def _since(when: str) -> str:
+    return f" (for {passed})" if when and (passed := age(when)) else ""
