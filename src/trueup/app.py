@@ -19,9 +19,10 @@ from uuid import uuid4
 
 import msgspec
 import structlog
-from aiohttp import web
 
 from trueup.api.artifacts import artifact_routes
+from trueup.api.health import health_routes
+from trueup.api.server import serving
 from trueup.core.desired import OptionsReader
 from trueup.core.dialect import Context
 from trueup.core.objects import Body, ObjectOptions, ObjectRef
@@ -65,7 +66,7 @@ class Settings(msgspec.Struct, frozen=True):
     """How a controller runs. All of it has a default that works on a workstation.
 
     `namespace` is where the lease lies (made if absent), `home` Argo CD's namespace. `listen` is the address that
-    artifacts are served at, `advertise` the URL under which others reach it (by default the address itself).
+    artifacts and health are served at, `advertise` the URL under which others reach it (by default the address itself).
     `poll` and `jitter` are in seconds, for sources without an interval of their own. `workers` is the number of render
     processes, `in_flight` of requests to the API server at once.
     """
@@ -160,7 +161,10 @@ class Controller:
             sources = await stack.enter_async_context(GitSource(GitSettings.from_environment(settings.data / "git")))
             renderer = await stack.enter_async_context(WorkerRenderer(RenderSettings(workers=settings.workers)))
             store = ArtifactStore(settings.data / "artifacts", settings.advertise)
-            await stack.enter_async_context(_serving(store, settings))
+            # Artifacts come last: their route fits every path.
+            routes = [*health_routes(self.ready.is_set), *artifact_routes(store)]
+            address = await stack.enter_async_context(serving(settings.listen, routes))
+            store.base_url = settings.advertise or address
             while True:
                 await self._elected(client, mapper, lease)
                 fence = LeaseFence(lease)
@@ -321,22 +325,3 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-
-
-@asynccontextmanager
-async def _serving(store: ArtifactStore, settings: Settings) -> AsyncIterator[None]:
-    """Serve artifacts over HTTP, at any free port where none is given."""
-    host, _, port = settings.listen.rpartition(":")
-    application = web.Application()
-    application.add_routes(artifact_routes(store))
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host or "127.0.0.1", int(port or 0))
-        await site.start()
-        if not settings.advertise:
-            address = runner.addresses[0]
-            store.base_url = f"http://{address[0]}:{address[1]}"
-        yield
-    finally:
-        await runner.cleanup()

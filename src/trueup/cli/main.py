@@ -44,7 +44,7 @@ def run(
     data: Annotated[Path | None, typer.Option(help="Folder for mirrors and artifacts.")] = None,
     namespace: Annotated[str, typer.Option(help="Namespace of the lease; made if absent.")] = "trueup-system",
     home: Annotated[str, typer.Option(help="Argo CD's namespace, in which Applications are read.")] = "argocd",
-    listen: Annotated[str, typer.Option(help="Address that artifacts are served at; port 0 takes a free one.")] = (
+    listen: Annotated[str, typer.Option(help="Address of artifacts and health; port 0 takes a free one.")] = (
         "127.0.0.1:0"
     ),
     advertise: Annotated[str, typer.Option(help="URL under which others reach that address.")] = "",

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from trueup.api.server import BadAddress
 from trueup.app import Controller, Settings
 from trueup.cli.problems import BAD_USE, Problem
 from trueup.core.unit import ReturnPolicy
@@ -29,6 +30,8 @@ def run(given: dict[str, Any], data: Path | None, rollback: str, log_format: str
     settings = Settings(**given, rollback=policy)
     try:
         asyncio.run(_until_told(settings))
+    except BadAddress as error:
+        raise Problem(str(error), code=BAD_USE) from error
     except KubeError as error:
         raise Problem(str(error), "check --kubeconfig, --context, and what your user may do") from error
 
