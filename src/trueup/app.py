@@ -68,7 +68,8 @@ class Settings(msgspec.Struct, frozen=True):
     `namespace` is where the lease lies (made if absent), `home` Argo CD's namespace. `listen` is the address that
     artifacts and health are served at, `advertise` the URL under which others reach it (by default the address itself).
     `poll` and `jitter` are in seconds, for sources without an interval of their own. `workers` is the number of render
-    processes, `in_flight` of requests to the API server at once.
+    processes, `in_flight` of requests to the API server at once. `rollback` is what happens when a change makes a unit
+    sick that names no policy, `taken_over` the same for one that another controller had delivered.
     """
 
     kubeconfig: str = ""
@@ -84,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True):
     cross_namespace: bool = True
     default_service_account: str = ""
     rollback: ReturnPolicy = ReturnPolicy.AUTO
+    taken_over: ReturnPolicy = ReturnPolicy.REPORT
     workers: int = 2
     in_flight: int = 24
     install_definitions: bool = True
@@ -219,6 +221,7 @@ class Controller:
             cross_namespace=settings.cross_namespace,
             default_service_account=settings.default_service_account,
             returns=settings.rollback,
+            taken_over=settings.taken_over,
         )
         clock = SystemClock()
         listener = _Later()

@@ -41,6 +41,23 @@ def ref(name: str, namespace: str = "default") -> ObjectRef:
     return ObjectRef("", "ConfigMap", namespace, name)
 
 
+def job(name: str) -> Body:
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "namespace": "default"}}
+
+
+def job_ref(name: str) -> ObjectRef:
+    return ObjectRef("batch", "Job", "default", name)
+
+
+def claim(name: str) -> Body:
+    metadata = {"name": name, "namespace": "default"}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata}
+
+
+def claim_ref(name: str) -> ObjectRef:
+    return ObjectRef("", "PersistentVolumeClaim", "default", name)
+
+
 class World:
     """An engine and all it stands on. `restart` loses what only the process knew."""
 

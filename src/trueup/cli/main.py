@@ -51,6 +51,9 @@ def run(
     poll: Annotated[float, typer.Option(help="Seconds between polls of Applications' repositories.")] = 120.0,
     jitter: Annotated[float, typer.Option(help="Seconds that polls are spread over.")] = 60.0,
     rollback: Annotated[str, typer.Option(help="Default policy: auto, propose or report.")] = "auto",
+    taken_over: Annotated[
+        str, typer.Option(help="Policy of units that another controller had delivered and that name none.")
+    ] = "report",
     cross_namespace: Annotated[bool, typer.Option(help="Whether objects may refer to other namespaces.")] = True,
     default_service_account: Annotated[str, typer.Option(help="Whom units act as that name nobody.")] = "",
     workers: Annotated[int, typer.Option(help="Render processes.")] = 2,
@@ -75,7 +78,7 @@ def run(
         "default_service_account": default_service_account,
         "workers": workers,
     }
-    start(given, data, rollback, log_format)
+    start(given, data, {"rollback": rollback, "taken_over": taken_over}, log_format)
 
 
 @app.command(epilog=EPILOG)

@@ -18,22 +18,27 @@ from trueup.core.unit import ReturnPolicy
 from trueup.kube.errors import KubeError
 
 
-def run(given: dict[str, Any], data: Path | None, rollback: str, log_format: str) -> None:
+def run(given: dict[str, Any], data: Path | None, policies: dict[str, str], log_format: str) -> None:
     """Run until SIGTERM or SIGINT; the lease is released then. Raises `Problem`."""
     _log_to_stderr(log_format)
-    try:
-        policy = ReturnPolicy(rollback)
-    except ValueError:
-        raise Problem(f"--rollback {rollback!r} is none of auto, propose, report", code=BAD_USE) from None
+    chosen: dict[str, Any] = {name: _policy(name, word) for name, word in policies.items()}
     if data is not None:
         given = {**given, "data": data}
-    settings = Settings(**given, rollback=policy)
+    settings = Settings(**given, **chosen)
     try:
         asyncio.run(_until_told(settings))
     except BadAddress as error:
         raise Problem(str(error), code=BAD_USE) from error
     except KubeError as error:
         raise Problem(str(error), "check --kubeconfig, --context, and what your user may do") from error
+
+
+def _policy(name: str, word: str) -> ReturnPolicy:
+    try:
+        return ReturnPolicy(word)
+    except ValueError:
+        option = name.replace("_", "-")
+        raise Problem(f"--{option} {word!r} is none of auto, propose, report", code=BAD_USE) from None
 
 
 async def _until_told(settings: Settings) -> None:

@@ -42,7 +42,8 @@ class Context(msgspec.Struct, frozen=True):
     `projects` are the objects of role PROJECT, by (namespace, name). `home` is the namespace whose objects may stand
     for the whole installation. `poll` and `jitter` are the seconds between polls of sources that set no interval of
     their own. `cross_namespace`: objects may refer to sources and units in other namespaces. `default_service_account`
-    is whom units act as that name nobody.
+    is whom units act as that name nobody. `returns` is what happens when a change makes a unit sick that names no
+    policy of its own, `taken_over` the same for one that another controller delivered before.
     """
 
     projects: Mapping[tuple[str, str], Body] = {}
@@ -52,6 +53,7 @@ class Context(msgspec.Struct, frozen=True):
     cross_namespace: bool = True
     default_service_account: str = ""
     returns: ReturnPolicy = ReturnPolicy.AUTO
+    taken_over: ReturnPolicy = ReturnPolicy.REPORT
 
 
 class Translated(msgspec.Struct, frozen=True):

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from trueup.core.objects import ObjectRef
+from trueup.core.obstacles import Obstacle
 from trueup.core.state import Inputs, UnitState
-from trueup.core.unit import ReturnPolicy
+from trueup.core.unit import ReturnPolicy, Unit
 
 BREAKER_UNITS = 5
 """This many units that sicken within the window are no bad commit of one of them."""
@@ -20,13 +21,22 @@ BREAKER_SHARE = 0.3
 """…if they are also more than this share of all units."""
 
 BREAKER_WINDOW = 60.0
+"""Seconds within which units sicken together."""
+
+BREAKER_PAUSE = 10.0
+"""Seconds after which a unit that stays because many sickened is looked at again."""
+
+RETURN_TRIES = 5
+"""So often a return is tried whose writes fail for reasons that time may mend."""
+
+OBSTACLES_TOLD = 3
 
 
 class Situation(msgspec.Struct, frozen=True):
     """What is known when a unit has been judged sick.
 
     `inputs` are what was applied, `sick` the objects that failed, `touched` those this change changed. `sickened` is
-    how many units sickened within the breaker's window, `units` how many there are.
+    how many units sickened together with it, `units` how many there are. `obstacles` are what stands in the way.
     """
 
     policy: ReturnPolicy
@@ -36,13 +46,15 @@ class Situation(msgspec.Struct, frozen=True):
     touched: frozenset[ObjectRef]
     sickened: int = 0
     units: int = 1
+    obstacles: tuple[Obstacle, ...] = ()
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """Return to `good`, or stay as it is because of `reason`."""
+    """Return to `good`, or stay as it is because of `reason`; `later`: the reason passes, and is asked again then."""
 
     good: Inputs | None = None
     reason: str = ""
+    later: bool = False
 
     @property
     def returns(self) -> bool:
@@ -73,14 +85,20 @@ def _not_touched(case: Situation) -> str:
     return "the objects that fail are not those that this change touched"
 
 
+def _policy(case: Situation) -> str:
+    return "" if case.policy is ReturnPolicy.AUTO else f"its rollback policy is {case.policy.value!r}"
+
+
 def _many_sicken(case: Situation) -> str:
     if case.sickened >= BREAKER_UNITS and case.sickened > BREAKER_SHARE * case.units:
         return f"{case.sickened} of {case.units} units sickened together, which no change of one of them explains"
     return ""
 
 
-def _policy(case: Situation) -> str:
-    return "" if case.policy is ReturnPolicy.AUTO else f"its rollback policy is {case.policy.value!r}"
+def _obstacles(case: Situation) -> str:
+    said = [item.message for item in case.obstacles[:OBSTACLES_TOLD]]
+    more = len(case.obstacles) - len(said)
+    return "; ".join(said) + (f"; and {more} more objects stand in the way" if more > 0 else "")
 
 
 RULES: Iterable[Callable[[Situation], str]] = (
@@ -88,8 +106,9 @@ RULES: Iterable[Callable[[Situation], str]] = (
     _already_returning,
     _same_inputs,
     _not_touched,
-    _many_sicken,
     _policy,
+    _many_sicken,
+    _obstacles,
 )
 
 
@@ -97,5 +116,10 @@ def decide(case: Situation) -> Decision:
     """Decide about the return."""
     for rule in RULES:
         if reason := rule(case):
-            return Decision(None, reason)
+            return Decision(None, reason, later=rule is _many_sicken)
     return Decision(case.state.good)
+
+
+def policy_of(unit: Unit, state: UnitState) -> ReturnPolicy:
+    """Give the policy that holds: the unit's own, or for one that was taken over and names none, the one for those."""
+    return unit.inherited if state.taken_over and unit.inherited is not None else unit.returns

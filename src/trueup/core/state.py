@@ -40,6 +40,20 @@ class Inputs(msgspec.Struct, frozen=True, omit_defaults=True):
         return bool(tree) and (self.tree, self.spec, self.values) == (tree, spec, values)
 
 
+class Past(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Inputs that were good: `id` and `sync` name the deployment that first brought them, at `since` from `first`.
+
+    `first` is a revision; that of `inputs` is the last one under which they stood, since most commits change nothing
+    of a unit.
+    """
+
+    id: int
+    inputs: Inputs
+    first: str = ""
+    since: str = ""
+    sync: str = ""
+
+
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     """A sync under way: recorded before its first write, removed with its verdict."""
 
@@ -53,7 +67,12 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Held(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Inputs that made the unit sick and are not tried again until one of them changes. `sync` is the sync's id."""
+    """Inputs that made the unit sick and are not tried again until one of them changes. `sync` is the sync's id.
+
+    `objects`, `values` and `spec` know them again where only their name has changed: a newer renderer, or a comment in
+    a file, makes no other deployment of them. `because` is another unit whose sickness took this one back as well.
+    `stopped` says why the return did not succeed either; nothing more is tried then.
+    """
 
     inputs: str
     revision: str
@@ -61,6 +80,31 @@ class Held(msgspec.Struct, frozen=True, omit_defaults=True):
     since: str
     returned_to: str = ""
     sync: str = ""
+    objects: str = ""
+    values: str = ""
+    spec: str = ""
+    because: ObjectRef | None = None
+    stopped: str = ""
+
+    def holds(self, inputs: Inputs, spec: str) -> bool:
+        """Say whether these inputs are held back; `spec` is the digest of the unit's own spec."""
+        if inputs.digest == self.inputs:
+            return True
+        same = (inputs.objects, inputs.values, spec) == (self.objects, self.values, self.spec)
+        return bool(self.objects) and same
+
+    @property
+    def words(self) -> str:
+        """Say why, and what became of the return."""
+        return f"{self.reason}; {self.stopped}" if self.stopped else self.reason
+
+
+class Stayed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Inputs that made the unit sick and were left in place all the same, and why."""
+
+    inputs: str
+    reason: str
+    since: str
 
 
 class Deployment(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -81,13 +125,16 @@ class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):
     """All that is remembered of one unit.
 
     `good` are the inputs of the last sync that ended well, `applied` those of the last that was carried out, whatever
-    its verdict. `failures` counts failed tries of the same inputs in a row.
+    its verdict; `past` has all that were good lately, the newest last. `failures` counts failed tries of the same
+    inputs in a row. `taken_over`: another controller had delivered the unit before this one first did.
     """
 
     inventory: Inventory = Inventory()
     good: Inputs | None = None
     applied: Inputs | None = None
     held: Held | None = None
+    stayed: Stayed | None = None
+    past: tuple[Past, ...] = ()
     attempt: Attempt | None = None
     failures: int = 0
     failed_inputs: str = ""
@@ -95,6 +142,7 @@ class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):
     requested: str = ""
     history: tuple[Deployment, ...] = ()
     next_id: int = 0
+    taken_over: bool = False
 
 
 EMPTY_STATE = UnitState()

@@ -189,6 +189,11 @@ class Unit(msgspec.Struct, frozen=True):
     back inputs are known again. `version` is the API version of the user's object (without the group). `problems` are
     things the object asks for that cannot be done; each stalls the unit until its object changes. `warnings` are told
     in its status and change nothing else.
+
+    `returns` is what happens when a change makes it sick; `inherited` applies in its place to a unit that another
+    controller delivered before (`None`: the object itself names a policy, which holds always). `delivered`: the
+    object's status showed a delivery when it was read. `past_jobs`: a return may go back past a Job that has run.
+    `propose_revert`: a return that happens by itself also proposes the revert in Git.
     """
 
     ref: ObjectRef
@@ -203,6 +208,10 @@ class Unit(msgspec.Struct, frozen=True):
     gate: HealthGate = HealthGate()
     depends_on: tuple[Dependency, ...] = ()
     returns: ReturnPolicy = ReturnPolicy.AUTO
+    inherited: ReturnPolicy | None = None
+    delivered: bool = False
+    past_jobs: bool = False
+    propose_revert: bool = False
     deletion: DeletionPolicy = DeletionPolicy.PRUNE
     marks: Marks = Marks()
     substitution: Substitution | None = None

@@ -1,4 +1,4 @@
-"""What every dialect reads alike: Trueup's own annotations, paths inside a repository, small things of objects."""
+"""What every dialect reads alike: paths inside a repository, small things of objects."""
 
 from __future__ import annotations
 
@@ -10,24 +10,8 @@ import msgspec
 
 from trueup.core.artifact import Revision
 from trueup.core.objects import ObjectRef, split_api_version
-from trueup.core.unit import ReturnPolicy
-
-ROLLBACK = "trueup.dev/rollback"
-"""Annotation on a unit's object: `auto`, `propose` or `report`."""
 
 UNKNOWN = "unknown field {}: it is kept and has no effect"
-
-
-def return_policy(annotations: Mapping[str, str], default: ReturnPolicy, warnings: list[str]) -> ReturnPolicy:
-    """Read what is to happen when a change makes the unit sick."""
-    wish = annotations.get(ROLLBACK)
-    if wish is None:
-        return default
-    try:
-        return ReturnPolicy(wish.strip().lower())
-    except ValueError:
-        warnings.append(f"annotation {ROLLBACK}: {wish!r} is none of auto, propose, report; {default.value} is used")
-        return default
 
 
 def folder(path: str) -> str:

@@ -15,6 +15,10 @@ from trueup.engine.recording import record_failure
 from trueup.engine.run import Next, Parts, Run
 
 ERRORS_SHOWN = 5
+TAKEN_OVER = (
+    "another controller delivered this before; when a change makes it unhealthy, its rollback policy is {!r} until the "
+    "annotation trueup.dev/rollback names one"
+)
 SAFETY_INTERVAL = 60.0
 """No unit is looked at by the clock more often than this (seconds), whatever its interval: events do the work."""
 
@@ -72,12 +76,14 @@ def _standing(run: Run) -> tuple[UnitPhase, Reason, str]:
     halt, plan, held = run.halt, run.plan, run.state.held
     if halt is not None:
         return halt.phase, halt.reason, halt.message
+    if held is not None and held.stopped:
+        return UnitPhase.HELD, Reason.UNHEALTHY, held.words
     if run.errors:
         return UnitPhase.FAILED, Reason.REFUSED, _errors_in_words(run.errors)
     if run.prune_errors:
         return UnitPhase.FAILED, Reason.PRUNE_FAILED, _errors_in_words(run.prune_errors)
     if held is not None:
-        return UnitPhase.HELD, Reason.UNHEALTHY, held.reason
+        return UnitPhase.HELD, Reason.UNHEALTHY, held.words
     if run.source_problem:
         return UnitPhase.FAILED, Reason.SOURCE_FAILED, run.source_problem
     vetoes = plan.blocking if plan else ()
@@ -90,12 +96,23 @@ def _standing(run: Run) -> tuple[UnitPhase, Reason, str]:
     gate = run.gate
     if gate is not None and gate.outcome is Outcome.SICK:
         verb = "timeout waiting for" if gate.timed_out else "health check failed:"
-        return UnitPhase.FAILED, Reason.UNHEALTHY, f"{verb} {gate.message}"
+        because = _left_in_place(run)
+        return UnitPhase.FAILED, Reason.UNHEALTHY, f"{verb} {gate.message}" + (f"; {because}" if because else "")
     # A unit that was ready stays so while an object of it rolls by itself; only a change of ours is waited for.
     awaited = run.state.attempt is not None or not run.memory.ready
     if gate is not None and gate.outcome is Outcome.PENDING and awaited:
         return UnitPhase.CHECKING, Reason.PROGRESSING, gate.message
     return UnitPhase.SETTLED, Reason.SUCCEEDED, f"Applied revision: {_applied(run)}"
+
+
+def _left_in_place(run: Run) -> str:
+    """Say why inputs that made the unit sick are not taken back; empty where there is nothing to say."""
+    if run.memory.undecided:
+        return f"not taken back yet: {run.memory.undecided}"
+    stayed = run.state.stayed
+    if stayed is None or run.inputs is None or stayed.inputs != run.inputs.digest:
+        return ""
+    return f"not taken back, because {stayed.reason}"
 
 
 def _errors_in_words(errors: tuple[ApplyError, ...]) -> str:
@@ -187,6 +204,10 @@ def _notices(run: Run) -> tuple[Notice, ...]:
     found.extend(
         Notice(item.code, f"{item.origin}: {item.message}" if item.origin else item.message) for item in run.complaints
     )
+    if because := _left_in_place(run):
+        found.append(Notice("not-taken-back", because))
+    if run.state.taken_over and run.unit.inherited is not None:
+        found.append(Notice("taken-over", TAKEN_OVER.format(run.unit.inherited.value)))
     if run.plan is not None:
         found.extend(Notice(veto.code, veto.message) for veto in run.plan.vetoes)
     found.extend(Notice("contested", f"{ref}: {text}") for ref, text in run.contested.items())

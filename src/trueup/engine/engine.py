@@ -6,7 +6,6 @@ on, a value it refers to, a live object it owns, another unit that wants the sam
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 import structlog
@@ -29,8 +28,8 @@ from trueup.core.ports import (
     Values,
 )
 from trueup.core.reports import UnitPhase
-from trueup.core.rollback import BREAKER_WINDOW
 from trueup.core.unit import SourceDeclaration, Unit
+from trueup.engine.breaker import Breaker
 from trueup.engine.owners import OwnerIndex
 from trueup.engine.precedence import FEW, touched_first
 from trueup.engine.reconciler import load, reconcile
@@ -74,7 +73,7 @@ class Engine:
         """
         self._clock = clock
         self._memories: dict[ObjectRef, Memory] = {}
-        self._sickened: deque[float] = deque(maxlen=1000)
+        self.breaker = Breaker()
         self.registry = Registry()
         self.owners = OwnerIndex()
         self.keeper = SourceKeeper(sources, credentials, reports, journal, clock, self._source_changed)
@@ -100,7 +99,7 @@ class Engine:
             occupied=occupied,
             announce=self._announced,
             wake=self.queue.add,
-            note_sick=self._note_sick,
+            breaker=self.breaker,
             identity=identity,
         )
 
@@ -151,6 +150,7 @@ class Engine:
 
     def _forget(self, ref: ObjectRef) -> None:
         self._memories.pop(ref, None)
+        self.breaker.forget(ref)
         for other in self.owners.want(ref, {}):
             self.queue.add(other)
 
@@ -225,10 +225,3 @@ class Engine:
             return
         if self.registry.get(ref) is not None and run.again_after is not None:
             self.queue.add_after(ref, run.again_after)
-
-    def _note_sick(self, now: float) -> int:
-        """Take note that one more unit sickened; gives how many did lately."""
-        self._sickened.append(now)
-        while self._sickened and now - self._sickened[0] > BREAKER_WINDOW:
-            self._sickened.popleft()
-        return len(self._sickened)

@@ -77,6 +77,16 @@ class Registry:
             index.set(ref, ())
         return unit
 
+    def dependents(self, ref: ObjectRef) -> frozenset[ObjectRef]:
+        """Give all units that depend on one, by however many steps."""
+        found: set[ObjectRef] = set()
+        ahead = [ref]
+        while ahead:
+            for unit in self.by_dependency.units(ahead.pop()) - found:
+                found.add(unit)
+                ahead.append(unit)
+        return frozenset(found - {ref})
+
     def all(self) -> tuple[Unit, ...]:
         """Give all units."""
         return tuple(self._units.values())

@@ -35,6 +35,7 @@ from trueup.core.reports import ObjectResult, OperationReport, Reason, UnitPhase
 from trueup.core.state import EMPTY_STATE, Inputs, UnitState
 from trueup.core.unit import Operation, Unit
 from trueup.core.verdict import Verdict
+from trueup.engine.breaker import Breaker
 from trueup.engine.draft import Draft
 from trueup.engine.owners import OwnerIndex
 from trueup.engine.registry import Registry
@@ -91,8 +92,9 @@ class Memory:
     been planned for, so that units it may have given objects to know it has looked. `started` is when the attempt under
     way began (monotonic seconds), `checked_for` how long the last one took until its verdict. `degraded` says since
     when an object has been degraded without a break, `unready` since when the gate has not been passed. `prune_since`
-    is when a prune began to wait for other units. `draft` is the deployment record of the sync under way, and
-    `failure_told` the revision and message of the last failure to render that was recorded.
+    is when a prune began to wait for other units. `undecided` is why a sick unit is not taken back yet. `draft`
+    is the deployment record of the sync under way, and `failure_told` the revision and message of the last failure to
+    render that was recorded.
     """
 
     state: UnitState = EMPTY_STATE
@@ -114,6 +116,7 @@ class Memory:
     results: dict[ObjectRef, ObjectResult] = field(default_factory=dict)
     report: UnitReport | None = None
     deleting_since: float = 0.0
+    undecided: str = ""
     draft: Draft | None = None
     failure_told: tuple[str, str] = ("", "")
 
@@ -129,8 +132,8 @@ class Run:
     """One pass. Steps fill it in from top to bottom; the conclusion reads it.
 
     `declared` is what Git says now; `wanted` what the unit shall be brought to, which is the same unless bad inputs are
-    held back. `settled`: everything was found as it should be, without rendering. `timings` has the steps that have
-    ended, `sync` the id of the sync that this pass is part of.
+    held back; `skipped` are objects that going back leaves as they are. `settled`: everything was found as it should
+    be, without rendering. `timings` has the steps that have ended, `sync` the id of the sync that this pass is part of.
     """
 
     unit: Unit
@@ -144,6 +147,7 @@ class Run:
     declared: Rendering | None = None
     wanted: Rendering | None = None
     returning: bool = False
+    skipped: frozenset[ObjectRef] = frozenset()
     settled: bool = False
     plan: Plan | None = None
     intent: Intent | None = None
@@ -192,8 +196,7 @@ class Parts:
 
     `memory_of` gives another unit's memory, `body_of` the user's object of a unit, `occupied` names
     the other controller whose object it is. `announce` is called with a unit's
-    ref when its readiness changed; `wake` has a unit looked at again; `note_sick` is told when a sync was judged sick
-    (monotonic seconds), and gives how many were within the breaker's window.
+    ref when its readiness changed; `wake` has a unit looked at again; `breaker` knows which units are sick at once.
     """
 
     sources: Sources
@@ -215,5 +218,5 @@ class Parts:
     occupied: Callable[[ObjectRef], str]
     announce: Callable[[ObjectRef], None]
     wake: Callable[[ObjectRef], None]
-    note_sick: Callable[[float], int]
+    breaker: Breaker
     identity: str

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from trueup.core.artifact import GitRef, GitSpec
@@ -15,7 +18,8 @@ from trueup.dialects.argo.project import DEFAULT, project_problems
 from trueup.dialects.argo.recipe import PLACEHOLDER, Builder
 from trueup.dialects.argo.requests import refresh_token, request_of
 from trueup.dialects.reading import list_of, mapping_of, metadata_of, read, text_of
-from trueup.dialects.wishes import UNKNOWN, digest_of_spec, literal, return_policy, spread, version_of
+from trueup.dialects.rollback import rollback_wishes
+from trueup.dialects.wishes import UNKNOWN, digest_of_spec, literal, spread, version_of
 
 FIELD_MANAGER = "argocd-controller"
 IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
@@ -58,7 +62,8 @@ def translate_application(body: Body, context: Context) -> Translated:
     )
     policy = policy_of(spec, wishes, cascade if deleting else "", problems, warnings)
     request = request_of(body, source)
-    returns = return_policy(annotations, context.returns, warnings)
+    rollback = rollback_wishes(annotations, context, warnings)
+    gate = HealthGate() if rollback.deadline is None else HealthGate(timeout=rollback.deadline)
     ref = ObjectRef(GROUP, KIND, namespace, name)
     requested = refresh_token(body)
     marks = tracking_marks(name, namespace, context.home)
@@ -73,11 +78,15 @@ def translate_application(body: Body, context: Context) -> Translated:
         source=ref,
         version=version_of(body),
         recipe=recipe,
-        spec_digest=_digest(recipe, source, target, policy),
+        spec_digest=_digest(recipe, source, target, policy, rollback.deadline),
         target=target,
         policy=policy,
-        gate=HealthGate(),
-        returns=returns,
+        gate=gate,
+        returns=rollback.policy,
+        inherited=rollback.inherited,
+        delivered=_delivered(mapping_of(body, "status")),
+        past_jobs=rollback.past_jobs,
+        propose_revert=rollback.propose_revert,
         deletion=_deletion(cascade, wishes),
         marks=marks,
         field_manager=FIELD_MANAGER,
@@ -211,7 +220,12 @@ def _deletion(cascade: str, wishes: Wishes) -> DeletionPolicy:
     return DeletionPolicy.PRUNE_AND_WAIT if cascade == "Foreground" else DeletionPolicy.PRUNE
 
 
-def _digest(recipe: Recipe, source: Source | None, target: Target, policy: SyncPolicy) -> str:
+def _delivered(status: Mapping[str, Any]) -> bool:
+    """Say whether a status tells of a deployment that was carried out."""
+    return bool(list_of(status, "history")) or text_of(mapping_of(status, "operationState"), "phase") == "Succeeded"
+
+
+def _digest(recipe: Recipe, source: Source | None, target: Target, policy: SyncPolicy, deadline: float | None) -> str:
     """Name what decides what is delivered: neither when it is done by itself nor how a removal goes."""
     return digest_of_spec(
         recipe,
@@ -221,4 +235,5 @@ def _digest(recipe: Recipe, source: Source | None, target: Target, policy: SyncP
         policy.allow_empty,
         policy.force,
         policy.replace,
+        *(() if deadline is None else (deadline,)),
     )

@@ -23,9 +23,10 @@ from trueup.core.unit import (
 from trueup.dialects.flux.kustomization import GROUP, KIND, Selector, Spec
 from trueup.dialects.flux.repository import GROUP as SOURCE_GROUP
 from trueup.dialects.flux.repository import KIND as SOURCE_KIND
-from trueup.dialects.reading import metadata_of, number_of, read, text_of
+from trueup.dialects.reading import mapping_of, metadata_of, number_of, read, text_of
+from trueup.dialects.rollback import rollback_wishes
 from trueup.dialects.times import seconds
-from trueup.dialects.wishes import UNKNOWN, digest_of_spec, folder, literal, return_policy, version_of
+from trueup.dialects.wishes import UNKNOWN, digest_of_spec, folder, literal, version_of
 
 FIELD_MANAGER = "kustomize-controller"
 FINALIZER = "finalizers.fluxcd.io"
@@ -57,7 +58,8 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
     timeout = _duration("timeout", spec.timeout, max(interval - LEAST_TIMEOUT, LEAST_TIMEOUT), problems)
     retry_interval = _duration("retryInterval", spec.retry_interval, interval, problems)
     target = _target(spec, namespace, context)
-    gate = _gate(spec, namespace, name, timeout)
+    rollback = rollback_wishes(annotations, context, warnings)
+    gate = _gate(spec, namespace, name, rollback.deadline or timeout)
     substitution = _substitution(spec, namespace, problems)
     source = _source(spec, namespace, context, problems)
     deletion = _deletion(spec, problems)
@@ -92,7 +94,11 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
             Dependency(ObjectRef(GROUP, KIND, item.namespace or namespace, item.name), item.ready_expr)
             for item in spec.depends_on
         ),
-        returns=return_policy(annotations, context.returns, warnings),
+        returns=rollback.policy,
+        inherited=rollback.inherited,
+        delivered=bool(text_of(mapping_of(body, "status"), "lastAppliedRevision")),
+        past_jobs=rollback.past_jobs,
+        propose_revert=rollback.propose_revert,
         deletion=deletion,
         marks=Marks(labels={NAME_LABEL: literal(name), NAMESPACE_LABEL: literal(namespace)}),
         substitution=substitution,

@@ -7,6 +7,7 @@ import msgspec
 from trueup.core.artifact import GitRef, SourceError
 from trueup.core.recipe import RenderError
 from trueup.core.reports import Reason, UnitPhase
+from trueup.core.state import EMPTY_STATE
 from trueup.core.unit import Dependency
 from trueup.engine.run import Halt, Next, Parts, Run
 
@@ -20,12 +21,21 @@ async def admit(run: Run, parts: Parts) -> None:
         raise Halt(UnitPhase.FAILED, Reason.INVALID_SPEC, "; ".join(unit.problems), Next.STALL)
     if unit.finalizer:
         await parts.claims.claim(unit)
+    _take_over(run)
     operation = unit.operation
     if operation is not None and operation.id != run.state.operation:
         run.operation = operation
         run.memory.retry_at = 0.0
     if unit.requested != run.state.requested:
         run.memory.retry_at = 0.0
+
+
+def _take_over(run: Run) -> None:
+    """Remember, before anything else of it is, that another controller had delivered this unit."""
+    report = run.memory.report
+    observed = report is not None and report.phase is UnitPhase.OBSERVED
+    if run.state == EMPTY_STATE and (run.unit.delivered or observed):
+        run.memory.state = msgspec.structs.replace(run.state, taken_over=True)
 
 
 async def locate(run: Run, parts: Parts) -> None:
@@ -39,7 +49,11 @@ async def locate(run: Run, parts: Parts) -> None:
     own = unit.source == unit.ref
     if unit.requested != run.state.requested and (not own or state.handled == state.declaration.requested):
         # A request by hand counts as answered once the remote was asked.
-        run.memory.state = msgspec.structs.replace(run.state, requested=unit.requested)
+        held = run.state.held
+        if held is not None and held.stopped:
+            held = msgspec.structs.replace(held, stopped="")
+            run.memory.retry_at = 0.0
+        run.memory.state = msgspec.structs.replace(run.state, requested=unit.requested, held=held)
     operation = run.operation
     if operation is not None and operation.revision:
         try:

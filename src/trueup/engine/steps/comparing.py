@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from trueup.core.live import Live, Presence
-from trueup.core.objects import InventoryEntry, ObjectRef
+from trueup.core.objects import Desired, InventoryEntry, ObjectRef
+from trueup.core.obstacles import way_back
 from trueup.core.plan import Action, Plan, PlanInput, Stage, Step, make_plan
 from trueup.core.reports import Reason, UnitPhase
+from trueup.core.unit import Operation
 from trueup.engine.run import Halt, Intent, Next, Parts, Run
 from trueup.engine.steps.rendering import render_again
 
@@ -45,37 +47,46 @@ async def compare(run: Run, parts: Parts) -> None:
     run.memory.planned = run.revision
     for other in affected:
         parts.wake(other)
-    manager = unit.field_manager
     operation = run.operation
-    gone = [entry.ref for entry in state.inventory.entries if entry.ref not in {item.ref for item in wanted}]
-    own = frozenset(state.inventory.refs)
-    claims = parts.owners.claims(unit.ref, [*(item.ref for item in wanted), *gone])
+    claims = parts.owners.claims(unit.ref, [item.ref for item in wanted])
     for item in wanted:
         claim = claims.get(item.ref)
         if claim is not None and (claim.same or not claim.first):
             how = "the same" if claim.same else "something else, which is refused while this unit delivers it"
             run.shared[item.ref] = f"{claim.unit} wants it too: {how}"
-    plan = make_plan(
+    plan = await plan_towards(run, parts, wanted, operation)
+    if run.returning:
+        back = way_back(plan)
+        plan, run.skipped = back.plan, back.skipped
+    run.plan = _patient(run, parts, plan)
+    if state.held is None or run.returning:
+        return
+    if not state.held.holds(run.inputs, unit.spec_digest):
+        # Git has moved on: what was held back is history.
+        run.memory.state = msgspec.structs.replace(state, held=None)
+        run.memory.unstored = run.memory.unstored or run.now
+        run.store_now = True
+
+
+async def plan_towards(run: Run, parts: Parts, wanted: Sequence[Desired], operation: Operation | None = None) -> Plan:
+    """Make the plan that brings what the unit owns to these objects."""
+    unit, inventory = run.unit, run.state.inventory
+    names = {item.ref for item in wanted}
+    gone = [entry.ref for entry in inventory.entries if entry.ref not in names]
+    manager = unit.field_manager
+    return make_plan(
         PlanInput(
             unit=unit.ref,
             desired=wanted,
-            inventory=state.inventory,
+            inventory=inventory,
             policy=unit.policy,
-            claims=claims,
-            holding=await _holding(parts, gone, own),
+            claims=parts.owners.claims(unit.ref, [*(item.ref for item in wanted), *gone]),
+            holding=await _holding(parts, gone, frozenset(inventory.refs)),
             selected=frozenset(operation.resources) if operation and operation.resources else None,
             prune=operation.prune if operation else unit.policy.prune,
         ),
         lambda ref: parts.target.live(ref, manager),
     )
-    run.plan = _patient(run, parts, plan)
-    if state.held is None or run.returning:
-        return
-    if run.inputs.digest != state.held.inputs:
-        # Git has moved on: what was held back is history.
-        run.memory.state = msgspec.structs.replace(state, held=None)
-        run.memory.unstored = run.memory.unstored or run.now
-        run.store_now = True
 
 
 async def decide(run: Run, parts: Parts) -> None:
@@ -92,7 +103,13 @@ async def decide(run: Run, parts: Parts) -> None:
         return
     fresh = state.applied is None or state.applied.digest != run.inputs.digest
     if run.returning and fresh:
-        run.intent = Intent.RETURN
+        if state.held is not None and state.held.stopped:
+            run.plan = None
+        elif state.failed_inputs != run.inputs.digest or run.now >= memory.retry_at:
+            run.intent = Intent.RETURN
+        else:
+            run.later(memory.retry_at - run.now)
+            run.plan = None
         return
     if not unit.policy.automated:
         run.out_of_sync = "it is synced only when somebody asks for it"

@@ -15,15 +15,18 @@ from trueup.core.deployment import Ending
 from trueup.core.health import Health, HealthStatus, judged
 from trueup.core.live import Live, Presence
 from trueup.core.objects import Inventory, ObjectRef
+from trueup.core.past import stood_at, with_good
 from trueup.core.reports import OperationState
-from trueup.core.rollback import Situation, decide
-from trueup.core.state import Deployment, Held, Inputs, UnitState
+from trueup.core.rollback import BREAKER_PAUSE, RETURN_TRIES, Decision, Situation, decide, policy_of
+from trueup.core.state import Deployment, Held, Inputs, Stayed, UnitState
 from trueup.core.verdict import Outcome, Verdict, judge
 from trueup.engine.recording import end_draft, told_try
 from trueup.engine.run import Intent, Parts, Run
+from trueup.engine.steps.foreseeing import foresee
 from trueup.engine.steps.writing import narrow, store
 
 HISTORY_LIMIT = 10
+STOPPED_ADVICE = "nothing more is tried until Git changes or somebody asks for a sync"
 _FINE = Health(HealthStatus.HEALTHY)
 STORE_AFTER = 2.0
 """Seconds after which what was written is stored although there is no verdict yet."""
@@ -53,8 +56,9 @@ async def judge_outcome(run: Run, parts: Parts) -> None:
         else:
             await _pending(run, parts)
     elif run.verdict.outcome is Outcome.GOOD and _late_good(run):
-        _remember_good(run)
+        _remember_good(run, parts)
         run.store_now = True
+    _count(run, parts)
     await _store_quietly(run, parts)
     run.gate = _gate(run, parts)
 
@@ -117,7 +121,11 @@ def _gating(run: Run) -> list[ObjectRef]:
     owned = run.state.inventory.refs
     if run.wanted is None:
         return sorted(owned)
-    return [item.ref for item in run.wanted.prepared.desired if item.ref in owned and not item.options.ignore_health]
+    return [
+        item.ref
+        for item in run.wanted.prepared.desired
+        if item.ref in owned and item.ref not in run.skipped and not item.options.ignore_health
+    ]
 
 
 def _started(run: Run) -> float:
@@ -181,7 +189,7 @@ def _gate(run: Run, parts: Parts) -> Verdict | None:
 
 async def _good(run: Run, parts: Parts) -> None:
     state = _with_history(run, parts, "good")
-    _remember_good(run)
+    _remember_good(run, parts)
     kept = run.state
     end_draft(run, parts, Ending.GOOD, "everything is applied and healthy")
     run.memory.checked_for = max(0.0, run.now - run.memory.started)
@@ -195,34 +203,55 @@ async def _good(run: Run, parts: Parts) -> None:
 
 
 def _late_good(run: Run) -> bool:
-    good, inputs = run.state.good, run.state.applied
-    return inputs is not None and run.synced and (good is None or good.digest != inputs.digest)
+    """Say whether a unit has become healthy after its sync had been judged."""
+    state, inputs = run.state, run.state.applied
+    if inputs is None or not run.synced:
+        return False
+    mended = state.stayed is not None or (run.returning and state.held is not None and bool(state.held.stopped))
+    return state.good is None or state.good.digest != inputs.digest or mended
 
 
-def _remember_good(run: Run) -> None:
+def _remember_good(run: Run, parts: Parts) -> None:
     state = run.state
+    assert state.applied is not None
+    attempt = state.attempt
     entries = (msgspec.structs.replace(entry, good=entry.digest) for entry in state.inventory.entries)
-    run.memory.state = msgspec.structs.replace(state, good=state.applied, inventory=Inventory(tuple(entries)))
+    past = state.past if state.good is None else stood_at(state.past, state.good)
+    since = attempt.started_at if attempt else _wall(parts.clock.wall())
+    run.memory.undecided = ""
+    run.memory.state = msgspec.structs.replace(
+        state,
+        good=state.applied,
+        past=with_good(past, state.applied, state.next_id, since, attempt.id if attempt else ""),
+        held=msgspec.structs.replace(state.held, stopped="") if state.held else None,
+        stayed=None,
+        inventory=Inventory(tuple(entries)),
+    )
     run.memory.unstored = run.memory.unstored or run.now
+
+
+def _count(run: Run, parts: Parts) -> None:
+    """Tell the breaker how the unit is, where no sync of its own is under way: that one counts when it is judged."""
+    if run.verdict is None or run.state.attempt is not None:
+        return
+    if run.verdict.outcome is Outcome.GOOD:
+        parts.breaker.recovered(run.unit.ref, run.now)
+    else:
+        parts.breaker.sickened(run.unit.ref, run.now, changed=run.intent in (Intent.CHANGE, Intent.RETURN))
 
 
 async def _sick(run: Run, parts: Parts) -> None:
     """Return to the last good inputs, or stay and say why."""
     assert run.verdict is not None and run.inputs is not None
     state, memory, inputs = run.state, run.memory, run.inputs
-    touched = frozenset(entry.ref for entry in state.inventory.entries if entry.digest != entry.good)
-    decision = decide(
-        Situation(
-            policy=run.unit.returns,
-            state=state,
-            inputs=inputs,
-            sick=tuple(item.ref for item in run.verdict.sick),
-            touched=touched,
-            sickened=parts.note_sick(run.now),
-            units=len(parts.registry),
-        )
-    )
-    message = run.verdict.message
+    decision = await _decision(run, parts)
+    if decision.later:
+        memory.undecided = decision.reason
+        run.later(BREAKER_PAUSE)
+        await _pending(run, parts)
+        return
+    memory.undecided = ""
+    message, now = run.verdict.message, _wall(parts.clock.wall())
     ended = msgspec.structs.replace(
         _with_history(run, parts, "sick"),
         attempt=None,
@@ -233,9 +262,23 @@ async def _sick(run: Run, parts: Parts) -> None:
     if decision.returns and decision.good is not None:
         back = decision.good.revision
         reason = f"it made this unit unhealthy ({message})"
-        sync = state.attempt.id if state.attempt else ""
-        held = Held(inputs.digest, inputs.revision, reason, _wall(parts.clock.wall()), back, sync)
-        ended = msgspec.structs.replace(ended, held=held, failures=0, failed_inputs="")
+        ended = msgspec.structs.replace(
+            ended,
+            held=Held(
+                inputs=inputs.digest,
+                revision=inputs.revision,
+                reason=reason,
+                since=now,
+                returned_to=back,
+                sync=state.attempt.id if state.attempt else "",
+                objects=inputs.objects,
+                values=inputs.values,
+                spec=run.unit.spec_digest,
+            ),
+            stayed=None,
+            failures=0,
+            failed_inputs="",
+        )
         if memory.operation is not None:
             memory.operation = msgspec.structs.replace(
                 memory.operation,
@@ -245,11 +288,38 @@ async def _sick(run: Run, parts: Parts) -> None:
             )
         end_draft(run, parts, Ending.RETURNED, f"{reason}; returned to {back}")
         run.again()
-    else:
+    elif run.returning and state.held is not None:
+        stopped = f"the return to {inputs.revision} did not become healthy either ({message}); {STOPPED_ADVICE}"
+        ended = msgspec.structs.replace(ended, held=msgspec.structs.replace(state.held, stopped=stopped))
         end_draft(run, parts, Ending.SICK, f"{message}; left in place, because {decision.reason}")
-    if not decision.returns and not run.synced:
+    else:
+        ended = msgspec.structs.replace(ended, stayed=Stayed(inputs.digest, decision.reason, now))
+        end_draft(run, parts, Ending.SICK, f"{message}; left in place, because {decision.reason}")
+    if not decision.returns and not run.synced and not run.returning:
         _retry_later(run, ended.failures)
     await store(run, parts, ended)
+
+
+async def _decision(run: Run, parts: Parts) -> Decision:
+    """Ask the rules; only where all of them would have it return, what stands in the way is looked for."""
+    assert run.verdict is not None and run.inputs is not None
+    unit, state, memory = run.unit, run.state, run.memory
+    parts.breaker.sickened(unit.ref, run.now, changed=True)
+    case = Situation(
+        policy=policy_of(unit, state),
+        state=state,
+        inputs=run.inputs,
+        sick=tuple(item.ref for item in run.verdict.sick),
+        touched=frozenset(entry.ref for entry in state.inventory.entries if entry.digest != entry.good),
+        sickened=parts.breaker.together(
+            unit.ref, memory.started, run.now, explained=parts.registry.dependents(unit.ref)
+        ),
+        units=len(parts.registry),
+    )
+    decision = decide(case)
+    if decision.good is None:
+        return decision
+    return decide(msgspec.structs.replace(case, obstacles=await foresee(run, parts, decision.good)))
 
 
 async def _pending(run: Run, parts: Parts) -> None:
@@ -294,6 +364,14 @@ async def _failed(run: Run, parts: Parts) -> None:
         words = "; ".join(f"{error.ref}: {error.message}" for error in (*run.errors, *run.prune_errors))
         end_draft(run, parts, Ending.REFUSED if run.refused else Ending.FAILED, words, failures)
     memory.draft = None
+    if run.returning and state.held is not None:
+        errors = (*run.errors, *run.prune_errors)
+        if failures >= RETURN_TRIES or not all(error.retry for error in errors):
+            words = "; ".join(f"{error.ref}: {error.message}" for error in errors[:5])
+            stopped = f"the return to {run.inputs.revision} failed too ({words}); {STOPPED_ADVICE}"
+            changed = msgspec.structs.replace(changed, held=msgspec.structs.replace(state.held, stopped=stopped))
+            await store(run, parts, changed)
+            return
     await store(run, parts, changed)
     if retry.limit < 0 or failures <= retry.limit or any(error.retry for error in (*run.errors, *run.prune_errors)):
         _retry_later(run, failures)

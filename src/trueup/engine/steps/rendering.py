@@ -55,20 +55,37 @@ async def render_inputs(run: Run, parts: Parts, spec: str, values: str) -> None:
     run.inputs = rendering.inputs
     run.complaints = rendering.prepared.warnings
     held, good = state.held, state.good
-    if held is None or good is None or held.inputs != rendering.inputs.digest:
+    if held is None or good is None or not held.holds(rendering.inputs, run.unit.spec_digest):
         return
     if run.operation is not None:
         # Somebody asks for these very inputs by hand: they get another chance.
         return
-    known = run.memory.renderings.get(good.digest)
-    if known is None:
-        resolved = await _recalled(run, parts, good)
-        known = await _rendering(run, parts, good.recipe or run.unit.recipe, resolved, good.spec, good.values)
-        known = msgspec.structs.replace(known, inputs=good)
-        run.memory.renderings[good.digest] = known
-    run.wanted = known
+    run.wanted = await earlier(run, parts, good)
     run.inputs = good
     run.returning = True
+
+
+async def earlier(run: Run, parts: Parts, inputs: Inputs) -> Rendering:
+    """Give what inputs that were delivered before had rendered to. Raises `Halt` where that cannot be had again.
+
+    Values that were referred to are not kept, and neither is what the unit's own object said beside its recipe: where
+    another rendering comes of it, these are not the inputs any more, and must not be applied for them.
+    """
+    known = run.memory.renderings.get(inputs.digest)
+    if known is not None:
+        return known
+    resolved = await _recalled(run, parts, inputs)
+    known = await _rendering(run, parts, inputs.recipe or run.unit.recipe, resolved, inputs.spec, inputs.values)
+    if inputs.tree and inputs.objects and known.prepared.digest != inputs.objects:
+        text = (
+            f"revision {inputs.revision} gives other objects than it did: values it refers to, or the unit's own "
+            "object, have changed since; bring those back, or fix the change in Git"
+        )
+        held = run.state.held
+        raise Halt(UnitPhase.HELD if held else UnitPhase.FAILED, Reason.UNHEALTHY, text, Next.WAIT)
+    known = msgspec.structs.replace(known, inputs=inputs)
+    run.memory.renderings[inputs.digest] = known
+    return known
 
 
 def spec_digest(unit: Unit, recipe: Recipe, parts: Parts) -> str:

@@ -1,0 +1,64 @@
+"""The inputs that were good, as a short list from which a unit can go back by itself or by hand.
+
+Each entry can be rendered again, from its revision and recipe. The list is bounded in number and size, because it is
+stored with every sync.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from trueup.core.state import Inputs, Past
+
+KEPT = 10
+"""So many good inputs are remembered."""
+
+BYTES_KEPT = 64 * 1024
+"""…as far as they take no more than this (recipes may carry whole patches)."""
+
+
+def with_good(past: tuple[Past, ...], inputs: Inputs, id: int, since: str, sync: str) -> tuple[Past, ...]:
+    """Give the list with inputs that are good now as its last; those that are last already stay the same entry."""
+    if past and past[-1].inputs.digest == inputs.digest:
+        return (*past[:-1], msgspec.structs.replace(past[-1], inputs=inputs))
+    earlier = tuple(item for item in past if item.inputs.digest != inputs.digest)
+    return _bounded((*earlier, Past(id, inputs, inputs.revision, since, sync)))
+
+
+def stood_at(past: tuple[Past, ...], inputs: Inputs) -> tuple[Past, ...]:
+    """Give the list with the last revision under which these inputs stood."""
+    return tuple(msgspec.structs.replace(item, inputs=inputs) if _same(item, inputs) else item for item in past)
+
+
+def before(past: tuple[Past, ...], digest: str) -> Past | None:
+    """Give the newest entry with other inputs than these; `None` where there is none."""
+    return next((item for item in reversed(past) if item.inputs.digest != digest), None)
+
+
+def find(past: tuple[Past, ...], word: str) -> Past | None:
+    """Find an entry by the id of the short history, of its deployment record, or by (the beginning of) its commit."""
+    for item in reversed(past):
+        if word and word in (str(item.id), item.sync, item.first, item.inputs.revision):
+            return item
+    if len(word) < 7:
+        return None
+    for item in reversed(past):
+        commits = {revision.rpartition(":")[2] for revision in (item.first, item.inputs.revision)}
+        if item.sync.startswith(word) or any(commit.startswith(word) for commit in commits):
+            return item
+    return None
+
+
+def _same(item: Past, inputs: Inputs) -> bool:
+    return item.inputs.digest == inputs.digest and item.inputs != inputs
+
+
+def _bounded(past: tuple[Past, ...]) -> tuple[Past, ...]:
+    kept: list[Past] = []
+    size = 0
+    for item in reversed(past[-KEPT:]):
+        size += len(msgspec.json.encode(item))
+        if kept and size > BYTES_KEPT:
+            break
+        kept.append(item)
+    return tuple(reversed(kept))
