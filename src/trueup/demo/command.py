@@ -77,6 +77,8 @@ def _invite(console: Console, stage: Stage) -> None:
         "  .venv/bin/trueup get",
         "  .venv/bin/trueup tree kustomization/shop-dev",
         "  .venv/bin/trueup history app/shop-production",
+        "  .venv/bin/trueup why kustomization/shop-dev",
+        "  .venv/bin/trueup blame deployment/production/shop --field spec",
         "  .venv/bin/trueup cluster kubectl -- get applications,kustomizations,gitrepositories -A",
         "  .venv/bin/trueup cluster kubectl -- -n production scale deployment shop --replicas=9",
         f"  git clone {clone}        # change something, commit, push",

@@ -14,6 +14,8 @@ APP_URL = "https://github.com/myorg/my-app-config"
 SECRET = "git-credentials"
 USER, PASSWORD = "trueup", "demo-only"
 
+ADA, GRACE, LINUS = "Ada <ada@example.com>", "Grace <grace@example.com>", "Linus <linus@example.com>"
+
 GOOD_IMAGE = "registry.example.com/shop:1.0.0"
 NEXT_IMAGE = "registry.example.com/shop:1.1.0"
 BROKEN_IMAGE = "registry.example.com/shop:broken"
@@ -201,6 +203,40 @@ def _argo_credentials() -> str:
     )
 
 
+BANNER = _yaml(
+    """
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata:
+      name: banner
+    spec:
+      selector:
+        matchLabels: {app: banner}
+      template:
+        metadata:
+          labels: {app: banner}
+        spec:
+          containers:
+            - name: banner
+              image: {{ .Values.image }}
+              env:
+                - name: GREETING
+                  value: {{ .Values.greeting | quote }}
+    ---
+    apiVersion: autoscaling/v2
+    kind: HorizontalPodAutoscaler
+    metadata:
+      name: banner
+    spec:
+      minReplicas: 2
+      maxReplicas: 4
+      scaleTargetRef:
+        apiVersion: apps/v1
+        kind: Deployment
+        name: banner
+    """
+)
+
 SHOP: dict[str, str] = {
     "base/deployment.yaml": deployment(GOOD_IMAGE),
     "base/service.yaml": SERVICE,
@@ -210,6 +246,10 @@ SHOP: dict[str, str] = {
     "overlays/staging/kustomization.yaml": _overlay(2),
     "overlays/production/kustomization.yaml": _overlay(3, "ingress.yaml"),
     "overlays/production/ingress.yaml": INGRESS,
+    "charts/banner/Chart.yaml": "apiVersion: v2\nname: banner\nversion: 0.3.0\n",
+    "charts/banner/values.yaml": "image: registry.example.com/banner:1.0.0\ngreeting: Welcome\n",
+    "charts/banner/templates/banner.yaml": BANNER,
+    "clusters/demo/banner.yaml": _application("banner", SHOP_URL, "charts/banner", "production"),
     "clusters/demo/namespaces.yaml": "---\n".join(map(_namespace, ("argocd", "dev", "production"))),
     "clusters/demo/shop-dev.yaml": _flux("shop-dev", "root", "./overlays/dev", "dev", wait=True),
     "clusters/demo/shop-staging.yaml": _application(

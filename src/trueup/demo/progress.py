@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -32,7 +33,7 @@ class Telling:
 
     def say(self, text: str) -> None:
         """Print a line of the story."""
-        self.console.print(f"   [dim]{text}[/dim]", highlight=False, soft_wrap=True)
+        self.console.print(f"   [dim]{escape(text)}[/dim]", highlight=False, soft_wrap=True)
 
     @asynccontextmanager
     async def step(self, name: str) -> AsyncIterator[None]:

@@ -25,6 +25,7 @@ from trueup.localcluster import Cluster
 MANAGER = "kubectl"
 GITHUB = "https://github.com/"
 START_TIMEOUT = 60.0
+TRUEUP = (sys.executable, "-m", "trueup.cli.main")
 
 
 class Stage:
@@ -44,17 +45,34 @@ class Stage:
 
     async def start_controller(self) -> None:
         """Start `trueup run` against the cluster; it reaches the repositories by Git's own insteadOf."""
-        environment = {
-            **os.environ,
-            "TRUEUP_GIT_INSTEAD_OF": f"{GITHUB}={self.server.url}/",
-        }
-        command = [sys.executable, "-m", "trueup.cli.main", "run", "--kubeconfig", str(self.cluster.kubeconfig)]
-        command += ["--data", str(self.folder / "data"), "--log-format", "text"]
+        command = [*TRUEUP, "run", "--data", str(self.folder / "data"), "--log-format", "text"]
         with self.log.open("ab") as log:
             self._controller = await asyncio.create_subprocess_exec(
-                *command, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+                *command, env=self._environment(), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
             )
         await self._working()
+
+    async def trueup(self, *arguments: str) -> str:
+        """Run the command as somebody in a terminal would, and give what it prints. Raises RuntimeError."""
+        process = await asyncio.create_subprocess_exec(
+            *TRUEUP,
+            *arguments,
+            env={**self._environment(), "TRUEUP_GIT_CACHE": str(self.folder / "inspection")},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, errors = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"trueup {' '.join(arguments)}: {errors.decode(errors='replace').strip()}")
+        return out.decode()
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "KUBECONFIG": str(self.cluster.kubeconfig),
+            "TRUEUP_GIT_INSTEAD_OF": f"{GITHUB}={self.server.url}/",
+        }
 
     async def _working(self) -> None:
         """Wait until the controller has installed its definitions, the sign that it works."""
@@ -103,9 +121,9 @@ class Stage:
 async def staged(folder: Path, cluster: Cluster) -> AsyncIterator[Stage]:
     """Make the repositories, serve them, and give the stage; everything is stopped at the end."""
     shop = Repository.create(folder / "git" / "example" / "shop.git")
-    shop.commit(dict(manifests.SHOP), "Deliver the shop to three environments")
+    shop.commit(dict(manifests.SHOP), "Deliver the shop to three environments (#1)", author=manifests.ADA)
     app = Repository.create(folder / "git" / "myorg" / "my-app-config.git")
-    app.commit(dict(manifests.MY_APP), "Deliver my-app")
+    app.commit(dict(manifests.MY_APP), "Deliver my-app", author=manifests.ADA)
     users = {manifests.USER: manifests.PASSWORD}
     async with GitServer(folder / "git", users=users) as server:
         stage = Stage(cluster, server, shop, app, folder)

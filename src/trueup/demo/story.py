@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 
-from trueup.core.objects import ObjectRef
+from trueup.core.objects import Body, ObjectRef
 from trueup.demo import manifests
 from trueup.demo.progress import StepFailed, Telling
 from trueup.demo.stage import Stage
@@ -22,9 +23,49 @@ from trueup.demo.watching import (
     ref,
     rolled_out,
 )
+from trueup.kube.writes import Write
 
 ENVIRONMENTS = ("dev", "staging", "production")
 INGRESS = ObjectRef("networking.k8s.io", "Ingress", "production", "shop")
+
+
+CONTAINERS = "spec.template.spec.containers"
+ASKED = {
+    f'shop {CONTAINERS}[name="shop"].image': "base/deployment.yaml:",
+    "shop spec.replicas": "overlays/production/kustomization.yaml:",
+    f'banner {CONTAINERS}[name="banner"].env[name="GREETING"].value': "charts/banner/values.yaml:",
+    "shop spec.minReadySeconds": "kubectl-edit",
+    "banner spec.replicas": "scaled by HorizontalPodAutoscaler",
+}
+"""Fields, and what each comes from: a base, an overlay, a chart's value, a hand, an autoscaler."""
+
+
+class Blamed:
+    """One field as `trueup blame -o json` tells of it."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        """Take what was told."""
+        self._told = told
+        self.value = str(told.get("value"))
+
+    @property
+    def where(self) -> str:
+        """The file and line, or else the manager or whatever set it."""
+        if self._told.get("line"):
+            return f"{self._told['file']}:{self._told['line']}"
+        return str(self._told.get("manager") or self._told.get("key"))
+
+    @property
+    def words(self) -> str:
+        """Who, when, why and where, in one line."""
+        commit = self._told.get("commit")
+        if not commit:
+            since = str(self._told.get("since") or "")
+            return f"{self.where}, {since}".removesuffix(", ")
+        request = self._told.get("pull_request") or {}
+        page = f" {request['url']}" if request.get("url") else ""
+        subject = str(commit["message"]).partition("\n")[0]
+        return f"{commit['author']['name']}, {commit['author']['when'][:10]}, {subject!r}{page} at {self.where}"
 
 
 class Story(msgspec.Struct):
@@ -39,6 +80,7 @@ class Story(msgspec.Struct):
         await self.first_deployment()
         await self.a_commit()
         await self.a_change_by_hand()
+        await self.who_when_and_why()
         await self.a_broken_image()
         await self.a_revert()
         await self.a_file_removed()
@@ -56,7 +98,9 @@ class Story(msgspec.Struct):
         """A new image for all environments."""
         async with self.telling.step("a commit: a new image in base/, wanted by three environments"):
             commit = self.stage.shop.commit(
-                {"base/deployment.yaml": manifests.deployment(manifests.NEXT_IMAGE)}, "Release 1.1.0"
+                {"base/deployment.yaml": manifests.deployment(manifests.NEXT_IMAGE)},
+                "Release 1.1.0 (#12)\n\nCustomers asked for it.\n",
+                author=manifests.GRACE,
             )
             await asyncio.gather(*(self._deployment(environment, manifests.NEXT_IMAGE) for environment in ENVIRONMENTS))
             await self._all_true(commit)
@@ -74,15 +118,40 @@ class Story(msgspec.Struct):
                 lambda body: bool(body and before) and body["spec"]["replicas"] == 3,  # type: ignore[index]
             )
 
+    async def who_when_and_why(self) -> None:
+        """Say of fields who set them: a base, an overlay, a chart's value, a hand, an autoscaler."""
+        shop, banner = ref(DEPLOYMENT, "production", "shop"), ref(DEPLOYMENT, "production", "banner")
+        resource = await self.watcher.mapper.of(shop)
+        await self.watcher.client.patch(
+            resource, "shop", "production", {"spec": {"minReadySeconds": 1}}, write=Write(manager="kubectl-edit")
+        )
+        await self.watcher.until(banner, "two replicas, as its autoscaler asks", _scaled)
+        found: dict[str, Blamed] = {}
+        async with self.telling.step("trueup blame: who set which field, when, why, and where"):
+            for target in (shop, banner):
+                told = await self.stage.trueup("blame", f"deployment/production/{target.name}", "--all", "-o", "json")
+                fields = msgspec.json.decode(told, type=dict[str, Any])["fields"]
+                found |= {f"{target.name} {item['path']}": Blamed(item) for item in fields}
+            for path, origin in ASKED.items():
+                if path not in found or not found[path].where.startswith(origin):
+                    seen = found[path].where if path in found else "nothing"
+                    raise StepFailed(f"{path} should come from {origin}, not from {seen}")
+        for path in ASKED:
+            self.telling.say(f"{path.replace(CONTAINERS, '…')} = {found[path].value}")
+            self.telling.say(f"    {found[path].words}")
+
     async def a_broken_image(self) -> None:
         """A bad image is taken back by itself."""
         async with self.telling.step("a commit with an image that crashes: taken back by itself, held, and said why"):
             bad = self.stage.shop.commit(
-                {"base/deployment.yaml": manifests.deployment(manifests.BROKEN_IMAGE)}, "Release 1.2.0"
+                {"base/deployment.yaml": manifests.deployment(manifests.BROKEN_IMAGE)},
+                "Release 1.2.0 (#13)",
+                author=manifests.LINUS,
             )
             await asyncio.gather(*(self._returned(environment, bad) for environment in ENVIRONMENTS))
-        body = await self.watcher.body(ref(KUSTOMIZATION, "flux-system", "shop-dev"))
-        self.telling.say(str(conditions(body).get("Ready", {}).get("message", "")))
+        for line in (await self.stage.trueup("why", "kustomization/shop-dev")).splitlines()[1:]:
+            if line:
+                self.telling.say(line)
 
     async def _returned(self, environment: str, bad: str) -> None:
         target = ref(DEPLOYMENT, environment, "shop")
@@ -147,6 +216,7 @@ class Story(msgspec.Struct):
             ),
             self.watcher.until(ref(KUSTOMIZATION, "flux-system", "my-app"), "Ready", flux_ready),
             self.watcher.until(ref(APPLICATION, "argocd", "my-app"), "Synced and Healthy", argo_synced),
+            self.watcher.until(ref(APPLICATION, "argocd", "banner"), "Synced and Healthy", argo_synced),
             *(
                 self.watcher.until(
                     ref(APPLICATION, "argocd", f"shop-{environment}"),
@@ -164,6 +234,10 @@ class Story(msgspec.Struct):
             f"every replica running {image or 'its image'}",
             lambda body: rolled_out(body, image),
         )
+
+
+def _scaled(body: Body | None) -> bool:
+    return body is not None and body["spec"].get("replicas") == 2
 
 
 def _runs(body: object, tag: str) -> bool:

@@ -31,6 +31,10 @@ from trueup.kube.discovery import Mapper
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.sources.git import GitSettings, GitSource
 from trueup.store.values import ReferencedValues
+from trueup.toolchain.cache import discard_oldest
+
+MIRRORS_KEPT = 20
+"""Repositories kept between commands: those that were used last."""
 
 
 class CannotInspect(Exception):
@@ -180,6 +184,8 @@ def _cache() -> Iterator[Path]:
             folder.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context((folder / ".lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (folder / "mirrors").mkdir(exist_ok=True)
+            discard_oldest(folder / "mirrors", MIRRORS_KEPT)
             yield folder
         except BlockingIOError:
             yield Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trueup-inspection-")))
