@@ -46,6 +46,7 @@ from trueup.sources.git import ArtifactStore, GitSettings, GitSource, GitSources
 from trueup.store.claims import Finalizers
 from trueup.store.declarations import Declarations
 from trueup.store.neighbours import Neighbours
+from trueup.store.requests import Requests
 from trueup.store.states import UnitStates
 from trueup.store.statuses import StatusWriter
 from trueup.store.values import ReferencedValues
@@ -269,6 +270,9 @@ class Controller:
             statuses.start()
             await declarations.start(engine)
             await engine.start()
+            requests = Requests(client, mapper, states, engine.asked)
+            stack.push_async_callback(requests.stop)
+            await requests.start()
             log.info("working", identity=self.identity)
             yield Session(engine, declarations, statuses, target, states, renderer)
 

@@ -16,8 +16,10 @@ from trueup.kube.client import KubeClient
 from trueup.kube.connect import default_connection
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
+from trueup.kube.resource import Resource
 from trueup.store.states import RESOURCE
 
+_REVIEW = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", False)
 _WORDS = {"app": "application", "apps": "application", "ks": "kustomization", "gitrepo": "gitrepository"}
 
 
@@ -57,6 +59,15 @@ class Access:
             names = ", ".join(written(ObjectRef.of(body)) for body in found)
             raise Problem(f"{word!r} may be any of: {names}", "name it as kind/namespace/name", BAD_USE)
         return found[0]
+
+    async def user(self) -> str:
+        """Name the user that the API server takes this command's for; empty where it does not say."""
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        try:
+            reply = await self.client.create(_REVIEW, body)
+        except KubeError:
+            return ""
+        return str(((reply.body.get("status") or {}).get("userInfo") or {}).get("username") or "")
 
     async def state(self, ref: ObjectRef) -> UnitState:
         """Give what Trueup remembers of a unit; the empty state where that is nothing."""

@@ -18,6 +18,7 @@ async def history(kubeconfig: str, context: str, word: str, namespace: str, form
     data = {
         "history": [msgspec.to_builtins(item) for item in state.history],
         "held": msgspec.to_builtins(state.held),
+        "pin": msgspec.to_builtins(state.pin),
         "good": state.good.revision if state.good else None,
     }
     rows = [
@@ -32,6 +33,8 @@ async def history(kubeconfig: str, context: str, word: str, namespace: str, form
         for item in state.history
     ]
     show(form, data, COLUMNS, rows, "nothing was delivered yet")
+    if form is Form.TABLE and state.pin is not None:
+        console().print(f"\n{state.pin.words}", soft_wrap=True, markup=False)
     if form is Form.TABLE and state.held is not None:
         held = state.held
         text = f"\nheld back: {short(held.revision)} since {held.since[:19]}: {held.reason}"

@@ -17,7 +17,7 @@ import msgspec
 from trueup.core.artifact import Artifact, CommitInfo, Fault
 from trueup.core.health import Health
 from trueup.core.objects import Body, Inventory, ObjectRef, Phase
-from trueup.core.state import Deployment, Held
+from trueup.core.state import Deployment, Held, Pin
 from trueup.core.unit import Operation
 
 
@@ -170,6 +170,7 @@ class UnitReport(msgspec.Struct, frozen=True):
     rendering used. `handled` is the token of the last request by hand that was answered (`Unit.requested`) and
     `handled_operation` the id of the last operation that was taken up (`Unit.operation.id`). `checked_for` is how many
     seconds the health gate took; `health` the unit's own verdict, worst of its objects. `history` has the newest last.
+    `pin`: somebody keeps the unit at an earlier deployment.
     `gated`: the unit waits for health, so that its status says how that ended.
     """
 
@@ -195,6 +196,7 @@ class UnitReport(msgspec.Struct, frozen=True):
     operation: OperationReport | None = None
     history: tuple[Deployment, ...] = ()
     held: Held | None = None
+    pin: Pin | None = None
     handled: str = ""
     handled_operation: str = ""
     notices: tuple[Notice, ...] = ()

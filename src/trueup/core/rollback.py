@@ -79,6 +79,10 @@ def _already_returning(case: Situation) -> str:
     return ""
 
 
+def _pinned(case: Situation) -> str:
+    return f"it is {case.state.pin.words}" if case.state.pin else ""
+
+
 def _not_touched(case: Situation) -> str:
     if any(ref in case.touched for ref in case.sick):
         return ""
@@ -102,6 +106,7 @@ def _obstacles(case: Situation) -> str:
 
 
 RULES: Iterable[Callable[[Situation], str]] = (
+    _pinned,
     _never_good,
     _already_returning,
     _same_inputs,

@@ -64,6 +64,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     holder: str = ""
     operation: str = ""
     cause: str = ""
+    initiator: str = ""
 
 
 class Held(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -107,6 +108,23 @@ class Stayed(msgspec.Struct, frozen=True, omit_defaults=True):
     since: str
 
 
+class Pin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Somebody's wish that the unit stays at the inputs of an earlier deployment, whatever Git says meanwhile."""
+
+    inputs: Inputs
+    id: int
+    since: str
+    by: str = ""
+    reason: str = ""
+
+    @property
+    def words(self) -> str:
+        """Say it to people."""
+        by = f" by {self.by}" if self.by else ""
+        why = f" ({self.reason})" if self.reason else ""
+        return f"pinned to {self.inputs.revision}{by}{why} since {self.since}; `trueup unpin` releases it"
+
+
 class Deployment(msgspec.Struct, frozen=True, omit_defaults=True):
     """One entry of the short history that the user's object shows. `sync` is the id of its deployment record."""
 
@@ -127,6 +145,7 @@ class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):
     `good` are the inputs of the last sync that ended well, `applied` those of the last that was carried out, whatever
     its verdict; `past` has all that were good lately, the newest last. `failures` counts failed tries of the same
     inputs in a row. `taken_over`: another controller had delivered the unit before this one first did.
+    `asked` is the token of the last request to pin or release it that was answered.
     """
 
     inventory: Inventory = Inventory()
@@ -143,6 +162,8 @@ class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):
     history: tuple[Deployment, ...] = ()
     next_id: int = 0
     taken_over: bool = False
+    pin: Pin | None = None
+    asked: str = ""
 
 
 EMPTY_STATE = UnitState()

@@ -61,7 +61,8 @@ def conclude(run: Run, parts: Parts) -> None:
         images=_images(run) or (memory.report.images if memory.report else ()),
         operation=memory.operation,
         history=state.history,
-        held=state.held,
+        held=run.held,
+        pin=state.pin,
         handled=state.requested,
         handled_operation=state.operation,
         notices=_notices(run),
@@ -73,7 +74,7 @@ def conclude(run: Run, parts: Parts) -> None:
 
 def _standing(run: Run) -> tuple[UnitPhase, Reason, str]:
     """Say where the unit stands, why, and in words."""
-    halt, plan, held = run.halt, run.plan, run.state.held
+    halt, plan, held = run.halt, run.plan, run.held
     if halt is not None:
         return halt.phase, halt.reason, halt.message
     if held is not None and held.stopped:
@@ -102,7 +103,8 @@ def _standing(run: Run) -> tuple[UnitPhase, Reason, str]:
     awaited = run.state.attempt is not None or not run.memory.ready
     if gate is not None and gate.outcome is Outcome.PENDING and awaited:
         return UnitPhase.CHECKING, Reason.PROGRESSING, gate.message
-    return UnitPhase.SETTLED, Reason.SUCCEEDED, f"Applied revision: {_applied(run)}"
+    pin = f"; {run.state.pin.words}" if run.state.pin else ""
+    return UnitPhase.SETTLED, Reason.SUCCEEDED, f"Applied revision: {_applied(run)}{pin}"
 
 
 def _left_in_place(run: Run) -> str:
@@ -122,9 +124,10 @@ def _errors_in_words(errors: tuple[ApplyError, ...]) -> str:
 
 
 def _attempted(run: Run) -> str:
-    held = run.state.held
-    if held is not None:
-        return held.revision
+    if run.held is not None:
+        return run.held.revision
+    if run.pinned and run.inputs is not None:
+        return run.inputs.revision
     if run.inputs is not None and run.source is not None:
         return run.revision
     return run.memory.report.attempted if run.memory.report else ""
@@ -133,8 +136,8 @@ def _attempted(run: Run) -> str:
 def _applied(run: Run) -> str:
     """Give the last revision that ended well: for a gated unit the last good one, otherwise the last applied one."""
     state = run.state
-    if state.held is not None:
-        return state.held.returned_to
+    if run.held is not None:
+        return run.held.returned_to
     gated = run.unit.gate.wait or bool(run.unit.gate.checks)
     inputs = state.good if gated and run.gate is not None and run.gate.outcome is not Outcome.GOOD else state.applied
     if inputs is not None and run.resolved is not None and run.synced and inputs.tree == run.resolved.tree:
@@ -190,7 +193,7 @@ def _sync(run: Run, phase: UnitPhase, objects: tuple[ObjectReport, ...]) -> Sync
         return SyncState.UNKNOWN if phase is UnitPhase.FAILED or known is None else known.sync
     if run.source_problem:
         return SyncState.UNKNOWN
-    if run.state.held is not None or any(item.sync is SyncState.OUT_OF_SYNC for item in objects):
+    if run.held is not None or any(item.sync is SyncState.OUT_OF_SYNC for item in objects):
         return SyncState.OUT_OF_SYNC
     return SyncState.SYNCED
 
@@ -204,6 +207,10 @@ def _notices(run: Run) -> tuple[Notice, ...]:
     found.extend(
         Notice(item.code, f"{item.origin}: {item.message}" if item.origin else item.message) for item in run.complaints
     )
+    if run.state.pin is not None:
+        found.append(Notice("pinned", run.state.pin.words))
+    if run.memory.refused_request:
+        found.append(Notice("request-refused", run.memory.refused_request))
     if because := _left_in_place(run):
         found.append(Notice("not-taken-back", because))
     if run.state.taken_over and run.unit.inherited is not None:

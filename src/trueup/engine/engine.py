@@ -13,6 +13,7 @@ import structlog
 from trueup.core.desired import OptionsReader
 from trueup.core.events import UnitGone
 from trueup.core.objects import Body, ObjectRef
+from trueup.core.pinning import Request
 from trueup.core.ports import (
     Claims,
     Clock,
@@ -74,6 +75,7 @@ class Engine:
         self._clock = clock
         self._memories: dict[ObjectRef, Memory] = {}
         self.breaker = Breaker()
+        self._requests: dict[ObjectRef, Request] = {}
         self.registry = Registry()
         self.owners = OwnerIndex()
         self.keeper = SourceKeeper(sources, credentials, reports, journal, clock, self._source_changed)
@@ -100,6 +102,7 @@ class Engine:
             announce=self._announced,
             wake=self.queue.add,
             breaker=self.breaker,
+            asked=self._requests.get,
             identity=identity,
         )
 
@@ -151,10 +154,17 @@ class Engine:
     def _forget(self, ref: ObjectRef) -> None:
         self._memories.pop(ref, None)
         self.breaker.forget(ref)
+        self._requests.pop(ref, None)
         for other in self.owners.want(ref, {}):
             self.queue.add(other)
 
     # ------------------------------------------------------------------------------------------------- events
+
+    def asked(self, ref: ObjectRef, request: Request) -> None:
+        """Somebody asks that a unit be pinned or released."""
+        self._requests[ref] = request
+        if self.registry.get(ref) is not None:
+            self.queue.add(ref)
 
     def object_changed(self, ref: ObjectRef) -> None:
         """A live object has changed, appeared or gone: its owners look at it."""

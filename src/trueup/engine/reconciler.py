@@ -20,6 +20,7 @@ from trueup.engine.finalizing import finalize
 from trueup.engine.run import Halt, Memory, Next, Parts, Run
 from trueup.engine.steps.admission import admit, locate, wait_for_dependencies
 from trueup.engine.steps.comparing import compare, decide
+from trueup.engine.steps.heeding import heed
 from trueup.engine.steps.judging import judge_outcome
 from trueup.engine.steps.rendering import find_inputs
 from trueup.engine.steps.writing import write
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 Step: TypeAlias = Callable[[Run, Parts], Coroutine[Any, Any, None]]
 
 STEPS: tuple[Step, ...] = (
+    heed,
     admit,
     locate,
     wait_for_dependencies,

@@ -26,6 +26,7 @@ _CAUSES = {
     Intent.CHANGE: Cause.CHANGE,
     Intent.HEAL: Cause.HEAL,
     Intent.RETURN: Cause.RETURN,
+    Intent.PIN: Cause.PIN,
 }
 
 
@@ -49,7 +50,7 @@ def open_draft(run: Run, parts: Parts) -> Draft:
         revision=run.inputs.revision,
         previous=state.applied.revision if state.applied else "",
         started=parts.clock.wall(),
-        initiator=run.operation.initiator if run.operation else "",
+        initiator=(attempt.initiator if attempt is not None and resumed else "") or initiator_of(run),
         operation=run.operation.id if run.operation else "",
         related=state.held.sync if state.held and run.returning else "",
         resumed=resumed,
@@ -58,6 +59,16 @@ def open_draft(run: Run, parts: Parts) -> Draft:
     for timing in run.timings:
         memory.draft.spend(timing.name, timing.seconds)
     return memory.draft
+
+
+def initiator_of(run: Run) -> str:
+    """Name the person who asked for what this pass writes; empty for what happens by itself."""
+    if run.operation is not None:
+        return run.operation.initiator
+    if run.intent is Intent.PIN:
+        asked = run.state.pin or run.memory.released
+        return asked.by if asked is not None else ""
+    return ""
 
 
 def open_deletion(run: Run, parts: Parts) -> Draft:
@@ -132,6 +143,7 @@ def _resumed(run: Run, parts: Parts) -> Draft | None:
         revision=attempt.revision,
         previous=applied.revision if applied and applied.digest != attempt.inputs else "",
         started=started,
+        initiator=attempt.initiator,
         operation=attempt.operation,
         resumed=True,
     )

@@ -17,6 +17,7 @@ from trueup.core.deployment import StepTiming
 from trueup.core.desired import Complaint, OptionsReader, Prepared
 from trueup.core.drift import HealLog
 from trueup.core.objects import Body, ObjectRef
+from trueup.core.pinning import Request
 from trueup.core.plan import Plan
 from trueup.core.ports import (
     ApplyError,
@@ -32,7 +33,7 @@ from trueup.core.ports import (
     Values,
 )
 from trueup.core.reports import ObjectResult, OperationReport, Reason, UnitPhase, UnitReport
-from trueup.core.state import EMPTY_STATE, Inputs, UnitState
+from trueup.core.state import EMPTY_STATE, Held, Inputs, UnitState
 from trueup.core.unit import Operation, Unit
 from trueup.core.verdict import Verdict
 from trueup.engine.breaker import Breaker
@@ -73,6 +74,7 @@ class Intent(StrEnum):
     CHANGE = "change"
     HEAL = "heal"
     RETURN = "return"
+    PIN = "pin"
 
 
 class Rendering(msgspec.Struct, frozen=True):
@@ -92,7 +94,8 @@ class Memory:
     been planned for, so that units it may have given objects to know it has looked. `started` is when the attempt under
     way began (monotonic seconds), `checked_for` how long the last one took until its verdict. `degraded` says since
     when an object has been degraded without a break, `unready` since when the gate has not been passed. `prune_since`
-    is when a prune began to wait for other units. `undecided` is why a sick unit is not taken back yet. `draft`
+    is when a prune began to wait for other units. `undecided` is why a sick unit is not taken back yet. `released`
+    is the request that ended a pin, until what follows is written; `refused_request` why one could not be met. `draft`
     is the deployment record of the sync under way, and `failure_told` the revision and message of the last failure to
     render that was recorded.
     """
@@ -117,13 +120,15 @@ class Memory:
     report: UnitReport | None = None
     deleting_since: float = 0.0
     undecided: str = ""
+    released: Request | None = None
+    refused_request: str = ""
     draft: Draft | None = None
     failure_told: tuple[str, str] = ("", "")
 
     def keep(self, rendering: Rendering) -> None:
-        """Remember a rendering: that of the inputs last seen and that of the good ones, no more."""
-        good = self.state.good.digest if self.state.good else ""
-        self.renderings = {key: value for key, value in self.renderings.items() if key == good}
+        """Remember a rendering: that of the inputs last seen, of the good ones and the pinned, no more."""
+        kept = {inputs.digest for inputs in (self.state.good, self.state.pin and self.state.pin.inputs) if inputs}
+        self.renderings = {key: value for key, value in self.renderings.items() if key in kept}
         self.renderings[rendering.inputs.digest] = rendering
 
 
@@ -147,6 +152,7 @@ class Run:
     declared: Rendering | None = None
     wanted: Rendering | None = None
     returning: bool = False
+    pinned: bool = False
     skipped: frozenset[ObjectRef] = frozenset()
     settled: bool = False
     plan: Plan | None = None
@@ -175,6 +181,11 @@ class Run:
         return self.memory.state
 
     @property
+    def held(self) -> Held | None:
+        """What is held back; nothing is while somebody keeps the unit where it is."""
+        return None if self.state.pin is not None else self.state.held
+
+    @property
     def revision(self) -> str:
         """Git's revision now, as Flux writes it; empty while it is not known."""
         return str(self.resolved.revision) if self.resolved else ""
@@ -196,7 +207,8 @@ class Parts:
 
     `memory_of` gives another unit's memory, `body_of` the user's object of a unit, `occupied` names
     the other controller whose object it is. `announce` is called with a unit's
-    ref when its readiness changed; `wake` has a unit looked at again; `breaker` knows which units are sick at once.
+    ref when its readiness changed; `wake` has a unit looked at again; `breaker` knows which units are sick at once;
+    `asked` gives what somebody asks of a unit by its `UnitState`.
     """
 
     sources: Sources
@@ -219,4 +231,5 @@ class Parts:
     announce: Callable[[ObjectRef], None]
     wake: Callable[[ObjectRef], None]
     breaker: Breaker
+    asked: Callable[[ObjectRef], Request | None]
     identity: str

@@ -1,7 +1,7 @@
 """`UnitState` objects: what Trueup remembers of each unit, beside the user's object and owned by it.
 
-They are read once, at the start; afterwards this controller is the only writer, and compare-and-swap on the resource
-version tells when it is not.
+They are read once, at the start; afterwards this controller is the only writer of their content, and compare-and-swap
+on the resource version tells when it is not. People write requests on them (`requests`).
 """
 
 from __future__ import annotations
@@ -111,6 +111,13 @@ class UnitStates:
                 await self._client.delete(RESOURCE, state_name(unit.ref), unit.ref.namespace)
             except KubeError as error:
                 raise Unreachable(f"the state of {unit.ref} could not be removed: {error}") from error
+
+    def touched(self, body: Body) -> None:
+        """Take note that somebody has written a request on a state, which changes nothing of its content."""
+        meta = body["metadata"]
+        stored = self._stored.get((str(meta.get("namespace") or ""), str(meta["name"])))
+        if stored is not None:
+            stored.version = str(meta["resourceVersion"])
 
     def forget(self, unit: Unit) -> None:
         """Let go of what is known of a unit that is gone; the object itself goes with its owner."""

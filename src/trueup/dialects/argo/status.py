@@ -48,6 +48,9 @@ _WARNINGS = {
     "excluded-object": "ExcludedResourceWarning",
     "contested": "ContestedResourceWarning",
     "hook": "HookSkippedWarning",
+    "pinned": "PinnedWarning",
+    "not-taken-back": "RollbackWarning",
+    "taken-over": "RollbackWarning",
 }
 
 

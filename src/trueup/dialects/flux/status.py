@@ -99,7 +99,7 @@ def _conditions(before: Mapping[str, Any], report: UnitReport) -> Iterable[Condi
     message = report.message or reason
     phase = report.phase
     if phase is UnitPhase.SETTLED:
-        yield Condition(READY, "True", _RECONCILED, f"Applied revision: {report.applied or report.current}")
+        yield Condition(READY, "True", _RECONCILED, _applied(report))
         if report.gated:
             yield _healthy(before, report)
         return
@@ -132,6 +132,11 @@ def _conditions(before: Mapping[str, Any], report: UnitReport) -> Iterable[Condi
             yield Condition(HEALTHY, "False", REASONS[Reason.UNHEALTHY], message)
         else:
             yield from _kept(before, HEALTHY)
+
+
+def _applied(report: UnitReport) -> str:
+    pin = f"; {report.pin.words}" if report.pin else ""
+    return f"Applied revision: {report.applied or report.current}{pin}"
 
 
 def _healthy(before: Mapping[str, Any], report: UnitReport) -> Condition:

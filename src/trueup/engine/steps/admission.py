@@ -10,6 +10,7 @@ from trueup.core.reports import Reason, UnitPhase
 from trueup.core.state import EMPTY_STATE
 from trueup.core.unit import Dependency
 from trueup.engine.run import Halt, Next, Parts, Run
+from trueup.engine.steps.heeding import refuse_operation
 
 
 async def admit(run: Run, parts: Parts) -> None:
@@ -54,8 +55,10 @@ async def locate(run: Run, parts: Parts) -> None:
             held = msgspec.structs.replace(held, stopped="")
             run.memory.retry_at = 0.0
         run.memory.state = msgspec.structs.replace(run.state, requested=unit.requested, held=held)
-    operation = run.operation
-    if operation is not None and operation.revision:
+    operation, pin = run.operation, run.state.pin
+    if operation is not None and operation.revision and pin is not None:
+        refuse_operation(run, parts, f"revision {operation.revision} is not delivered: the unit is {pin.words}")
+    elif operation is not None and operation.revision:
         try:
             run.resolved = await parts.keeper.resolve(unit.source, GitRef(revision=operation.revision))
         except SourceError as error:

@@ -55,13 +55,13 @@ async def compare(run: Run, parts: Parts) -> None:
             how = "the same" if claim.same else "something else, which is refused while this unit delivers it"
             run.shared[item.ref] = f"{claim.unit} wants it too: {how}"
     plan = await plan_towards(run, parts, wanted, operation)
-    if run.returning:
+    if run.returning or run.pinned:
         back = way_back(plan)
         plan, run.skipped = back.plan, back.skipped
     run.plan = _patient(run, parts, plan)
     if state.held is None or run.returning:
         return
-    if not state.held.holds(run.inputs, unit.spec_digest):
+    if not state.held.holds(run.declared.inputs, unit.spec_digest):
         # Git has moved on: what was held back is history.
         run.memory.state = msgspec.structs.replace(state, held=None)
         run.memory.unstored = run.memory.unstored or run.now
@@ -111,7 +111,7 @@ async def decide(run: Run, parts: Parts) -> None:
             run.later(memory.retry_at - run.now)
             run.plan = None
         return
-    if not unit.policy.automated:
+    if not unit.policy.automated and not (fresh and run.pinned):
         run.out_of_sync = "it is synced only when somebody asks for it"
         run.plan = None
         return
@@ -124,7 +124,7 @@ async def decide(run: Run, parts: Parts) -> None:
         run.later(memory.retry_at - run.now)
         raise Halt(UnitPhase.FAILED, reason, message, Next.WAIT)
     if fresh or state.attempt is not None:
-        run.intent = Intent.RETURN if run.returning else Intent.CHANGE
+        run.intent = _intent(run)
         return
     if not unit.policy.heal:
         run.out_of_sync = "it has drifted, and healing is off"
@@ -132,6 +132,12 @@ async def decide(run: Run, parts: Parts) -> None:
         return
     run.intent = Intent.HEAL
     run.plan = _damped(run, plan)
+
+
+def _intent(run: Run) -> Intent:
+    if run.pinned or run.memory.released is not None:
+        return Intent.PIN
+    return Intent.RETURN if run.returning else Intent.CHANGE
 
 
 def _kinds(run: Run) -> frozenset[tuple[str, str]]:

@@ -7,7 +7,6 @@ Failed writes end an attempt too, and are tried again after a growing pause.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 import msgspec
 
@@ -17,20 +16,14 @@ from trueup.core.live import Live, Presence
 from trueup.core.objects import Inventory, ObjectRef
 from trueup.core.past import stood_at, with_good
 from trueup.core.reports import OperationState
-from trueup.core.rollback import BREAKER_PAUSE, RETURN_TRIES, Decision, Situation, decide, policy_of
-from trueup.core.state import Deployment, Held, Inputs, Stayed, UnitState
 from trueup.core.verdict import Outcome, Verdict, judge
+from trueup.engine.attempts import failures_of, pending, retry_later, wall, with_history
 from trueup.engine.recording import end_draft, told_try
 from trueup.engine.run import Intent, Parts, Run
-from trueup.engine.steps.foreseeing import foresee
+from trueup.engine.steps.returning import return_stopped, sick
 from trueup.engine.steps.writing import narrow, store
 
-HISTORY_LIMIT = 10
-STOPPED_ADVICE = "nothing more is tried until Git changes or somebody asks for a sync"
 _FINE = Health(HealthStatus.HEALTHY)
-STORE_AFTER = 2.0
-"""Seconds after which what was written is stored although there is no verdict yet."""
-
 STORE_QUIETLY_AFTER = 30.0
 """Seconds after which a mere new revision of unchanged inputs is stored."""
 
@@ -52,9 +45,9 @@ async def judge_outcome(run: Run, parts: Parts) -> None:
         if run.verdict.outcome is Outcome.GOOD and run.waiting == "":
             await _good(run, parts)
         elif run.verdict.outcome is Outcome.SICK:
-            await _sick(run, parts)
+            await sick(run, parts)
         else:
-            await _pending(run, parts)
+            await pending(run, parts)
     elif run.verdict.outcome is Outcome.GOOD and _late_good(run):
         _remember_good(run, parts)
         run.store_now = True
@@ -188,7 +181,7 @@ def _gate(run: Run, parts: Parts) -> Verdict | None:
 
 
 async def _good(run: Run, parts: Parts) -> None:
-    state = _with_history(run, parts, "good")
+    state = with_history(run, parts, "good")
     _remember_good(run, parts)
     kept = run.state
     end_draft(run, parts, Ending.GOOD, "everything is applied and healthy")
@@ -217,13 +210,19 @@ def _remember_good(run: Run, parts: Parts) -> None:
     attempt = state.attempt
     entries = (msgspec.structs.replace(entry, good=entry.digest) for entry in state.inventory.entries)
     past = state.past if state.good is None else stood_at(state.past, state.good)
-    since = attempt.started_at if attempt else _wall(parts.clock.wall())
+    since = attempt.started_at if attempt else wall(parts.clock.wall())
+    id, sync = state.next_id, attempt.id if attempt else ""
+    if attempt is None and state.history:
+        # It became healthy after its sync had been judged: the entry is there already.
+        id, sync = state.history[-1].id, state.history[-1].sync
     run.memory.undecided = ""
     run.memory.state = msgspec.structs.replace(
         state,
         good=state.applied,
-        past=with_good(past, state.applied, state.next_id, since, attempt.id if attempt else ""),
-        held=msgspec.structs.replace(state.held, stopped="") if state.held else None,
+        past=with_good(past, state.applied, id, since, sync),
+        held=msgspec.structs.replace(state.held, stopped="", returned_to=state.applied.revision)
+        if state.held
+        else None,
         stayed=None,
         inventory=Inventory(tuple(entries)),
     )
@@ -238,100 +237,6 @@ def _count(run: Run, parts: Parts) -> None:
         parts.breaker.recovered(run.unit.ref, run.now)
     else:
         parts.breaker.sickened(run.unit.ref, run.now, changed=run.intent in (Intent.CHANGE, Intent.RETURN))
-
-
-async def _sick(run: Run, parts: Parts) -> None:
-    """Return to the last good inputs, or stay and say why."""
-    assert run.verdict is not None and run.inputs is not None
-    state, memory, inputs = run.state, run.memory, run.inputs
-    decision = await _decision(run, parts)
-    if decision.later:
-        memory.undecided = decision.reason
-        run.later(BREAKER_PAUSE)
-        await _pending(run, parts)
-        return
-    memory.undecided = ""
-    message, now = run.verdict.message, _wall(parts.clock.wall())
-    ended = msgspec.structs.replace(
-        _with_history(run, parts, "sick"),
-        attempt=None,
-        applied=inputs if run.synced else state.applied,
-        failures=_failures(state, inputs),
-        failed_inputs=inputs.digest,
-    )
-    if decision.returns and decision.good is not None:
-        back = decision.good.revision
-        reason = f"it made this unit unhealthy ({message})"
-        ended = msgspec.structs.replace(
-            ended,
-            held=Held(
-                inputs=inputs.digest,
-                revision=inputs.revision,
-                reason=reason,
-                since=now,
-                returned_to=back,
-                sync=state.attempt.id if state.attempt else "",
-                objects=inputs.objects,
-                values=inputs.values,
-                spec=run.unit.spec_digest,
-            ),
-            stayed=None,
-            failures=0,
-            failed_inputs="",
-        )
-        if memory.operation is not None:
-            memory.operation = msgspec.structs.replace(
-                memory.operation,
-                state=OperationState.FAILED,
-                message=f"{reason}; returned to {back}",
-                finished=parts.clock.wall(),
-            )
-        end_draft(run, parts, Ending.RETURNED, f"{reason}; returned to {back}")
-        run.again()
-    elif run.returning and state.held is not None:
-        stopped = f"the return to {inputs.revision} did not become healthy either ({message}); {STOPPED_ADVICE}"
-        ended = msgspec.structs.replace(ended, held=msgspec.structs.replace(state.held, stopped=stopped))
-        end_draft(run, parts, Ending.SICK, f"{message}; left in place, because {decision.reason}")
-    else:
-        ended = msgspec.structs.replace(ended, stayed=Stayed(inputs.digest, decision.reason, now))
-        end_draft(run, parts, Ending.SICK, f"{message}; left in place, because {decision.reason}")
-    if not decision.returns and not run.synced and not run.returning:
-        _retry_later(run, ended.failures)
-    await store(run, parts, ended)
-
-
-async def _decision(run: Run, parts: Parts) -> Decision:
-    """Ask the rules; only where all of them would have it return, what stands in the way is looked for."""
-    assert run.verdict is not None and run.inputs is not None
-    unit, state, memory = run.unit, run.state, run.memory
-    parts.breaker.sickened(unit.ref, run.now, changed=True)
-    case = Situation(
-        policy=policy_of(unit, state),
-        state=state,
-        inputs=run.inputs,
-        sick=tuple(item.ref for item in run.verdict.sick),
-        touched=frozenset(entry.ref for entry in state.inventory.entries if entry.digest != entry.good),
-        sickened=parts.breaker.together(
-            unit.ref, memory.started, run.now, explained=parts.registry.dependents(unit.ref)
-        ),
-        units=len(parts.registry),
-    )
-    decision = decide(case)
-    if decision.good is None:
-        return decision
-    return decide(msgspec.structs.replace(case, obstacles=await foresee(run, parts, decision.good)))
-
-
-async def _pending(run: Run, parts: Parts) -> None:
-    """Store what was written when the verdict takes long; until then it is cheap to find again."""
-    unstored = run.memory.unstored
-    if not unstored:
-        return
-    left = unstored + STORE_AFTER - run.now
-    if left > 0:
-        run.later(left)
-    else:
-        await store(run, parts, run.state)
 
 
 async def _store_quietly(run: Run, parts: Parts) -> None:
@@ -351,9 +256,9 @@ async def _failed(run: Run, parts: Parts) -> None:
     assert run.inputs is not None
     _end_operation(run, parts)
     state, memory, retry = run.state, run.memory, run.unit.policy.retry
-    failures = _failures(state, run.inputs)
+    failures = failures_of(state, run.inputs)
     changed = msgspec.structs.replace(
-        _with_history(run, parts, "failed") if failures == 1 else state,
+        with_history(run, parts, "failed") if failures == 1 else state,
         attempt=None,
         failures=failures,
         failed_inputs=run.inputs.digest,
@@ -364,52 +269,11 @@ async def _failed(run: Run, parts: Parts) -> None:
         words = "; ".join(f"{error.ref}: {error.message}" for error in (*run.errors, *run.prune_errors))
         end_draft(run, parts, Ending.REFUSED if run.refused else Ending.FAILED, words, failures)
     memory.draft = None
-    if run.returning and state.held is not None:
-        errors = (*run.errors, *run.prune_errors)
-        if failures >= RETURN_TRIES or not all(error.retry for error in errors):
-            words = "; ".join(f"{error.ref}: {error.message}" for error in errors[:5])
-            stopped = f"the return to {run.inputs.revision} failed too ({words}); {STOPPED_ADVICE}"
-            changed = msgspec.structs.replace(changed, held=msgspec.structs.replace(state.held, stopped=stopped))
-            await store(run, parts, changed)
-            return
+    if run.returning and (stopped := return_stopped(run, failures)) is not None:
+        await store(run, parts, msgspec.structs.replace(changed, held=stopped))
+        return
     await store(run, parts, changed)
     if retry.limit < 0 or failures <= retry.limit or any(error.retry for error in (*run.errors, *run.prune_errors)):
-        _retry_later(run, failures)
+        retry_later(run, failures)
     else:
         memory.retry_at = float("inf")
-
-
-def _retry_later(run: Run, failures: int) -> None:
-    retry = run.unit.policy.retry
-    pause = min(retry.base * retry.factor ** min(failures - 1, 20), retry.cap)
-    run.memory.retry_at = run.now + pause
-    run.later(pause)
-
-
-def _failures(state: UnitState, inputs: Inputs) -> int:
-    return state.failures + 1 if state.failed_inputs == inputs.digest else 1
-
-
-def _with_history(run: Run, parts: Parts, outcome: str) -> UnitState:
-    """Add the attempt to the short history that the user's object shows."""
-    assert run.inputs is not None
-    state, attempt, inputs = run.state, run.state.attempt, run.inputs
-    finished = _wall(parts.clock.wall())
-    deployment = Deployment(
-        id=state.next_id,
-        revision=inputs.revision,
-        started_at=attempt.started_at if attempt else finished,
-        finished_at=finished,
-        outcome=outcome,
-        digest=inputs.objects,
-        initiator="rollback"
-        if run.returning or run.intent is Intent.RETURN
-        else (attempt.operation if attempt else ""),
-        sync=attempt.id if attempt else "",
-    )
-    history = (*state.history, deployment)[-HISTORY_LIMIT:]
-    return msgspec.structs.replace(state, history=history, next_id=state.next_id + 1)
-
-
-def _wall(when: datetime) -> str:
-    return when.isoformat(timespec="milliseconds")

@@ -9,11 +9,11 @@ from __future__ import annotations
 import msgspec
 
 from trueup.core.artifact import Resolved, SourceError
-from trueup.core.desired import prepare
+from trueup.core.desired import Complaint, prepare
 from trueup.core.objects import digest_of
 from trueup.core.recipe import Recipe, RenderContext, RenderError, RenderResult, recipe_digest
 from trueup.core.reports import Reason, UnitPhase
-from trueup.core.state import Inputs
+from trueup.core.state import Inputs, Pin
 from trueup.core.unit import Unit, ValueRef
 from trueup.engine.run import Halt, Next, Parts, Rendering, Run
 
@@ -31,6 +31,7 @@ async def find_inputs(run: Run, parts: Parts) -> None:
         applied is not None
         and state.attempt is None
         and state.held is None
+        and state.pin is None
         and run.operation is None
         and applied.same_source(run.resolved.tree, spec, values)
     ):
@@ -47,9 +48,12 @@ async def render_again(run: Run, parts: Parts) -> None:
 
 
 async def render_inputs(run: Run, parts: Parts, spec: str, values: str) -> None:
-    """Render what Git says now and, where that is held back, the last good inputs."""
+    """Render what Git says now and, where that is held back, the last good inputs; of a pinned unit the pinned ones."""
     assert run.resolved is not None
     state = run.state
+    if state.pin is not None:
+        await _render_pinned(run, parts, state.pin, spec, values)
+        return
     rendering = await _rendering(run, parts, run.unit.recipe, run.resolved, spec, values)
     run.declared = run.wanted = rendering
     run.inputs = rendering.inputs
@@ -65,18 +69,40 @@ async def render_inputs(run: Run, parts: Parts, spec: str, values: str) -> None:
     run.returning = True
 
 
-async def earlier(run: Run, parts: Parts, inputs: Inputs) -> Rendering:
+async def _render_pinned(run: Run, parts: Parts, pin: Pin, spec: str, values: str) -> None:
+    """Render the pinned inputs, and what Git says to show how that differs; Git may say what cannot be rendered."""
+    assert run.resolved is not None
+    said: list[Complaint] = []
+    try:
+        run.declared = await _rendering(run, parts, run.unit.recipe, run.resolved, spec, values)
+        said.extend(run.declared.prepared.warnings)
+    except Halt as halt:
+        said.append(Complaint("pinned", f"what Git says now cannot be rendered: {halt.message}"))
+    run.wanted = await earlier(run, parts, pin.inputs, exactly=False)
+    run.declared = run.declared or run.wanted
+    run.inputs = pin.inputs
+    run.pinned = True
+    if values != pin.inputs.values:
+        text = "the values it refers to are those of today: what they were at the pinned deployment is not kept"
+        said.append(Complaint("pinned", text))
+    elif pin.inputs.objects and run.wanted.prepared.digest != pin.inputs.objects:
+        text = "it gives other objects than it did, because the unit's own object has changed since"
+        said.append(Complaint("pinned", text))
+    run.complaints = tuple(said)
+
+
+async def earlier(run: Run, parts: Parts, inputs: Inputs, *, exactly: bool = True) -> Rendering:
     """Give what inputs that were delivered before had rendered to. Raises `Halt` where that cannot be had again.
 
     Values that were referred to are not kept, and neither is what the unit's own object said beside its recipe: where
-    another rendering comes of it, these are not the inputs any more, and must not be applied for them.
+    another rendering comes of it, these are not the inputs any more, and with `exactly` must not be taken for them.
     """
     known = run.memory.renderings.get(inputs.digest)
     if known is not None:
         return known
     resolved = await _recalled(run, parts, inputs)
     known = await _rendering(run, parts, inputs.recipe or run.unit.recipe, resolved, inputs.spec, inputs.values)
-    if inputs.tree and inputs.objects and known.prepared.digest != inputs.objects:
+    if exactly and inputs.tree and inputs.objects and known.prepared.digest != inputs.objects:
         text = (
             f"revision {inputs.revision} gives other objects than it did: values it refers to, or the unit's own "
             "object, have changed since; bring those back, or fix the change in Git"
@@ -170,11 +196,11 @@ async def _prepared(run: Run, parts: Parts, result: RenderResult, digest: str) -
     return Rendering(Inputs(digest or prepared.digest), prepared, result.recipe)
 
 
-async def _recalled(run: Run, parts: Parts, good: Inputs) -> Resolved:
+async def _recalled(run: Run, parts: Parts, inputs: Inputs) -> Resolved:
     try:
-        return await parts.keeper.recall(run.unit.source, good.revision)
+        return await parts.keeper.recall(run.unit.source, inputs.revision)
     except SourceError as error:
-        text = f"the last good revision {good.revision} cannot be had: {error}"
+        text = f"revision {inputs.revision}, which was delivered before, cannot be had: {error}"
         raise Halt(UnitPhase.FAILED, Reason.SOURCE_FAILED, text, Next.RETRY) from error
 
 

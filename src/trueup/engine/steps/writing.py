@@ -80,15 +80,16 @@ def acting_of(run: Run) -> Acting:
 def _open_operation(run: Run, parts: Parts) -> None:
     memory = run.memory
     going = memory.operation
+    revision = run.inputs.revision if run.pinned and run.inputs else run.revision
     if run.intent is Intent.RETURN:
         # What stays on show is the operation that failed, with the return in its message.
         return
-    if going is not None and going.state is OperationState.RUNNING and going.revision == run.revision:
+    if going is not None and going.state is OperationState.RUNNING and going.revision == revision:
         return
     memory.results = {}
     memory.operation = OperationReport(
         state=OperationState.RUNNING,
-        revision=run.revision,
+        revision=revision,
         started=parts.clock.wall(),
         request=run.operation,
         healing=run.intent is Intent.HEAL,
@@ -111,8 +112,10 @@ async def _begin(run: Run, parts: Parts, plan: Plan, draft: Draft) -> None:
             holder=parts.identity,
             operation=run.operation.id if run.operation else "",
             cause=run.intent.value,
+            initiator=draft.initiator,
         )
-    held = state.held if run.returning else None
+    memory.released = None
+    held = state.held if run.returning or run.pinned else None
     changed = msgspec.structs.replace(state, attempt=going, inventory=plan.during, held=held)
     if changed != state or memory.unstored:
         await store(run, parts, changed)
@@ -233,7 +236,7 @@ def _opens_wave(run: Run, plan: Plan, position: int) -> bool:
     healing and returning may begin anywhere: an earlier wave that is sick must not keep a later one from being mended.
     """
     if position == 0:
-        return run.intent not in (Intent.HEAL, Intent.RETURN)
+        return run.intent not in (Intent.HEAL, Intent.RETURN, Intent.PIN)
     return plan.stages[position - 1].place[:2] != plan.stages[position].place[:2]
 
 

@@ -1,0 +1,125 @@
+"""A person pins a unit to an earlier deployment from the command line, and releases it; Git changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from support.e2e import (
+    APPLICATION,
+    KUSTOMIZATION,
+    World,
+    application,
+    condition,
+    kustomization,
+    ready,
+    repository,
+    says,
+    synced,
+    told,
+)
+from trueup.gitserver import Repository
+
+CONFIG = ("", "ConfigMap")
+STATE = ("trueup.dev", "UnitState")
+URL = "https://github.com/team/pins"
+
+
+def config(value: str) -> str:
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: web}}\ndata: {{key: '{value}'}}\n"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def repo(world: World) -> AsyncIterator[Repository]:
+    made = world.repository("team/pins", {"flux/web.yaml": config("1"), "argo/web.yaml": config("1")})
+    await world.apply(repository("pins", URL))
+    await world.apply(kustomization("pinned", "./flux", "pins", wait=True))
+    await world.apply(application("pinned", URL, "argo", "pins"))
+    await world.until(KUSTOMIZATION, "flux-system", "pinned", ready)
+    await world.until(APPLICATION, "argocd", "pinned", synced)
+    yield made
+
+
+async def trueup(world: World, *arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("trueup"),
+        *arguments,
+        "--kubeconfig",
+        str(world.cluster.kubeconfig),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=dict(os.environ),
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
+    return out.decode()
+
+
+def holds(value: str) -> object:
+    return lambda body: body is not None and body["data"] == {"key": value}
+
+
+async def test_a_kustomization_is_pinned_and_released(world: World, repo: Repository) -> None:
+    first = repo.commit({"flux/web.yaml": config("2")}, "two")
+    await world.until(KUSTOMIZATION, "flux-system", "pinned", lambda body: ready(body, first))
+    await world.until(CONFIG, "flux-system", "web", holds("2"))  # type: ignore[arg-type]
+    out = await trueup(world, "rollback", "ks/pinned", "--reason", "two is wrong")
+    assert "pinned to main@sha1:" in out
+    await world.until(CONFIG, "flux-system", "web", holds("1"))  # type: ignore[arg-type]
+    body = await world.until(KUSTOMIZATION, "flux-system", "pinned", says("pinned to", "two is wrong"))
+    assert condition(body, "Ready")["status"] == "True"
+    assert "pinned to" in condition(body, "Ready")["message"]
+    state = await world.get(STATE, "flux-system", "kustomization.pinned")
+    assert state is not None and "trueup.dev/request" not in json.dumps(state["metadata"])
+    assert state["state"]["pin"]["by"], "the API server says who asks"
+    later = repo.commit({"flux/web.yaml": config("3")}, "three")
+    await world.until(
+        KUSTOMIZATION,
+        "flux-system",
+        "pinned",
+        lambda body: "pinned to" in told(body) and first not in str((body or {})["status"]["lastAppliedRevision"]),
+    )
+    await world.patch(CONFIG, "flux-system", "web", {"data": {"key": "by hand"}})
+    await world.until(CONFIG, "flux-system", "web", holds("1"))  # type: ignore[arg-type]
+    for command in (("get", "ks/pinned"), ("tree", "ks/pinned"), ("history", "ks/pinned")):
+        assert "pinned to" in " ".join((await trueup(world, *command)).split()), command
+    assert "released" in await trueup(world, "unpin", "ks/pinned")
+    body = await world.until(KUSTOMIZATION, "flux-system", "pinned", lambda found: ready(found, later))
+    assert "pinned" not in told(body)
+    await world.until(CONFIG, "flux-system", "web", holds("3"))  # type: ignore[arg-type]
+
+
+async def test_an_application_refuses_other_revisions_while_pinned(world: World, repo: Repository) -> None:
+    second = repo.commit({"argo/web.yaml": config("2")}, "two")
+    await world.until(APPLICATION, "argocd", "pinned", lambda body: synced(body, second))
+    await trueup(world, "rollback", "app/pinned")
+    await world.until(CONFIG, "pins", "web", holds("1"))  # type: ignore[arg-type]
+    await world.until(
+        APPLICATION,
+        "argocd",
+        "pinned",
+        lambda body: (
+            (body or {})["status"]["sync"]["status"] == "OutOfSync"
+            and any(item["type"] == "PinnedWarning" for item in (body or {})["status"].get("conditions", []))
+        ),
+    )
+    operation = {"operation": {"initiatedBy": {"username": "joe"}, "sync": {"revision": second}}}
+    await world.patch(APPLICATION, "argocd", "pinned", operation)
+    body = await world.until(
+        APPLICATION,
+        "argocd",
+        "pinned",
+        lambda found: (
+            (found or {})["status"]["operationState"]["phase"] == "Error" and "operation" not in (found or {})
+        ),
+    )
+    assert "the unit is pinned" in body["status"]["operationState"]["message"]
+    await world.until(CONFIG, "pins", "web", holds("1"))  # type: ignore[arg-type]
+    await trueup(world, "unpin", "app/pinned")
+    await world.until(APPLICATION, "argocd", "pinned", lambda found: synced(found, second))
