@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -119,11 +120,35 @@ class Mirror:
             await self._open()
             await self._remote(url, credentials, [*arguments, url.address, *specs], timeout, self.folder)
 
+    async def push(
+        self,
+        url: GitUrl,
+        credentials: GitCredentials | None,
+        commit: str,
+        branch: str,
+        timeout: float,
+        extra: Mapping[str, str],
+    ) -> None:
+        """Make a branch at the remote; one that is there by now is left as it is. Raises `SourceError`.
+
+        `extra` is added to Git's environment: it says where objects lie that are not in the mirror.
+        """
+        ref = f"refs/heads/{branch}"
+        arguments = ["push", "--quiet", "--no-verify", f"--force-with-lease={ref}:", url.address, f"{commit}:{ref}"]
+        await self._remote(url, credentials, arguments, timeout, self.folder, extra)
+
     async def _remote(
-        self, url: GitUrl, credentials: GitCredentials | None, arguments: list[str], timeout: float, folder: Path | None
+        self,
+        url: GitUrl,
+        credentials: GitCredentials | None,
+        arguments: list[str],
+        timeout: float,
+        folder: Path | None,
+        extra: Mapping[str, str] | None = None,
     ) -> bytes:
         try:
             with remote_environment(url, credentials, timeout) as environment:
+                environment |= extra or {}
                 return await run(self._settings.git, arguments, environment=environment, folder=folder, timeout=timeout)
         except TimeoutError as error:
             raise too_slow(url.shown, timeout) from error
@@ -183,9 +208,16 @@ class Mirror:
             return None
         return raw.decode().strip()
 
-    async def git(self, arguments: list[str], *, stdin: bytes = b"", index: Path | None = None) -> bytes:
-        """Run Git inside, without any network. Raises `GitFailed`, OSError."""
-        environment = base_environment()
+    async def git(
+        self,
+        arguments: list[str],
+        *,
+        stdin: bytes = b"",
+        index: Path | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Run Git inside, without any network; `extra` is added to its environment. Raises `GitFailed`, OSError."""
+        environment = base_environment() | dict(extra or {})
         environment["GIT_DIR"] = str(self.folder)
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(index)

@@ -11,7 +11,7 @@ from trueup.sources.versions import VersionRange, loose_version
 
 FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SHORT_COMMIT = re.compile(r"[0-9a-f]{7,63}")
-_HEADS, _TAGS = "refs/heads/", "refs/tags/"
+HEADS, _TAGS = "refs/heads/", "refs/tags/"
 _BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^-|^/|/$|\.lock$|\.$")
 _SUGGESTED = 5
 
@@ -65,13 +65,13 @@ def prefixes(ref: GitRef) -> tuple[str, ...]:
     if ref.tag:
         return (_TAGS + ref.tag,)
     if ref.branch:
-        return (_HEADS + ref.branch,)
+        return (HEADS + ref.branch,)
     word = ref.revision
     if word in ("", "HEAD"):
         return ("HEAD",)
     if _as_range(word) or SHORT_COMMIT.fullmatch(word):
-        return (_HEADS, _TAGS)
-    return (word,) if word.startswith("refs/") else (_HEADS + word, _TAGS + word)
+        return (HEADS, _TAGS)
+    return (word,) if word.startswith("refs/") else (HEADS + word, _TAGS + word)
 
 
 def choose(ref: GitRef, remote: Advertised) -> Found | None:
@@ -87,14 +87,14 @@ def choose(ref: GitRef, remote: Advertised) -> Found | None:
     if ref.tag:
         return _exact(refs, _TAGS + ref.tag, ref.tag, f"tag {ref.tag}")
     if ref.branch:
-        return _exact(refs, _HEADS + ref.branch, ref.branch, f"branch {ref.branch}")
+        return _exact(refs, HEADS + ref.branch, ref.branch, f"branch {ref.branch}")
     word = ref.revision
     if word in ("", "HEAD"):
-        short = remote.default.removeprefix(_HEADS)
+        short = remote.default.removeprefix(HEADS)
         return _exact(refs, "HEAD", short, "default branch (HEAD)")
     if _as_range(word) and (best := VersionRange(word).best(_tags(refs), prefix=ref.tag_prefix)):
         return _exact(refs, _TAGS + best, best, f"tag {best}")
-    for full in (word,) if word.startswith("refs/") else (_HEADS + word, _TAGS + word):
+    for full in (word,) if word.startswith("refs/") else (HEADS + word, _TAGS + word):
         if full in refs:
             return Found(refs[full], full, Revision(refs[full], word))
     if SHORT_COMMIT.fullmatch(word):
@@ -140,8 +140,8 @@ def _as_range(word: str) -> bool:
 
 
 def _instead(refs: dict[str, str]) -> str:
-    names = sorted(name for name in refs if name.startswith(_HEADS))
+    names = sorted(name for name in refs if name.startswith(HEADS))
     if not names:
         return ""
-    shown = ", ".join(name.removeprefix(_HEADS) for name in names[:_SUGGESTED])
+    shown = ", ".join(name.removeprefix(HEADS) for name in names[:_SUGGESTED])
     return f"; branches with a like name: {shown}"

@@ -21,6 +21,7 @@ from trueup.sources.git.listing import RULES_FILE, Item, Listing, ignored, read_
 from trueup.sources.git.mirror import Mirror
 from trueup.sources.git.process import GitFailed, disk, failure
 from trueup.sources.git.refs import Advertised, Found, check_ref, choose, pinned, prefixes
+from trueup.sources.git.reverting import Pushed, Wanted, take_back
 from trueup.sources.git.settings import GitSettings
 from trueup.sources.git.trees import Checkout, Trees
 from trueup.sources.git.urls import GitUrl, read_url
@@ -124,6 +125,12 @@ class GitSource:
     def checkout(self, resolved: Resolved) -> AbstractAsyncContextManager[Checkout]:
         """Hold the files on disk."""
         return _Held(self, resolved)
+
+    async def take_back(self, spec: GitSpec, creds: GitCredentials | None, wanted: Wanted) -> Pushed:
+        """Push a branch that takes commits back. Raises `SourceError`, `NothingToTakeBack`."""
+        url = self._url(spec)
+        async with self._parallel:
+            return await take_back(self._mirror(url), url, creds, wanted, spec.timeout)
 
     # ------------------------------------------------------------------------------------------------- finding
 
