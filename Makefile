@@ -36,6 +36,7 @@ format: $(VENV)/.ready ## Format and fix what can be fixed
 
 bench: $(VENV)/.ready binaries ## Measure: cold start, one-unit commit, healing, quiet minute
 	@$(PY) -m bench
+	@$(PY) -m bench.blame
 
 binaries: $(VENV)/.ready
 	@$(PY) -m trueup.toolchain all

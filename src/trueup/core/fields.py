@@ -128,11 +128,39 @@ def _item(value: object, keys: _Keys) -> Any:
 _ABSENT = object()
 
 
-def _child(kind: int, argument: Any, value: object) -> Any:
+class _Items:
+    """The items of one list by their keys, indexed when that is worth it: a list may have thousands of them."""
+
+    __slots__ = ("_indexes", "_list")
+
+    def __init__(self, value: object) -> None:
+        self._list = value
+        self._indexes: dict[tuple[str, ...], dict[tuple[Any, ...], Any]] = {}
+
+    def find(self, keys: _Keys) -> Any:
+        """Find an item by its keys; `_ABSENT` where there is none."""
+        if not isinstance(self._list, list) or len(self._list) < _WORTH_AN_INDEX:
+            return _item(self._list, keys)
+        names = tuple(name for name, _ in keys)
+        index = self._indexes.get(names)
+        if index is None:
+            index = self._indexes[names] = {}
+            for item in self._list:
+                if isinstance(item, dict):
+                    found = tuple(item.get(name) for name in names)
+                    if not any(isinstance(each, dict | list) for each in found):
+                        index.setdefault(found, item)
+        return index.get(tuple(value for _, value in keys), _ABSENT)
+
+
+_WORTH_AN_INDEX = 16
+
+
+def _child(kind: int, argument: Any, value: object, items: _Items) -> Any:
     if kind == _FIELD:
         return value.get(argument, _ABSENT) if isinstance(value, dict) else _ABSENT
     if kind == _KEYED:
-        return _item(value, argument)
+        return items.find(argument)
     if not isinstance(value, list):
         return _ABSENT
     if kind == _VALUE:
@@ -157,8 +185,9 @@ def _without(value: Any, others: Sequence[_Node]) -> Any:
                 kept[name] = rest
         return kept
     owned: list[Any] = []
+    items = _Items(value)
     for node in below:
-        owned += [_child(kind, argument, value) for kind, argument, _, _ in node.steps]
+        owned += [_child(kind, argument, value, items) for kind, argument, _, _ in node.steps]
     return [item for item in value if not any(item is one or item == one for one in owned)]
 
 
@@ -166,11 +195,12 @@ def _collect(node: _Node, value: Any, out: list[Any], absent: list[int], others:
     if not node.steps:
         out.append(_without(value, others) if others else value)
         return
+    items = _Items(value)
     for kind, argument, key, child in node.steps:
         found = (
             (value.get(argument, _ABSENT) if isinstance(value, dict) else _ABSENT)
             if kind == _FIELD
-            else _child(kind, argument, value)
+            else _child(kind, argument, value, items)
         )
         if found is _ABSENT:
             absent.append(len(out))
@@ -275,8 +305,9 @@ class FieldSet:
         def visit(node: _Node, value: Any, path: str, theirs: list[_Node]) -> None:
             if not node.steps:
                 found[path.removeprefix(".")] = _without(value, theirs)
+            items = _Items(value)
             for kind, argument, key, child in node.steps:
-                below = _child(kind, argument, value)
+                below = _child(kind, argument, value, items)
                 if below is not _ABSENT:
                     narrowed = [each.children[key] for each in theirs if key in each.children]
                     visit(child, below, path + _step_text(kind, argument), narrowed)

@@ -122,17 +122,25 @@ def telling(scalars: Sequence[Scalar], values: Iterable[Any]) -> tuple[Scalar, .
     )
 
 
-def place_of(scalars: Iterable[Scalar], field: str, value: Any, first_line: int = 1) -> Place | None:
-    """Give the place in an object's own file whose keys are the field's path and which says the very value.
+def by_key(scalars: Iterable[Scalar], first_line: int = 1) -> dict[str, Scalar]:
+    """Index the scalars of an object's own file by the keys that lead to them; the first of a key wins.
 
     `first_line` is where the object's document begins in the file.
     """
-    wanted = _QUOTED.sub(r".\1", field).replace('"', "")
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    found: dict[str, Scalar] = {}
     for item in scalars:
-        if item.place.line >= first_line and item.place.key == wanted and item.value.strip() == text.strip():
-            return item.place
-    return None
+        if item.place.line >= first_line:
+            found.setdefault(item.place.key, item)
+    return found
+
+
+def at_field(found: Mapping[str, Scalar], field: str, value: Any) -> Scalar | None:
+    """Give the scalar whose keys are the field's path and which says the very value."""
+    item = found.get(_QUOTED.sub(r".\1", field).replace('"', ""))
+    if item is None:
+        return None
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return item if item.value.strip() == text.strip() else None
 
 
 def _json_of(item: Scalar) -> str:

@@ -16,7 +16,7 @@ import msgspec
 
 from trueup.core.fields import FieldSet
 from trueup.core.objects import Body, ObjectRef
-from trueup.core.provenance import FILE_LIMIT, Place, Scalar, marked, marks_in, place_of, scalars, telling
+from trueup.core.provenance import FILE_LIMIT, Place, Scalar, at_field, by_key, marked, marks_in, scalars, telling
 from trueup.core.recipe import AutoRecipe, HelmRecipe, Origin, Recipe, RenderError, RenderResult
 from trueup.inspection.subject import CannotInspect, Subject
 
@@ -70,6 +70,7 @@ class Experiment:
         # What is laid over the object's own file first: a mark there keeps what an overlay looks for as it is.
         await self._by_groups([item for item in free if item.place.path != own], values, places)
         await self._by_groups([item for item in free if item.place.path == own], values, places)
+        self._by_position(found.origin, values, places, names_only=True)
         await self._one_by_one([item for item in candidates if item.fixed or item.boolean], values, places)
         self._by_position(found.origin, values, places)
         return Findings(found.origin, places, values)
@@ -134,14 +135,27 @@ class Experiment:
                 if turned or (not item.boolean and value != left[path] and 0 in marks_in(value)):
                     places[path] = (item.place,)
 
-    def _by_position(self, origin: Origin | None, values: dict[str, Any], places: dict[str, tuple[Place, ...]]) -> None:
-        """For what is left: the same value at the same path in the object's own file."""
+    def _by_position(
+        self,
+        origin: Origin | None,
+        values: dict[str, Any],
+        places: dict[str, tuple[Place, ...]],
+        *,
+        names_only: bool = False,
+    ) -> None:
+        """For what is left: the same value at the same path in the object's own file.
+
+        `names_only`: of what tells things apart; an item's name is that of the item, wherever its values come from.
+        """
         if origin is None or origin.root or origin.path not in self._texts:
             return
-        own = scalars(origin.path, self._texts[origin.path])
+        own = by_key(scalars(origin.path, self._texts[origin.path]), origin.line or 1)
         for path, value in values.items():
-            if path not in places and (place := place_of(own, path, value, origin.line or 1)):
-                places[path] = (place,)
+            if path in places:
+                continue
+            item = at_field(own, path, value)
+            if item is not None and (item.fixed or not names_only):
+                places[path] = (item.place,)
 
     async def _values(self, marks: Sequence[tuple[Scalar, int]]) -> dict[str, Any] | None:
         """Render with these marks and give the object's fields; `None` where that cannot be rendered."""

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.core.provenance import marked, marks_in, place_of, scalars, telling
+from trueup.core.provenance import at_field, by_key, marked, marks_in, scalars, telling
 
 KUSTOMIZATION = """\
 resources: [../base]
@@ -79,12 +79,12 @@ def test_a_fields_place_in_its_own_file_has_the_same_path_and_value() -> None:
     text = (
         'metadata:\n  labels:\n    app.kubernetes.io/name: web\nspec:\n  containers:\n  - name: app\n    image: "x:1"\n'
     )
-    found = scalars("f", text)
-    image = place_of(found, 'spec.containers[name="app"].image', "x:1")
-    assert image and image.line == 7
-    label = place_of(found, 'metadata.labels["app.kubernetes.io/name"]', "web")
-    assert label and label.line == 3
-    assert place_of(found, 'spec.containers[name="app"].image', "x:2") is None
+    found = by_key(scalars("f", text))
+    image = at_field(found, 'spec.containers[name="app"].image', "x:1")
+    assert image and image.place.line == 7
+    label = at_field(found, 'metadata.labels["app.kubernetes.io/name"]', "web")
+    assert label and label.place.line == 3
+    assert at_field(found, 'spec.containers[name="app"].image', "x:2") is None
 
 
 NAMES = st.text(alphabet="abcdef", min_size=1)

@@ -45,10 +45,16 @@ class Annals:
 
     async def commits(self, ids: Iterable[str]) -> dict[str, CommitInfo]:
         """Give what is known of each commit; those that are not here are left out."""
-        for one in {*ids} - self._commits.keys():
-            raw = await self._mirror.commit(one)
-            if raw is not None:
-                self._commits[one] = parse_commit(one, raw)
+        new = sorted({*ids} - self._commits.keys())
+        raw = await self._git(["cat-file", "--batch"], "".join(f"{one}\n" for one in new).encode()) if new else b""
+        while raw:
+            head, _, rest = raw.partition(b"\n")
+            one, kind, *size = head.decode(errors="replace").split()
+            length = int(size[0]) if size else 0
+            if kind == "commit":
+                self._commits[one] = parse_commit(one, rest[:length])
+            # What is missing is told by the head alone.
+            raw = rest[length + 1 :] if size else rest
         return self._commits
 
     async def merges(self, ids: Iterable[str], tip: str) -> dict[str, CommitInfo]:
@@ -69,8 +75,8 @@ class Annals:
             self._trunks[tip] = frozenset(raw.decode().split())
         return self._trunks[tip]
 
-    async def _git(self, arguments: list[str]) -> bytes:
+    async def _git(self, arguments: list[str], stdin: bytes = b"") -> bytes:
         try:
-            return await self._mirror.git(arguments)
+            return await self._mirror.git(arguments, stdin=stdin)
         except GitFailed as error:
             raise failure(error.words, self._shown, None) from None
