@@ -69,7 +69,24 @@ def conclude(run: Run, parts: Parts) -> None:
         compared=parts.clock.wall(),
     )
     _tell(run, parts, report)
+    _tell_group(run, parts)
     run.later(max(unit.interval, SAFETY_INTERVAL))
+
+
+def _tell_group(run: Run, parts: Parts) -> None:
+    """Have the units this one is tied to look when it is held back, has gone back, or tries something else."""
+    unit, state, memory = run.unit, run.state, run.memory
+    held = state.held
+    if held is not None and held.because is None:
+        parts.culprits.add(unit.ref)
+    else:
+        parts.culprits.discard(unit.ref)
+    seen = (held.inputs if held else "", state.applied.digest if held and state.applied else "")
+    if seen == memory.seen_by_group:
+        return
+    memory.seen_by_group = seen
+    for other in parts.registry.connected(unit.ref):
+        parts.wake(other)
 
 
 def _standing(run: Run) -> tuple[UnitPhase, Reason, str]:
@@ -211,6 +228,8 @@ def _notices(run: Run) -> tuple[Notice, ...]:
         found.append(Notice("pinned", run.state.pin.words))
     if run.memory.refused_request:
         found.append(Notice("request-refused", run.memory.refused_request))
+    if run.memory.stays_behind:
+        found.append(Notice("group-returned", run.memory.stays_behind))
     if because := _left_in_place(run):
         found.append(Notice("not-taken-back", because))
     if run.state.taken_over and run.unit.inherited is not None:

@@ -75,6 +75,7 @@ class Engine:
         self._clock = clock
         self._memories: dict[ObjectRef, Memory] = {}
         self.breaker = Breaker()
+        self._culprits: set[ObjectRef] = set()
         self._requests: dict[ObjectRef, Request] = {}
         self.registry = Registry()
         self.owners = OwnerIndex()
@@ -102,6 +103,7 @@ class Engine:
             announce=self._announced,
             wake=self.queue.add,
             breaker=self.breaker,
+            culprits=self._culprits,
             asked=self._requests.get,
             identity=identity,
         )
@@ -142,6 +144,8 @@ class Engine:
         self._forget(ref)
         self.queue.forget(ref)
         self._announced(ref)
+        for dependency in unit.depends_on:
+            self.queue.add(dependency.ref)
 
     def declare_source(self, declaration: SourceDeclaration) -> None:
         """Take a new or changed source."""
@@ -155,6 +159,7 @@ class Engine:
         self._memories.pop(ref, None)
         self.breaker.forget(ref)
         self._requests.pop(ref, None)
+        self._culprits.discard(ref)
         for other in self.owners.want(ref, {}):
             self.queue.add(other)
 

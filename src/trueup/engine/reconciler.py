@@ -21,6 +21,7 @@ from trueup.engine.run import Halt, Memory, Next, Parts, Run
 from trueup.engine.steps.admission import admit, locate, wait_for_dependencies
 from trueup.engine.steps.comparing import compare, decide
 from trueup.engine.steps.heeding import heed
+from trueup.engine.steps.joining import join
 from trueup.engine.steps.judging import judge_outcome
 from trueup.engine.steps.rendering import find_inputs
 from trueup.engine.steps.writing import write
@@ -33,6 +34,7 @@ STEPS: tuple[Step, ...] = (
     heed,
     admit,
     locate,
+    join,
     wait_for_dependencies,
     find_inputs,
     compare,

@@ -87,6 +87,19 @@ class Registry:
                 ahead.append(unit)
         return frozenset(found - {ref})
 
+    def connected(self, ref: ObjectRef) -> frozenset[ObjectRef]:
+        """Give all units that are tied to one by dependencies, in either direction and by however many steps."""
+        found: set[ObjectRef] = {ref}
+        ahead = [ref]
+        while ahead:
+            one = ahead.pop()
+            unit = self._units.get(one)
+            beyond = {item.ref for item in unit.depends_on} if unit else set()
+            for other in (beyond | self.by_dependency.units(one)) - found:
+                found.add(other)
+                ahead.append(other)
+        return frozenset(found - {ref})
+
     def all(self) -> tuple[Unit, ...]:
         """Give all units."""
         return tuple(self._units.values())

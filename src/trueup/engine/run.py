@@ -94,10 +94,11 @@ class Memory:
     been planned for, so that units it may have given objects to know it has looked. `started` is when the attempt under
     way began (monotonic seconds), `checked_for` how long the last one took until its verdict. `degraded` says since
     when an object has been degraded without a break, `unready` since when the gate has not been passed. `prune_since`
-    is when a prune began to wait for other units. `undecided` is why a sick unit is not taken back yet. `released`
-    is the request that ended a pin, until what follows is written; `refused_request` why one could not be met. `draft`
-    is the deployment record of the sync under way, and `failure_told` the revision and message of the last failure to
-    render that was recorded.
+    is when a prune began to wait for other units. `undecided` is why a sick unit is not taken back yet, `stays_behind`
+    why a healthy one does not go back with its group, and `obstructed` for which return that was found out.
+    `seen_by_group` is what the units it is tied to have been told of it. `released` is the request that ended a pin,
+    until what follows is written; `refused_request` why one could not be met. `draft` is the deployment record of the
+    sync under way, and `failure_told` the revision and message of the last failure to render that was recorded.
     """
 
     state: UnitState = EMPTY_STATE
@@ -120,6 +121,9 @@ class Memory:
     report: UnitReport | None = None
     deleting_since: float = 0.0
     undecided: str = ""
+    stays_behind: str = ""
+    obstructed: str = ""
+    seen_by_group: tuple[str, str] = ("", "")
     released: Request | None = None
     refused_request: str = ""
     draft: Draft | None = None
@@ -138,7 +142,8 @@ class Run:
 
     `declared` is what Git says now; `wanted` what the unit shall be brought to, which is the same unless bad inputs are
     held back; `skipped` are objects that going back leaves as they are. `settled`: everything was found as it should
-    be, without rendering. `timings` has the steps that have ended, `sync` the id of the sync that this pass is part of.
+    be, without rendering. `unready` is a dependency that would be waited for, were it not for going back. `timings` has
+    the steps that have ended, `sync` the id of the sync that this pass is part of.
     """
 
     unit: Unit
@@ -154,6 +159,7 @@ class Run:
     returning: bool = False
     pinned: bool = False
     skipped: frozenset[ObjectRef] = frozenset()
+    unready: str = ""
     settled: bool = False
     plan: Plan | None = None
     intent: Intent | None = None
@@ -206,9 +212,9 @@ class Parts:
     """The ports and indexes that steps use.
 
     `memory_of` gives another unit's memory, `body_of` the user's object of a unit, `occupied` names
-    the other controller whose object it is. `announce` is called with a unit's
-    ref when its readiness changed; `wake` has a unit looked at again; `breaker` knows which units are sick at once;
-    `asked` gives what somebody asks of a unit by its `UnitState`.
+    the other controller whose object it is. `announce` is called with a unit's ref when its readiness changed; `wake`
+    has a unit looked at again. `breaker` knows which units are sick at once, `culprits` are the units whose own
+    sickness holds something back, and `asked` gives what somebody asks of a unit by its `UnitState`.
     """
 
     sources: Sources
@@ -231,5 +237,6 @@ class Parts:
     announce: Callable[[ObjectRef], None]
     wake: Callable[[ObjectRef], None]
     breaker: Breaker
+    culprits: set[ObjectRef]
     asked: Callable[[ObjectRef], Request | None]
     identity: str

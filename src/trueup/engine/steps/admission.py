@@ -85,6 +85,11 @@ async def wait_for_dependencies(run: Run, parts: Parts) -> None:
         why = await _not_ready(run, parts, dependency)
         if why:
             text = f"dependency {dependency.ref.namespace}/{dependency.ref.name} is not ready: {why}"
+            if run.state.held is not None or run.state.pin is not None:
+                # What goes back, or stays back, was delivered before: it waits for nobody. Whatever else may be found
+                # to be wanted does.
+                run.unready = text
+                return
             raise Halt(UnitPhase.WAITING, Reason.DEPENDENCY_NOT_READY, text, Next.WAIT)
 
 

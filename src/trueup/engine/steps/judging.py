@@ -184,7 +184,10 @@ async def _good(run: Run, parts: Parts) -> None:
     state = with_history(run, parts, "good")
     _remember_good(run, parts)
     kept = run.state
-    end_draft(run, parts, Ending.GOOD, "everything is applied and healthy")
+    why = f"; it went back: {state.held.reason}" if run.returning and state.held else ""
+    end_draft(run, parts, Ending.GOOD, f"everything is applied and healthy{why}")
+    if parts.culprits:
+        run.again()
     run.memory.checked_for = max(0.0, run.now - run.memory.started)
     await store(
         run,

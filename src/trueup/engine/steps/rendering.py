@@ -39,6 +39,11 @@ async def find_inputs(run: Run, parts: Parts) -> None:
         run.declared = run.wanted = run.memory.renderings.get(applied.digest)
         return
     await render_inputs(run, parts, spec, values)
+    if run.unready and not run.returning and not run.pinned:
+        if run.operation is None or not run.operation.dry_run:
+            # It is about to try something else, and those that went back for its sake shall know.
+            run.memory.state = msgspec.structs.replace(run.state, held=None)
+        raise Halt(UnitPhase.WAITING, Reason.DEPENDENCY_NOT_READY, run.unready, Next.WAIT)
 
 
 async def render_again(run: Run, parts: Parts) -> None:
