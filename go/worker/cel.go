@@ -35,6 +35,12 @@ type evaluateRequest struct {
 var programs = map[string]cel.Program{}
 
 func handleEvaluate(body []byte) response {
+	var head struct {
+		Kind string `json:"kind"`
+	}
+	if json.Unmarshal(body, &head) == nil && head.Kind == "notifications" {
+		return handleNotifications(body)
+	}
 	var request evaluateRequest
 	decoder := json.NewDecoder(strings.NewReader(string(body)))
 	decoder.UseNumber()

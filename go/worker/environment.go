@@ -39,6 +39,7 @@ func describeVersion() string {
 		"helm.sh/helm/v4":              "helm",
 		"github.com/google/go-jsonnet": "jsonnet",
 		"cel.dev/cel-go":               "cel",
+		"github.com/expr-lang/expr":    "expr",
 	}
 	for _, module := range info.Deps {
 		if name, ok := names[module.Path]; ok {

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from trueup.core.expressions import Condition, Holds, KnownCommit, MessageTemplate, Rendered
 from trueup.core.recipe import Capabilities, LookedAt, Recipe, RenderProblem, RenderWarning
 
 MAX_FRAME = 128 << 20
@@ -43,8 +44,27 @@ class EvaluateRequest(msgspec.Struct, frozen=True):
     deadline_ms: int
 
 
+class NotificationRequest(msgspec.Struct, frozen=True, tag_field="kind", tag="notifications"):
+    """Asks for the conditions of an object's notifications, or for the templates that these need, all at once."""
+
+    id: int
+    variables: dict[str, Any]
+    commits: dict[str, KnownCommit]
+    details: dict[str, Any] | None
+    conditions: tuple[Condition, ...]
+    templates: tuple[MessageTemplate, ...]
+    deadline_ms: int
+
+
+class NotificationAnswer(msgspec.Struct, frozen=True):
+    """The answers, in the order of what was asked. It stands in `Answer.value`."""
+
+    conditions: tuple[Holds, ...] = ()
+    templates: tuple[Rendered, ...] = ()
+
+
 class Answer(msgspec.Struct, frozen=True):
-    """What a worker says to either request. The objects stay as they came, for whoever keeps them to decode them."""
+    """What a worker says to any request. The objects stay as they came, for whoever keeps them to decode them."""
 
     id: int = 0
     recipe: str = ""

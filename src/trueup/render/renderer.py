@@ -25,6 +25,7 @@ from trueup.core.recipe import (
     recipe_digest,
     valid_root_name,
 )
+from trueup.render.expressions import WorkerExpressions
 from trueup.render.inputs import prove
 from trueup.render.memory import Known, Memory, decode_objects
 from trueup.render.pool import WorkerPool
@@ -49,6 +50,7 @@ class WorkerRenderer:
         self._version = ""
         self._renderers: WorkerPool | None = None
         self._evaluators: WorkerPool | None = None
+        self._wordings: WorkerPool | None = None
         self._memory = Memory(self._settings.cache_bytes)
         self._under_way: dict[str, asyncio.Task[RenderResult]] = {}
         self._warming: asyncio.Task[None] | None = None
@@ -67,15 +69,16 @@ class WorkerRenderer:
         self._version = await asyncio.to_thread(_name_executable, executable)
         self._renderers = WorkerPool(settings.workers, lambda: self._spawn("render", settings.memory_mib))
         self._evaluators = WorkerPool(1, lambda: self._spawn("evaluate", _EVALUATE_MEMORY_MIB))
+        # Users' notifications must not hold up health: they have a process of their own, started when first needed.
+        self._wordings = WorkerPool(1, lambda: self._spawn("evaluate", _EVALUATE_MEMORY_MIB))
         self._warming = asyncio.create_task(self._renderers.warm())
 
     async def stop(self) -> None:
         """End every process. Renders under way fail as `unavailable`."""
-        if self._renderers is None or self._evaluators is None:
-            return
+        pools = [pool for pool in (self._renderers, self._evaluators, self._wordings) if pool is not None]
         if self._warming is not None:
             self._warming.cancel()
-        await asyncio.gather(self._renderers.close(), self._evaluators.close())
+        await asyncio.gather(*(pool.close() for pool in pools))
         await asyncio.gather(*self._under_way.values(), *filter(None, [self._warming]), return_exceptions=True)
 
     async def __aenter__(self) -> "WorkerRenderer":
@@ -99,7 +102,14 @@ class WorkerRenderer:
     @property
     def pids(self) -> tuple[int, ...]:
         """The ids of the worker processes that run now."""
-        return tuple(pid for pool in (self._renderers, self._evaluators) if pool is not None for pid in pool.pids)
+        pools = (self._renderers, self._evaluators, self._wordings)
+        return tuple(pid for pool in pools if pool is not None for pid in pool.pids)
+
+    def expressions(self) -> WorkerExpressions:
+        """Give who evaluates the conditions and templates of notifications, in a worker apart from all others."""
+        if self._wordings is None:
+            raise RuntimeError("the renderer has not been started")
+        return WorkerExpressions(self._wordings.ask, self._settings.evaluate_deadline)
 
     @property
     def renders(self) -> int:

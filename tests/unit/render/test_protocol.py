@@ -7,7 +7,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from trueup.core import recipe
+from trueup.core import expressions, recipe
 from trueup.render import protocol
 
 WORKER = Path(__file__).resolve().parents[3] / "go" / "worker"
@@ -25,6 +25,13 @@ PAIRS: dict[str, type[msgspec.Struct]] = {
     "capabilities": recipe.Capabilities,
     "renderRequest": protocol.RenderRequest,
     "evaluateRequest": protocol.EvaluateRequest,
+    "condition": expressions.Condition,
+    "messageTemplate": expressions.MessageTemplate,
+    "conditionAnswer": expressions.Holds,
+    "templateAnswer": expressions.Rendered,
+    "commit": expressions.KnownCommit,
+    "notificationRequest": protocol.NotificationRequest,
+    "notificationAnswer": protocol.NotificationAnswer,
     "response": protocol.Answer,
     "hello": protocol.Hello,
     "object": recipe.RenderedObject,
