@@ -1,11 +1,11 @@
-"""Conditions and templates that users write about an object, and what becomes of them: values, and the port of who does it.
+"""Conditions and templates that users write about an object, what they give, and the port of who evaluates them.
 
 The languages are those of Argo CD's notification engine: expr for conditions, Go templates with sprig for texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 

@@ -127,5 +127,3 @@ def _refused_condition(complaint: Complaint) -> Holds:
 
 def _refused_template(complaint: Complaint) -> Rendered:
     return Rendered(problem=complaint)
-
-

@@ -95,7 +95,7 @@ def _status(
         "reconciledAt": stamp(report.compared or now),
         "controllerNamespace": home,
     }
-    if kind := _SOURCE_TYPES.get(report.recipe):
+    if kind := source_type(report.recipe):
         status["sourceType"] = kind
     elif (known := before.get("sourceType")) is not None:
         status["sourceType"] = known
@@ -110,6 +110,11 @@ def _status(
     elif (entries := before.get("history")) is not None:
         status["history"] = entries
     return status
+
+
+def source_type(recipe: str) -> str:
+    """Give Argo CD's word for what a recipe renders with, empty for what it has none for."""
+    return _SOURCE_TYPES.get(recipe, "")
 
 
 def effective_source(spec: Mapping[str, Any]) -> Mapping[str, Any]:

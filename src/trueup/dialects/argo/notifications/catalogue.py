@@ -20,7 +20,12 @@ _HEALING = "app.status.operationState.operation?.sync?.autoHealAttemptsCount"
 _TRIGGERS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "on-created": (("true", "app.metadata.uid", "app-created", "The application is new"),),
     "on-deleted": (
-        ("app.metadata.deletionTimestamp != nil", "app.metadata.uid", "app-deleted", "The application is being deleted"),
+        (
+            "app.metadata.deletionTimestamp != nil",
+            "app.metadata.uid",
+            "app-deleted",
+            "The application is being deleted",
+        ),
     ),
     "on-deployed": (
         (
@@ -31,11 +36,14 @@ _TRIGGERS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ),
     ),
     "on-health-degraded": (
-        ("app.status.health.status == 'Degraded'", "", "app-health-degraded", "The application is not healthy any more"),
+        (
+            "app.status.health.status == 'Degraded'",
+            "",
+            "app-health-degraded",
+            "The application is not healthy any more",
+        ),
     ),
-    "on-sync-failed": (
-        (f"{_ENDED} in ['Error', 'Failed']", "", "app-sync-failed", "A sync has failed"),
-    ),
+    "on-sync-failed": ((f"{_ENDED} in ['Error', 'Failed']", "", "app-sync-failed", "A sync has failed"),),
     "on-sync-running": (
         (f"{_ENDED} == 'Running'", "app.status.operationState.startedAt", "app-sync-running", "A sync has begun"),
     ),
@@ -48,7 +56,12 @@ _TRIGGERS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ),
     ),
     "on-sync-succeeded": (
-        (f"{_ENDED} == 'Succeeded'", "app.status.operationState.startedAt", "app-sync-succeeded", "A sync has succeeded"),
+        (
+            f"{_ENDED} == 'Succeeded'",
+            "app.status.operationState.startedAt",
+            "app-sync-succeeded",
+            "A sync has succeeded",
+        ),
     ),
     "on-drift": (
         (

@@ -1,7 +1,7 @@
 """`argocd-notifications-cm`: triggers, templates, services, default subscriptions, as Argo CD 3.5 reads them.
 
-Each entry is read by itself. One that cannot be read is a problem with its key, and takes nothing else with it (upstream
-stops with all of them).
+Each entry is read by itself. One that cannot be read is a problem with its key, and takes nothing else with it
+(upstream stops with all of them).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ SECRET = "argocd-notifications-secret"
 MAX_ENTRY = 256 << 10
 """Characters of one entry. etcd holds about a mebibyte of an object."""
 
+MAX_DEPTH = 64
 MAX_CONDITIONS = 50
 MAX_PROBLEMS = 20
 
@@ -43,7 +44,7 @@ class ServiceConfig(msgspec.Struct, frozen=True):
 
 
 class DefaultSubscription(msgspec.Struct, frozen=True):
-    """Recipients (`service:recipient`) of all applications that the selector takes, for some triggers or the default."""
+    """Recipients (`service:recipient`) of all that the selector takes, for these or the default triggers."""
 
     recipients: tuple[str, ...]
     triggers: tuple[str, ...] = ()
@@ -85,8 +86,6 @@ def read_configuration(data: Mapping[str, Any], standard: Configuration | None =
             _read_entry(key, text, found)
         except Unreadable as error:
             problems.append(f"{key}: {error}")
-        except RecursionError:
-            problems.append(f"{key}: it is nested too deeply")
     return Configuration(**found, problems=tuple(problems[:MAX_PROBLEMS]))
 
 
@@ -125,10 +124,17 @@ def _parsed(text: str) -> Any:
 
 
 def bounded_yaml(text: str) -> Any:
-    """Parse YAML without aliases, with which a short text could become a huge value. Raises `yaml.YAMLError`."""
+    """Parse YAML without aliases, with which a short text could become a huge value, and not too deep.
+
+    Raises `yaml.YAMLError` and `ValueError`.
+    """
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not supported here")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise yaml.YAMLError("it is nested too deeply")
     return yaml.load(text, Loader=yaml.CSafeLoader)
 
 

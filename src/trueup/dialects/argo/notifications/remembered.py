@@ -1,7 +1,7 @@
-"""What an Application's users have been told already, in the annotation where Argo CD's notification controller keeps it.
+"""What an Application's users have been told, in the annotation where Argo CD's notification controller keeps it.
 
-It is JSON: a key for each trigger, condition and recipient, and when it was told (Unix seconds). Reading and writing the
-same, neither a takeover from Argo CD nor a restart repeats anything.
+It is JSON: a key for each trigger, condition and recipient, and when it was told (Unix seconds). Reading and writing
+the same, neither a takeover from Argo CD nor a restart repeats anything.
 """
 
 from __future__ import annotations

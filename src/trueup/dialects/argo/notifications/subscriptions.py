@@ -69,7 +69,7 @@ def _listed(text: str, configuration: Configuration) -> Iterable[tuple[str, Dest
     """Read the annotation that holds a list of triggers and destinations; one that is no such list says nothing."""
     try:
         items = bounded_yaml(text) if len(text) <= MAX_ENTRY else None
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except (yaml.YAMLError, ValueError):
         return
     for item in items if isinstance(items, list) else ():
         for destination in list_of(item, "destinations"):

@@ -1,0 +1,63 @@
+"""An Application as its users see it at a report: with the status that is being written, so that no lag shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from trueup.core.expressions import Facts, KnownCommit
+from trueup.core.objects import Body
+from trueup.core.reports import UnitReport
+from trueup.dialects.argo.application import Spec
+from trueup.dialects.argo.status import application_status, source_type
+from trueup.dialects.argo.translate import source_of
+from trueup.dialects.reading import mapping_of, metadata_of, read, text_of, without_nulls
+from trueup.dialects.wishes import commit_of
+
+
+def as_seen(body: Body, report: UnitReport, now: datetime, home: str, health: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the Application with its status of this report.
+
+    `health` is what the report before showed: a state that came and went between two writes still counts as a change.
+    """
+    before = mapping_of(body, "status")
+    known = {**body, "status": {**before, "health": dict(health)}} if health else body
+    write = application_status(known, report, now, home)
+    metadata = {key: value for key, value in metadata_of(body).items() if key != "managedFields"}
+    app = {**body, "metadata": metadata, "status": write.status if write is not None else known.get("status") or {}}
+    for field in write.drop_fields if write is not None else ():
+        app.pop(field, None)
+    return app
+
+
+def facts_of(app: Body, report: UnitReport, context: Mapping[str, str]) -> Facts:
+    """Give all that conditions and templates may know of an Application; secrets are added for templates alone."""
+    commits = {}
+    if report.commit is not None:
+        commit = report.commit
+        known = KnownCommit(commit.message, str(commit.author), commit.author.when)
+        commits = {commit.id: known, commit_of(report.current): known}
+    return Facts({"app": app, "context": dict(context)}, commits, _details(app, report))
+
+
+def _details(app: Body, report: UnitReport) -> dict[str, Any] | None:
+    kind = source_type(report.recipe) or text_of(mapping_of(app, "status"), "sourceType")
+    source = source_of(read(without_nulls(mapping_of(app, "spec")), Spec).value)
+    if not kind or source is None:
+        return None
+    details: dict[str, Any] = {"type": kind}
+    if kind == "Helm":
+        helm = msgspec.to_builtins(source.helm) if source.helm is not None else {}
+        wanted = ("valueFiles", "parameters", "values", "fileParameters")
+        details["helm"] = {
+            "name": helm.get("releaseName") or text_of(metadata_of(app), "name"),
+            **{key: helm[key] for key in wanted if key in helm},
+        }
+    elif kind == "Kustomize":
+        details["kustomize"] = {"images": list(source.kustomize.images) if source.kustomize is not None else []}
+    else:
+        details["directory"] = {}
+    return details
