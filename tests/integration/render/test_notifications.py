@@ -1,4 +1,4 @@
-"""Conditions and templates of notifications on a real worker: what upstream documents, and what a hostile user writes."""
+"""Conditions and templates of notifications on a real worker: what upstream documents, and what hostile users write."""
 
 from __future__ import annotations
 
