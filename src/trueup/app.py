@@ -27,7 +27,7 @@ from trueup.core.desired import OptionsReader
 from trueup.core.dialect import Context
 from trueup.core.objects import Body, ObjectOptions, ObjectRef
 from trueup.core.ports import Fence, Fenced
-from trueup.core.unit import ReturnPolicy, Unit
+from trueup.core.unit import ReturnPolicy, SourceDeclaration, Unit
 from trueup.dialects import dialects, live_options, owner_of
 from trueup.dialects.crds import crds
 from trueup.dialects.credentials import SecretCredentials
@@ -43,6 +43,7 @@ from trueup.kube.lease import Lease
 from trueup.kube.transport import Limits, Observer
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.sources.git import ArtifactStore, GitSettings, GitSource, GitSources
+from trueup.sources.proposals import ProposalSettings, RevertProposals
 from trueup.store.claims import Finalizers
 from trueup.store.declarations import Declarations
 from trueup.store.neighbours import Neighbours
@@ -237,9 +238,10 @@ class Controller:
         target = KubernetesTarget(
             fenced, mapper, lambda body: owner_of(body, known), live_options, listener.object_changed
         )
+        credentials = SecretCredentials(values, lambda: values.all("Secret", settings.home), settings.home)
         engine = Engine(
             sources=sources,
-            credentials=SecretCredentials(values, lambda: values.all("Secret", settings.home), settings.home),
+            credentials=credentials,
             renderer=renderer,
             target=target,
             states=states,
@@ -253,6 +255,9 @@ class Controller:
             body_of=declarations.body,
             occupied=neighbours.owner,
             identity=self.identity,
+            proposals=RevertProposals(
+                sources.git, credentials, listener.declaration_of, ProposalSettings.from_environment()
+            ),
         )
         listener.engine = engine
         mapper.on_change(engine.cluster_changed)
@@ -290,6 +295,10 @@ class _Later:
     def value_changed(self, ref: ObjectRef) -> None:
         if self.engine is not None:
             self.engine.value_changed(ref)
+
+    def declaration_of(self, ref: ObjectRef) -> SourceDeclaration | None:
+        state = self.engine.keeper.state(ref) if self.engine is not None else None
+        return state.declaration if state is not None else None
 
     def neighbourhood_changed(self) -> None:
         if self.engine is not None:

@@ -17,6 +17,7 @@ from trueup.testing import (
     FakeClock,
     FakeCluster,
     FakeJournal,
+    FakeProposals,
     FakeRenderer,
     FakeReports,
     FakeRepository,
@@ -70,6 +71,7 @@ class World:
         self.claims = FakeClaims()
         self.reports = FakeReports()
         self.journal = FakeJournal()
+        self.proposals = FakeProposals()
         self.clock = FakeClock()
         self.bodies: dict[ObjectRef, Body] = {}
         self.engine = self._engine()
@@ -90,6 +92,7 @@ class World:
             options_of=lambda unit: options,
             body_of=self.bodies.get,
             identity="test",
+            proposals=self.proposals,
         )
         self.cluster.changed = engine.object_changed
         return engine
@@ -118,6 +121,8 @@ class World:
             await quiesce()
             await self.engine.keeper.queue.idle()
             await self.engine.queue.idle()
+            if self.engine.proposer is not None:
+                await self.engine.proposer.queue.idle()
 
     async def commit(self, **folders: list[Body]) -> str:
         commit = self.repository.commit(folders)

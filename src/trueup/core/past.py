@@ -17,12 +17,17 @@ BYTES_KEPT = 64 * 1024
 """…as far as they take no more than this (recipes may carry whole patches)."""
 
 
-def with_good(past: tuple[Past, ...], inputs: Inputs, id: int, since: str, sync: str) -> tuple[Past, ...]:
-    """Give the list with inputs that are good now as its last; those that are last already stay the same entry."""
+def with_good(
+    past: tuple[Past, ...], inputs: Inputs, id: int, since: str, sync: str, first: str = ""
+) -> tuple[Past, ...]:
+    """Give the list with inputs that are good now as its last; those that are last already stay the same entry.
+
+    `first` is the revision that brought them, their own where it is not given.
+    """
     if past and past[-1].inputs.digest == inputs.digest:
         return (*past[:-1], msgspec.structs.replace(past[-1], inputs=inputs))
     earlier = tuple(item for item in past if item.inputs.digest != inputs.digest)
-    return _bounded((*earlier, Past(id, inputs, inputs.revision, since, sync)))
+    return _bounded((*earlier, Past(id, inputs, first or inputs.revision, since, sync)))
 
 
 def stood_at(past: tuple[Past, ...], inputs: Inputs) -> tuple[Past, ...]:

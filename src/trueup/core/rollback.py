@@ -11,7 +11,7 @@ import msgspec
 
 from trueup.core.objects import ObjectRef
 from trueup.core.obstacles import Obstacle
-from trueup.core.state import Inputs, UnitState
+from trueup.core.state import Inputs, Offer, UnitState
 from trueup.core.unit import ReturnPolicy, Unit
 
 BREAKER_UNITS = 5
@@ -30,6 +30,7 @@ RETURN_TRIES = 5
 """So often a return is tried whose writes fail for reasons that time may mend."""
 
 OBSTACLES_TOLD = 3
+OFFERS_KEPT = 5
 
 
 class Situation(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ class Situation(msgspec.Struct, frozen=True):
 
     `inputs` are what was applied, `sick` the objects that failed, `touched` those this change changed. `sickened` is
     how many units sickened together with it, `units` how many there are. `obstacles` are what stands in the way.
+    `proposes`: a return is also proposed in Git.
     """
 
     policy: ReturnPolicy
@@ -47,14 +49,19 @@ class Situation(msgspec.Struct, frozen=True):
     sickened: int = 0
     units: int = 1
     obstacles: tuple[Obstacle, ...] = ()
+    proposes: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """Return to `good`, or stay as it is because of `reason`; `later`: the reason passes, and is asked again then."""
+    """Return to `good`, or stay as it is because of `reason`; `later`: the reason passes, and is asked again then.
+
+    `proposes`: the revert is offered to people.
+    """
 
     good: Inputs | None = None
     reason: str = ""
     later: bool = False
+    proposes: bool = False
 
     @property
     def returns(self) -> bool:
@@ -121,8 +128,18 @@ def decide(case: Situation) -> Decision:
     """Decide about the return."""
     for rule in RULES:
         if reason := rule(case):
+            if rule is _policy and case.policy is ReturnPolicy.PROPOSE:
+                many = _many_sicken(case)
+                return Decision(None, many or reason, later=bool(many), proposes=not many)
             return Decision(None, reason, later=rule is _many_sicken)
-    return Decision(case.state.good)
+    return Decision(case.state.good, proposes=case.proposes)
+
+
+def with_offer(offers: tuple[Offer, ...], offer: Offer) -> tuple[Offer, ...]:
+    """Give the offers with one more, unless that revision's revert is among them; the oldest go."""
+    if any(item.revision == offer.revision for item in offers):
+        return offers
+    return (*offers, offer)[-OFFERS_KEPT:]
 
 
 def policy_of(unit: Unit, state: UnitState) -> ReturnPolicy:

@@ -40,6 +40,33 @@ class Inputs(msgspec.Struct, frozen=True, omit_defaults=True):
         return bool(tree) and (self.tree, self.spec, self.values) == (tree, spec, values)
 
 
+class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A revert that is, or shall be, proposed to people: once for the bad revision, which a restart does not forget.
+
+    `inputs` are the bad ones by digest, `revision` brought them, `good` is where the unit stood before. `failed` says
+    what failed. `made` is what was made of it, a URL or a branch; `refused` why nothing will be.
+    """
+
+    inputs: str
+    revision: str
+    good: str
+    failed: str = ""
+    made: str = ""
+    refused: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is still to be made."""
+        return not self.made and not self.refused
+
+    @property
+    def words(self) -> str:
+        """Say how it stands."""
+        if self.made:
+            return f"its revert is proposed: {self.made}"
+        return f"its revert could not be proposed: {self.refused}" if self.refused else "its revert is being proposed"
+
+
 class Past(msgspec.Struct, frozen=True, omit_defaults=True):
     """Inputs that were good: `id` and `sync` name the deployment that first brought them, at `since` from `first`.
 
@@ -153,6 +180,7 @@ class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):
     applied: Inputs | None = None
     held: Held | None = None
     stayed: Stayed | None = None
+    offers: tuple[Offer, ...] = ()
     past: tuple[Past, ...] = ()
     attempt: Attempt | None = None
     failures: int = 0

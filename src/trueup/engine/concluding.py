@@ -101,7 +101,7 @@ def _standing(run: Run) -> tuple[UnitPhase, Reason, str]:
     if run.prune_errors:
         return UnitPhase.FAILED, Reason.PRUNE_FAILED, _errors_in_words(run.prune_errors)
     if held is not None:
-        return UnitPhase.HELD, Reason.UNHEALTHY, held.words
+        return UnitPhase.HELD, Reason.UNHEALTHY, held.words + _offered(run, held.inputs)
     if run.source_problem:
         return UnitPhase.FAILED, Reason.SOURCE_FAILED, run.source_problem
     vetoes = plan.blocking if plan else ()
@@ -131,7 +131,12 @@ def _left_in_place(run: Run) -> str:
     stayed = run.state.stayed
     if stayed is None or run.inputs is None or stayed.inputs != run.inputs.digest:
         return ""
-    return f"not taken back, because {stayed.reason}"
+    return f"not taken back, because {stayed.reason}{_offered(run, stayed.inputs)}"
+
+
+def _offered(run: Run, inputs: str) -> str:
+    """Say what has become of the proposal to revert these inputs; empty where there is none."""
+    return next((f"; {offer.words}" for offer in reversed(run.state.offers) if offer.inputs == inputs), "")
 
 
 def _errors_in_words(errors: tuple[ApplyError, ...]) -> str:
@@ -228,6 +233,9 @@ def _notices(run: Run) -> tuple[Notice, ...]:
         found.append(Notice("pinned", run.state.pin.words))
     if run.memory.refused_request:
         found.append(Notice("request-refused", run.memory.refused_request))
+    held = run.held or run.state.stayed
+    if held is not None and (offered := _offered(run, held.inputs)):
+        found.append(Notice("proposed", offered.removeprefix("; ")))
     if run.memory.stays_behind:
         found.append(Notice("group-returned", run.memory.stays_behind))
     if because := _left_in_place(run):

@@ -21,6 +21,7 @@ from trueup.core.ports import (
     Fence,
     Fenced,
     Journal,
+    Proposals,
     Renderer,
     Reports,
     Sources,
@@ -33,6 +34,7 @@ from trueup.core.unit import SourceDeclaration, Unit
 from trueup.engine.breaker import Breaker
 from trueup.engine.owners import OwnerIndex
 from trueup.engine.precedence import FEW, touched_first
+from trueup.engine.proposing import Proposer
 from trueup.engine.reconciler import load, reconcile
 from trueup.engine.registry import Registry
 from trueup.engine.run import Memory, Parts, Run
@@ -65,6 +67,7 @@ class Engine:
         options_of: Callable[[Unit], OptionsReader],
         body_of: Callable[[ObjectRef], Body | None],
         identity: str,
+        proposals: Proposals | None = None,
         occupied: Callable[[ObjectRef], str] = lambda ref: "",
         workers: int = WORKERS,
     ) -> None:
@@ -82,6 +85,11 @@ class Engine:
         self.keeper = SourceKeeper(sources, credentials, reports, journal, clock, self._source_changed)
         self.queue: WorkQueue[ObjectRef] = WorkQueue("units", self._pass, workers)
         self._moved: WorkQueue[ObjectRef] = WorkQueue("moved sources", self._sort, 1)
+        self.proposer = (
+            Proposer(proposals, self.keeper, self.registry.get, self._memories.get, self.queue.add)
+            if proposals is not None
+            else None
+        )
         self._parts = Parts(
             sources=sources,
             keeper=self.keeper,
@@ -104,6 +112,7 @@ class Engine:
             wake=self.queue.add,
             breaker=self.breaker,
             culprits=self._culprits,
+            propose=self.proposer.queue.add if self.proposer else None,
             asked=self._requests.get,
             identity=identity,
         )
@@ -113,12 +122,16 @@ class Engine:
         self.keeper.start()
         self._moved.start()
         self.queue.start()
+        if self.proposer is not None:
+            self.proposer.start()
 
     async def stop(self) -> None:
         """Stop; what is under way is cut off, which every step can bear."""
         await self.keeper.stop()
         await self._moved.stop()
         await self.queue.stop()
+        if self.proposer is not None:
+            await self.proposer.stop()
 
     # ------------------------------------------------------------------------------------------- declarations
 
@@ -160,6 +173,8 @@ class Engine:
         self.breaker.forget(ref)
         self._requests.pop(ref, None)
         self._culprits.discard(ref)
+        if self.proposer is not None:
+            self.proposer.forget(ref)
         for other in self.owners.want(ref, {}):
             self.queue.add(other)
 

@@ -33,7 +33,7 @@ from trueup.core.ports import (
     Values,
 )
 from trueup.core.reports import ObjectResult, OperationReport, Reason, UnitPhase, UnitReport
-from trueup.core.state import EMPTY_STATE, Held, Inputs, UnitState
+from trueup.core.state import EMPTY_STATE, Held, Inputs, Offer, UnitState
 from trueup.core.unit import Operation, Unit
 from trueup.core.verdict import Verdict
 from trueup.engine.breaker import Breaker
@@ -96,7 +96,8 @@ class Memory:
     when an object has been degraded without a break, `unready` since when the gate has not been passed. `prune_since`
     is when a prune began to wait for other units. `undecided` is why a sick unit is not taken back yet, `stays_behind`
     why a healthy one does not go back with its group, and `obstructed` for which return that was found out.
-    `seen_by_group` is what the units it is tied to have been told of it. `released` is the request that ended a pin,
+    `seen_by_group` is what the units it is tied to have been told of it. `offered` is what has come of
+    proposed reverts and is not in the state yet. `released` is the request that ended a pin,
     until what follows is written; `refused_request` why one could not be met. `draft` is the deployment record of the
     sync under way, and `failure_told` the revision and message of the last failure to render that was recorded.
     """
@@ -124,6 +125,7 @@ class Memory:
     stays_behind: str = ""
     obstructed: str = ""
     seen_by_group: tuple[str, str] = ("", "")
+    offered: dict[str, Offer] = field(default_factory=dict)
     released: Request | None = None
     refused_request: str = ""
     draft: Draft | None = None
@@ -214,7 +216,8 @@ class Parts:
     `memory_of` gives another unit's memory, `body_of` the user's object of a unit, `occupied` names
     the other controller whose object it is. `announce` is called with a unit's ref when its readiness changed; `wake`
     has a unit looked at again. `breaker` knows which units are sick at once, `culprits` are the units whose own
-    sickness holds something back, and `asked` gives what somebody asks of a unit by its `UnitState`.
+    sickness holds something back, and `asked` gives what somebody asks of a unit by its `UnitState`. `propose` has
+    a unit's offers made; `None`: nobody makes any.
     """
 
     sources: Sources
@@ -239,4 +242,5 @@ class Parts:
     breaker: Breaker
     culprits: set[ObjectRef]
     asked: Callable[[ObjectRef], Request | None]
+    propose: Callable[[ObjectRef], None] | None
     identity: str

@@ -12,7 +12,8 @@ from trueup.engine.steps.writing import store
 
 
 async def heed(run: Run, parts: Parts) -> None:
-    """Answer a request to pin or release the unit, once; storing it removes the request."""
+    """Answer a request to pin or release the unit, once (storing it removes it), and take in what was proposed."""
+    _take_in_offers(run, parts)
     request = parts.asked(run.unit.ref)
     state, memory = run.state, run.memory
     if request is None or request.token == state.asked:
@@ -27,6 +28,18 @@ async def heed(run: Run, parts: Parts) -> None:
         memory.released = request
     memory.retry_at = 0.0
     await store(run, parts, changed)
+
+
+def _take_in_offers(run: Run, parts: Parts) -> None:
+    state, memory = run.state, run.memory
+    if memory.offered:
+        offers = tuple(memory.offered.pop(item.revision, item) for item in state.offers)
+        memory.offered.clear()
+        memory.state = msgspec.structs.replace(state, offers=offers)
+        memory.unstored = memory.unstored or run.now
+        run.store_now = True
+    if parts.propose is not None and any(item.pending for item in run.state.offers):
+        parts.propose(run.unit.ref)
 
 
 def refuse_operation(run: Run, parts: Parts, message: str) -> None:

@@ -222,7 +222,7 @@ def _remember_good(run: Run, parts: Parts) -> None:
     run.memory.state = msgspec.structs.replace(
         state,
         good=state.applied,
-        past=with_good(past, state.applied, id, since, sync),
+        past=with_good(past, state.applied, id, since, sync, attempt.revision if attempt else ""),
         held=msgspec.structs.replace(state.held, stopped="", returned_to=state.applied.revision)
         if state.held
         else None,

@@ -9,13 +9,16 @@ import msgspec
 
 from trueup.core.deployment import Ending
 from trueup.core.reports import OperationState
-from trueup.core.rollback import BREAKER_PAUSE, RETURN_TRIES, Decision, Situation, decide, policy_of
-from trueup.core.state import Held, Stayed
+from trueup.core.rollback import BREAKER_PAUSE, RETURN_TRIES, Decision, Situation, decide, policy_of, with_offer
+from trueup.core.state import Held, Offer, Stayed
 from trueup.engine.attempts import failures_of, pending, retry_later, wall, with_history
 from trueup.engine.recording import end_draft
 from trueup.engine.run import Parts, Run
 from trueup.engine.steps.foreseeing import foresee
 from trueup.engine.steps.writing import store
+
+FAILED_KEPT = 1000
+"""Characters of what failed that are kept for the proposal's text."""
 
 STOPPED_ADVICE = "nothing more is tried until Git changes or somebody asks for a sync"
 
@@ -32,6 +35,7 @@ async def sick(run: Run, parts: Parts) -> None:
         return
     memory.undecided = ""
     message, now = run.verdict.message, wall(parts.clock.wall())
+    revision = state.attempt.revision if state.attempt else inputs.revision
     ended = msgspec.structs.replace(
         with_history(run, parts, "sick"),
         attempt=None,
@@ -39,6 +43,10 @@ async def sick(run: Run, parts: Parts) -> None:
         failures=failures_of(state, inputs),
         failed_inputs=inputs.digest,
     )
+    if decision.proposes and parts.propose is not None and state.good is not None:
+        offer = Offer(inputs.digest, revision, state.good.revision, message[:FAILED_KEPT])
+        ended = msgspec.structs.replace(ended, offers=with_offer(state.offers, offer))
+        parts.propose(run.unit.ref)
     if decision.returns and decision.good is not None:
         back = decision.good.revision
         reason = f"it made this unit unhealthy ({message})"
@@ -46,7 +54,7 @@ async def sick(run: Run, parts: Parts) -> None:
             ended,
             held=Held(
                 inputs=inputs.digest,
-                revision=inputs.revision,
+                revision=revision,
                 reason=reason,
                 since=now,
                 returned_to=back,
@@ -95,6 +103,7 @@ async def _decision(run: Run, parts: Parts) -> Decision:
             unit.ref, memory.started, run.now, explained=parts.registry.dependents(unit.ref)
         ),
         units=len(parts.registry),
+        proposes=unit.propose_revert,
     )
     decision = decide(case)
     if decision.good is None:

@@ -19,6 +19,7 @@ class GitSources:
 
     def __init__(self, git: GitSource, store: ArtifactStore) -> None:
         """Take both."""
+        self.git = git
         self._git = git
         self._store = store
 
