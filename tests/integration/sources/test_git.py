@@ -15,7 +15,7 @@ import pytest
 
 from trueup.core.artifact import Fault, GitCredentials, GitRef, GitSpec, IgnoreRules, Revision, SourceError
 from trueup.core.objects import ObjectRef
-from trueup.gitserver import GitServer, Repository
+from trueup.gitserver import GitServer, Repository, Symlink
 from trueup.sources.git import ArtifactStore, GitSettings, GitSource
 
 NOTHING = IgnoreRules()
@@ -286,3 +286,45 @@ async def test_a_full_disk_is_named(place: Place, tmp_path: Path) -> None:
             assert caught.value.fault is Fault.DISK, str(caught.value)
     finally:
         await (await asyncio.create_subprocess_exec("umount", "-l", str(small))).wait()
+
+
+async def test_a_redirect_is_not_followed_with_credentials(tmp_path: Path) -> None:
+    repository = Repository.create(tmp_path / "git" / "repo.git")
+    repository.commit(FILES, "first")
+    async with (
+        GitServer(tmp_path / "git") as elsewhere,
+        GitServer(tmp_path / "git") as server,
+        GitSource(GitSettings(cache=tmp_path / "cache", poll_window=0)) as git,
+    ):
+        server.faults.redirect = elsewhere.url
+        spec = GitSpec(server.url_of(repository), GitRef(branch="main"), timeout=5.0)
+        for credentials in (
+            GitCredentials(username="ann", password="s3cret-word"),
+            GitCredentials(bearer="s3cret-word"),
+        ):
+            with pytest.raises(SourceError) as caught:
+                await git.resolve(spec, credentials, NOTHING, fresh=True)
+            assert caught.value.fault is Fault.URL, str(caught.value)
+            assert "write the URL it redirects to" in str(caught.value) and "s3cret-word" not in str(caught.value)
+        assert elsewhere.requests.seen == [], "the credentials went nowhere else"
+        assert (await git.resolve(spec, None, NOTHING, fresh=True)).tree, "without credentials it is followed"
+
+
+async def test_a_link_is_told_from_a_file_of_the_same_content(place: Place) -> None:
+    place.repository.commit({"folder/target.yaml": "a: 1\n", "folder/other.yaml": "target.yaml"}, "a file")
+    as_file = await place.git.resolve(place.spec(branch="main"), None, NOTHING, fresh=True)
+    place.repository.commit({"folder/other.yaml": Symlink("target.yaml")}, "a link")
+    as_link = await place.git.resolve(place.spec(branch="main"), None, NOTHING, fresh=True)
+    file, link = await place.git.tree(as_file), await place.git.tree(as_link)
+    assert file.items["folder/other.yaml"].id == link.items["folder/other.yaml"].id, "Git gives both one id"
+    for path in ("folder/other.yaml", "folder", "."):
+        assert file.entry(path) != link.entry(path), path
+    assert file.entry("folder/target.yaml") == link.entry("folder/target.yaml")
+
+
+async def test_a_sources_own_rules_win_over_those_in_the_tree(place: Place) -> None:
+    place.repository.commit({".sourceignore": "a/one.yaml\n!a/two.yaml\n", "c.yaml": "c: 3\n"}, "rules in the tree")
+    rules = IgnoreRules(enabled=True, text="!a/one.yaml\na/two.yaml\n")
+    listing = await place.git.tree(await place.git.resolve(place.spec(branch="main"), None, rules, fresh=True))
+    kept = {item.path for item in listing.files()}
+    assert "a/one.yaml" in kept and "a/two.yaml" not in kept and "c.yaml" in kept
