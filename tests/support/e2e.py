@@ -19,6 +19,7 @@ from trueup.kube.client import KubeClient
 from trueup.kube.connect import default_connection
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
+from trueup.kube.transport import Observer
 from trueup.kube.writes import Write
 from trueup.localcluster import Cluster
 
@@ -53,12 +54,9 @@ class World:
                 await self.client.server_side_apply(resource, body, Write(manager="user"), namespace=namespace)
 
     async def get(self, kind: tuple[str, str], namespace: str, name: str) -> Body | None:
-        """Read an object."""
-        try:
-            resource = await self.mapper.find(*kind)
-            reply = await self.client.find(resource, name, namespace) if resource else None
-        except KubeError:
-            return None
+        """Read an object; `None` only where the API server says that it, or its kind, is not there."""
+        resource = await self.mapper.find(*kind)
+        reply = await self.client.find(resource, name, namespace) if resource else None
         return reply.body if reply else None
 
     async def patch(self, kind: tuple[str, str], namespace: str, name: str, patch: dict[str, Any]) -> None:
@@ -78,26 +76,37 @@ class World:
         holds: Callable[[Body | None], bool],
         patience: float = PATIENCE,
     ) -> Body:
-        """Wait until something is true of an object; gives it."""
+        """Wait until something is true of an object; gives it. While nothing can be read, nothing is true of it."""
         deadline = time.monotonic() + patience
+        body: Body | None = None
+        unread: KubeError | None = None
         while True:
-            body = await self.get(kind, namespace, name)
-            if holds(body):
+            try:
+                body, unread = await self.get(kind, namespace, name), None
+            except KubeError as error:
+                if not error.retriable:
+                    raise
+                unread = error
+            if unread is None and holds(body):
                 return body or {}
             if time.monotonic() > deadline:
-                raise AssertionError(f"{kind[1]} {namespace}/{name}: {told(body)}\n{(body or {}).get('status')}")
+                seen = unread or f"{told(body)}\n{(body or {}).get('status')}"
+                raise AssertionError(f"{kind[1]} {namespace}/{name}: {seen}")
             await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
-async def world(cluster: Cluster, folder: Path, **settings: Any) -> AsyncIterator[World]:
-    """Give a world with a controller that works."""
+async def world(
+    cluster: Cluster, folder: Path, *, through: Path | None = None, observer: Observer | None = None, **settings: Any
+) -> AsyncIterator[World]:
+    """Give a world with a controller that works; `through` is its kubeconfig where it is not the user's."""
     (folder / "git").mkdir(parents=True, exist_ok=True)
     async with GitServer(folder / "git") as server:
         before = os.environ.get("TRUEUP_GIT_INSTEAD_OF")
         os.environ["TRUEUP_GIT_INSTEAD_OF"] = f"https://github.com/={server.url}/"
         try:
-            controller = Controller(Settings(kubeconfig=str(cluster.kubeconfig), data=folder / "data", **settings))
+            settings = {"kubeconfig": str(through or cluster.kubeconfig), "data": folder / "data", **settings}
+            controller = Controller(Settings(**settings), observer)
             async with KubeClient(default_connection(str(cluster.kubeconfig))) as client, working(controller):
                 made = World(cluster, server, controller, client)
                 await made.mapper.refresh()

@@ -15,11 +15,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import msgspec
 
-from trueup.core.objects import Body, canonical_json
+from trueup.core.objects import canonical_json
 
 APPLY = "Apply"
 UPDATE = "Update"
@@ -117,12 +117,14 @@ def _compile(trie: object, depth: int = 0) -> _Node:
 
 
 def _item(value: object, keys: _Keys) -> Any:
-    """Find a list's item by its keys; `_ABSENT` where there is none."""
-    if isinstance(value, list):
-        for item in value:
-            if isinstance(item, dict) and all(item.get(key) == wanted for key, wanted in keys):
-                return item
-    return _ABSENT
+    """Find a list's item by its keys, a list of them where several have the same; `_ABSENT` where there is none."""
+    if not isinstance(value, list):
+        return _ABSENT
+    found = [item for item in value if isinstance(item, dict) and all(item.get(key) == want for key, want in keys)]
+    if not found:
+        return _ABSENT
+    # Kubernetes names items of one key once, as a whole: what stands there is all of them.
+    return found[0] if len(found) == 1 else found
 
 
 _ABSENT = object()
@@ -403,23 +405,3 @@ def provenance(entries: Iterable[ManagedEntry]) -> dict[str, tuple[Owner, ...]]:
         for path in entry.fields.paths:
             owners[path] = (*owners.get(path, ()), owner)
     return owners
-
-
-def merged_trie(tries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Give the union of decoded fieldsV1 tries."""
-    union: dict[str, Any] = {}
-    for trie in tries:
-        _merge_into(union, trie)
-    return union
-
-
-def _merge_into(target: dict[str, Any], trie: Mapping[str, Any]) -> None:
-    # A leaf `{}` that gains children has to keep saying that it is itself a member.
-    for key, below in trie.items():
-        known = target.get(key)
-        if known is None:
-            target[key] = cast(Body, msgspec.json.decode(msgspec.json.encode(below)))
-        elif key != "." and (known or below):
-            if not known or not below:
-                known["."] = {}
-            _merge_into(known, below)

@@ -17,10 +17,11 @@ import msgspec
 from trueup.core.desired import Prepared
 from trueup.core.objects import Body, Desired, ObjectRef, digest_of
 from trueup.inspection.subject import Subject, live_object, opened
-from trueup.kube.apply import Applier, Apply
+from trueup.kube.apply import Applier
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KindNotServed, NotFound
+from trueup.kube.writes import Apply
 
 HIDDEN = "(hidden)"
 LIVE = "live"

@@ -5,7 +5,8 @@ What can stand in the way, and what is done about it:
 - Fields that client-side `kubectl apply` owns would stay for ever: on first touch its ownership is moved to our manager
   and the object applied once more, which removes what Git no longer has.
 - A list item whose key somebody edited (a Service's port) would be doubled: the list is replaced as a whole first.
-- Lists with the same key twice cannot be applied at all: the object is replaced instead.
+- Lists with the same key twice cannot be applied at all: the object is replaced instead, and our manager noted in its
+  managedFields as if it had been applied, so that drift shows there as anywhere.
 - A field cannot be changed in place: the API server's error is raised, or the object deleted and made anew if told to.
 """
 
@@ -17,41 +18,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import structlog
 
-from trueup.core.fields import APPLY, UPDATE, merged_trie
 from trueup.core.objects import Body, ObjectRef
+from trueup.core.tries import Trie, narrowed_trie
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import AlreadyExists, BadRequest, Conflict, Invalid, KubeError, NotFound, ServerError, Timeout
+from trueup.kube.managed import adopted_entries, claiming_patch, fields_of, may_have_legacy, owners_patch
 from trueup.kube.resource import Preconditions, Reply, Resource, read_body, read_partial
-from trueup.kube.writes import PatchType, Propagation, Validation, Write
+from trueup.kube.writes import Apply, PatchType, Propagation, Write
 
-LEGACY_MANAGERS = ("kubectl-client-side-apply", "before-first-apply")
+log = structlog.get_logger(__name__)
 
 _TRIES = 5
 _GONE_TIMEOUT_SECONDS = 60.0
-
-
-class Apply(msgspec.Struct, frozen=True):
-    """How an object is written.
-
-    `manager` owns what is applied. `force` takes fields that others own. `replace` writes the object as a whole instead
-    of applying it. `recreate_on_immutable` deletes (with `propagation`) and makes anew what cannot be changed in place.
-    `legacy_managers` are those whose ownership by update moves to ours on first touch.
-    """
-
-    manager: str
-    force: bool = True
-    dry_run: bool = False
-    replace: bool = False
-    recreate_on_immutable: bool = False
-    propagation: Propagation = "Background"
-    validation: Validation = ""
-    legacy_managers: tuple[str, ...] = LEGACY_MANAGERS
-
-    def write(self) -> Write:
-        """The request's options."""
-        return Write(manager=self.manager, dry_run=self.dry_run, validation=self.validation)
 
 
 class _Object(msgspec.Struct):
@@ -86,9 +67,7 @@ class Applier:
         meta = read_partial(raw).metadata
         made = _Object(resource, resource.ref(meta.name, meta.namespace), raw)
         try:
-            if options.replace:
-                return await self._replace(made, options)
-            return await self._apply(made, options)
+            return await self._write(made, options)
         except Invalid as error:
             if not (error.immutable and options.recreate_on_immutable):
                 raise
@@ -132,9 +111,16 @@ class Applier:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
 
+    async def _write(self, made: _Object, options: Apply) -> Reply:
+        if not options.replace:
+            return await self._apply(made, options)
+        replaced = await self._replace(made, options)
+        # Nothing of it changes any more, but now it says which fields are ours.
+        return replaced if options.dry_run else await self._apply(made, options, replaced)
+
     # ------------------------------------------------------------------------------------------ server-side apply
 
-    async def _apply(self, made: _Object, options: Apply) -> Reply:
+    async def _apply(self, made: _Object, options: Apply, replaced: Reply | None = None) -> Reply:
         try:
             reply = await self._send(made, options)
         except Invalid as error:
@@ -148,8 +134,9 @@ class Applier:
         except (BadRequest, ServerError, Conflict) as error:
             if not _has_repeated_keys(error) or not options.force:
                 raise
-            return await self._replace(made, options)
-        if not options.dry_run and not reply.created and _may_have_legacy(reply.raw, options):
+            replaced = replaced or await self._replace(made, options)
+            return replaced if options.dry_run else await self._claim(made, replaced, options)
+        if not options.dry_run and not reply.created and may_have_legacy(reply.raw, options):
             return await self._adopt(made, reply, options)
         return reply
 
@@ -170,10 +157,7 @@ class Applier:
             entries = adopted_entries(body["metadata"].get("managedFields") or [], options)
             if entries is None:
                 return reply
-            patch = [
-                {"op": "replace", "path": "/metadata/managedFields", "value": entries},
-                {"op": "replace", "path": "/metadata/resourceVersion", "value": body["metadata"]["resourceVersion"]},
-            ]
+            patch = owners_patch(body, entries)
             try:
                 await self._client.patch(
                     made.resource, made.ref.name, made.ref.namespace, patch, PatchType.JSON, options.write()
@@ -210,6 +194,42 @@ class Applier:
                     raise
         raise AssertionError("the last attempt raises")
 
+    async def _claim(self, made: _Object, reply: Reply, options: Apply) -> Reply:
+        """Note in managedFields that what was replaced is ours by apply. The object stays without where that fails."""
+        try:
+            trie = narrowed_trie(await self._written(made, reply, options), made.body())
+        except KubeError as error:
+            log.warning("not-claimed", object=str(made.ref), error=str(error))
+            return reply
+        for attempt in range(_TRIES):
+            body = reply.body
+            patch = claiming_patch(body, trie, options)
+            if patch is None:
+                return reply
+            try:
+                return await self._client.patch(
+                    made.resource, made.ref.name, made.ref.namespace, patch, PatchType.JSON, options.write()
+                )
+            except Conflict:
+                if attempt == _TRIES - 1:
+                    raise
+                reply = await self._client.get(made.resource, made.ref.name, made.ref.namespace)
+        return reply
+
+    async def _written(self, made: _Object, reply: Reply, options: Apply) -> Trie:
+        """Give the trie of an object as a whole: of one that was made just now, or would be under another name.
+
+        A replace notes only the fields that it has changed.
+        """
+        body = reply.body
+        if not reply.created:
+            asked = made.body()
+            metadata = {key: value for key, value in asked["metadata"].items() if key != "name"}
+            trial = {**asked, "metadata": {**metadata, "generateName": "trueup-dry-run-"}}
+            write = msgspec.structs.replace(options.write(), dry_run=True)
+            body = (await self._client.create(made.resource, trial, made.ref.namespace, write)).body
+        return fields_of(body, options)
+
     async def _recreate(self, made: _Object, options: Apply) -> Reply:
         live = await self._client.find(made.resource, made.ref.name, made.ref.namespace)
         if live is not None:
@@ -219,47 +239,10 @@ class Applier:
             uid = live.meta.uid
             await self.delete(made.resource, made.ref, uid, options.propagation)
             await self.wait_gone(made.resource, made.ref, uid)
-        if options.replace:
-            return await self._replace(made, options)
-        return await self._send(made, options)
+        return await self._write(made, options)
 
 
 # ------------------------------------------------------------------------------------------------ pure parts
-
-
-def adopted_entries(entries: list[dict[str, Any]], options: Apply) -> list[dict[str, Any]] | None:
-    """Give managedFields with the legacy managers' fields under ours; `None` where there is nothing to move.
-
-    Entries of another apiVersion than ours are left: their paths are not those of our entry.
-    """
-    mine = next((each for each in entries if _is_ours(each, options)), None)
-    if mine is None:
-        return None
-    legacy = [each for each in entries if _is_legacy(each, options) and each.get("apiVersion") == mine["apiVersion"]]
-    if not legacy:
-        return None
-    fields = merged_trie([each.get("fieldsV1") or {} for each in (mine, *legacy)])
-    kept = [each for each in entries if each is not mine and all(each is not old for old in legacy)]
-    return [*kept, {**mine, "fieldsV1": fields}]
-
-
-def _is_ours(entry: Mapping[str, Any], options: Apply) -> bool:
-    plain = not entry.get("subresource")
-    return plain and entry.get("manager") == options.manager and entry.get("operation") == APPLY
-
-
-def _is_legacy(entry: Mapping[str, Any], options: Apply) -> bool:
-    if entry.get("operation") != UPDATE or entry.get("subresource"):
-        return False
-    return entry.get("manager") in options.legacy_managers or entry.get("manager") == options.manager
-
-
-def _may_have_legacy(raw: bytes, options: Apply) -> bool:
-    """Say quickly, without decoding, that no legacy manager is named; `True` may be a false alarm."""
-    if any(name.encode() in raw for name in options.legacy_managers):
-        return True
-    # The manager's name twice: perhaps an entry by update beside the one by apply.
-    return raw.count(b'"manager":' + msgspec.json.encode(options.manager)) > 1
 
 
 def _doubled_lists(error: Invalid, made: _Object) -> dict[str, Any]:

@@ -20,6 +20,9 @@ class PatchType(StrEnum):
     APPLY = "application/apply-patch+yaml"
 
 
+LEGACY_MANAGERS = ("kubectl-client-side-apply", "before-first-apply")
+
+
 class Write(msgspec.Struct, frozen=True):
     """Options of every write.
 
@@ -46,3 +49,25 @@ class Write(msgspec.Struct, frozen=True):
 
 
 PLAIN_WRITE = Write()
+
+
+class Apply(msgspec.Struct, frozen=True):
+    """How an object is written.
+
+    `manager` owns what is applied. `force` takes fields that others own. `replace` writes the object as a whole instead
+    of applying it. `recreate_on_immutable` deletes (with `propagation`) and makes anew what cannot be changed in place.
+    `legacy_managers` are those whose ownership by update moves to ours on first touch.
+    """
+
+    manager: str
+    force: bool = True
+    dry_run: bool = False
+    replace: bool = False
+    recreate_on_immutable: bool = False
+    propagation: Propagation = "Background"
+    validation: Validation = ""
+    legacy_managers: tuple[str, ...] = LEGACY_MANAGERS
+
+    def write(self) -> Write:
+        """The request's options."""
+        return Write(manager=self.manager, dry_run=self.dry_run, validation=self.validation)

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from trueup.kube.apply import Applier, Apply
+from trueup.core.fields import managed_entries, ownership
+from trueup.kube.apply import Applier
 from trueup.kube.errors import BadRequest, Conflict, Invalid
-from trueup.kube.writes import PatchType, Write
+from trueup.kube.resource import Reply
+from trueup.kube.writes import Apply, PatchType, Write
 
 US = Apply("us")
 
@@ -75,9 +77,52 @@ async def test_a_repeated_key_falls_back_and_later_returns_to_server_side_apply(
     for _ in range(2):
         reply = await applier.apply(deployments, twice, US)
         assert len(reply.body["spec"]["template"]["spec"]["containers"][0]["env"]) == 2
+        assert managers(reply.body) == [("us", "Apply")]
     reply = await applier.apply(deployments, deployment("dup", ("X", "3")), US)
     assert reply.body["spec"]["template"]["spec"]["containers"][0]["env"] == [{"name": "X", "value": "3"}]
     assert managers(reply.body) == [("us", "Apply")]
+
+
+def seal(reply: Reply) -> tuple[str, str]:
+    owned = ownership(reply.body, managed_entries(reply.body), "us")
+    return owned.entry, owned.values
+
+
+@pytest.mark.parametrize("made_by_us", [True, False])
+async def test_what_was_replaced_is_sealed_as_what_was_applied(client, mapper, made_by_us) -> None:
+    deployments = await mapper.find("apps", "Deployment")
+    applier = Applier(client, mapper)
+    name = f"sealed-{made_by_us}".lower()
+    twice = deployment(name, ("X", "1"), ("X", "2"), ("Y", "3"))
+    if not made_by_us:
+        # Whole or in part as we want it: a replace of it changes little, and so notes little as ours.
+        await client.create(deployments, twice, write=Write(manager="somebody"))
+    sealed = await applier.apply(deployments, twice, US)
+    assert ("us", "Apply") in managers(sealed.body) and all(seal(sealed))
+    assert seal(await applier.apply(deployments, twice, US)) == seal(sealed), "written again it is the same"
+
+    async def edited(path: str, value: Any) -> Reply:
+        patch = [{"op": "add", "path": path, "value": value}]
+        return await client.patch(deployments, name, "default", patch, PatchType.JSON, Write(manager="kubectl-edit"))
+
+    container = "/spec/template/spec/containers/0"
+    ours = [(f"{container}/env/1/value", "9"), (f"{container}/env/2/value", "9"), (f"{container}/image", "other")]
+    for path, value in ours:
+        drifted = await edited(path, value)
+        assert seal(drifted) != seal(sealed), path
+        healed = await applier.apply(deployments, twice, US)
+        assert seal(healed) == seal(sealed), path
+    for path, value in ((f"{container}/imagePullPolicy", "Never"), ("/spec/revisionHistoryLimit", 3)):
+        assert seal(await edited(path, value)) == seal(sealed), f"{path} is none of ours"
+
+
+async def test_replacing_leaves_nothing_of_others_and_is_sealed(client, mapper) -> None:
+    maps = await mapper.find("", "ConfigMap")
+    await client.create(maps, config_map("whole", a="1", theirs="2"), write=Write(manager="somebody"))
+    reply = await Applier(client, mapper).apply(maps, config_map("whole", a="1"), Apply("us", replace=True))
+    assert reply.body["data"] == {"a": "1"} and ("us", "Apply") in managers(reply.body) and all(seal(reply))
+    edited = await client.patch(maps, "whole", "default", {"data": {"a": "3"}}, write=Write(manager="kubectl-edit"))
+    assert seal(edited) != seal(reply)
 
 
 async def test_an_immutable_field_is_refused_and_with_leave_recreated(client, mapper) -> None:

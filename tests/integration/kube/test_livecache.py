@@ -11,12 +11,13 @@ import pytest
 from trueup.core.health import Health, HealthStatus
 from trueup.core.live import Presence
 from trueup.core.objects import ObjectRef
-from trueup.kube.apply import Applier, Apply
+from trueup.kube.apply import Applier
 from trueup.kube.crd import DEFINITIONS, DefinitionWatch, ensure_definitions
 from trueup.kube.errors import KindUnavailable
 from trueup.kube.livecache import LiveCache
 from trueup.kube.record import Record
 from trueup.kube.watch import FeedState
+from trueup.kube.writes import Apply
 
 MAPS = ("", "ConfigMap")
 WIDGETS = ("example.org", "Widget")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
-from trueup.kube.apply import Apply, _doubled_lists, _Object, adopted_entries
+from trueup.kube.apply import _doubled_lists, _Object
 from trueup.kube.errors import BadRequest, Invalid, error_of
+from trueup.kube.managed import adopted_entries, claiming_patch
 from trueup.kube.resource import Resource
+from trueup.kube.writes import Apply
 
 SERVICES = Resource("", "v1", "services", "Service", True)
 
@@ -36,6 +38,26 @@ def test_nothing_is_moved_from_others_nor_across_versions() -> None:
     old = {**entry("kubectl-client-side-apply", "Update", {"f:data": {}}), "apiVersion": "v1beta1"}
     assert adopted_entries([ours, old, entry("kubectl-edit", "Update", {"f:data": {}})], Apply("us")) is None
     assert adopted_entries([entry("kubectl-client-side-apply", "Update", {})], Apply("us")) is None
+
+
+def test_what_was_replaced_becomes_ours_by_apply() -> None:
+    other = entry("controller", "Update", {"f:status": {}}, subresource="status")
+    update = entry("us", "Update", {"f:data": {"f:b": {}}}, time="2026-01-02T03:04:05Z")
+    body = {
+        "apiVersion": "v1",
+        "metadata": {
+            "resourceVersion": "7",
+            "managedFields": [other, entry("us", "Apply", {"f:data": {"f:a": {}}}), update],
+        },
+    }
+    trie = {"f:data": {"f:a": {}, "f:b": {}}}
+    patch = claiming_patch(body, trie, Apply("us"))
+    assert patch is not None
+    mine = {**entry("us", "Apply", trie), "fieldsType": "FieldsV1", "time": "2026-01-02T03:04:05Z"}
+    assert patch[0]["value"] == [other, mine] and patch[1]["value"] == "7"
+    claimed = {**body, "metadata": {**body["metadata"], "managedFields": patch[0]["value"]}}
+    assert claiming_patch(claimed, trie, Apply("us")) is None, "what is so already is not written again"
+    assert claiming_patch(body, {}, Apply("us")) is None, "nothing is no claim"
 
 
 def refusal(*causes: dict[str, str]) -> Invalid:

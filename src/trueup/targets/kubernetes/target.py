@@ -14,7 +14,7 @@ from trueup.core.objects import ApplyMode, ObjectRef, PruneMode
 from trueup.core.plan import Action, Step
 from trueup.core.ports import Acting, Applied, ApplyError
 from trueup.core.recipe import Capabilities
-from trueup.kube.apply import Applier, Apply
+from trueup.kube.apply import Applier
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import AlreadyExists, Conflict, KindNotServed, KubeError, NotFound
@@ -22,7 +22,7 @@ from trueup.kube.livecache import LiveCache
 from trueup.kube.record import Record
 from trueup.kube.resource import Reply, Resource
 from trueup.kube.watch import FeedState
-from trueup.kube.writes import Propagation, Write
+from trueup.kube.writes import Apply, Propagation, Write
 from trueup.targets.kubernetes.holding import holding
 from trueup.targets.kubernetes.reduction import (
     EXTRACTS,
