@@ -214,8 +214,7 @@ async def test_a_list_that_fails_is_no_empty_list(scene: Scene) -> None:
 async def test_a_new_controller_that_cannot_list_removes_nothing_and_says_why(tmp_path: Path) -> None:
     """Nothing is remembered and the list fails: what was delivered is neither made anew nor removed meanwhile."""
     async with scene_in(tmp_path) as scene:
-        first = scene.world.controller
-        await stop(first)
+        await scene.world.stop()
         for number, fault in enumerate(UNREADABLE):
             come, gone = f"come-{number + 1}", f"come-{number}"
             value = f"restart-{number}"
@@ -232,13 +231,3 @@ async def test_a_new_controller_that_cannot_list_removes_nothing_and_says_why(tm
                     scene.server.faults = []
                     await scene.unit(value, commit, patience=60.0)
                     await scene.world.until(MAPS, NAMESPACE, gone, lambda body: body is None)
-
-
-async def stop(controller: Controller) -> None:
-    """End the controller that came with the world."""
-    for task in asyncio.all_tasks():
-        coroutine = task.get_coro()
-        if getattr(coroutine, "__qualname__", "") == "Controller.run":
-            task.cancel()
-            await asyncio.wait({task})
-    assert not controller.ready.is_set()

@@ -93,7 +93,7 @@ async def test_a_kill_at_any_write_changes_nothing_of_the_end(tmp_path: Path) ->
         await true_to(first, repo.head(), "left", uids)
         folder = tmp_path / "runs"
         folder.mkdir()
-        await _stop_in_process(first)
+        await first.stop()
         side, runs = "left", 0
 
         async def move(when: str, count: int) -> None:
@@ -119,11 +119,3 @@ async def test_a_kill_at_any_write_changes_nothing_of_the_end(tmp_path: Path) ->
         for count in range(1, len(writes) + 1):
             for when in ("before", "after"):
                 await move(when, count)
-
-
-async def _stop_in_process(world: World) -> None:
-    """End the controller that came with the world: from here on it is a process that can be killed."""
-    for task in asyncio.all_tasks():
-        if task.get_coro().__qualname__ == "Controller.run":  # type: ignore[union-attr]
-            task.cancel()
-            await asyncio.wait({task})

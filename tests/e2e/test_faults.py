@@ -181,22 +181,3 @@ async def test_a_controller_that_wakes_without_its_lease_writes_nothing(
             )
             await asyncio.sleep(2)
             assert writes_of(first) == before, "the first has lost its lease"
-
-
-async def test_a_restart_with_settled_units_writes_and_renders_nothing(
-    world: World, repo: Repository, tmp_path: Path
-) -> None:
-    count = 100
-    repo.commit({f"many/{n}/map.yaml": config(f"many-{n}", "1") for n in range(count)}, "many units")
-    await asyncio.gather(*(world.apply(kustomization(f"many-{n}", f"./many/{n}", "faults")) for n in range(count)))
-    for number in range(count):
-        await world.until(KUSTOMIZATION, "flux-system", f"many-{number}", ready, patience=60)
-    # What a commit leaves to be stored quietly is stored by then.
-    await asyncio.sleep(33)
-    began = time.monotonic()
-    async with started(world, tmp_path / "again", "another-lease", seconds=5.0) as process:
-        await asyncio.sleep(3)
-        assert process.returncode is None
-        written = [line for line in writes_of(tmp_path / "again") if "many-" in line]
-        assert written == []
-        print(f"restart with {count} settled units: {time.monotonic() - began:.1f} s, nothing written")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class World:
         self.controller = controller
         self.client = client
         self.mapper = Mapper(client)
+        self.stop: Callable[[], Awaitable[None]] = _nothing
+        """Ends the controller, politely; the rest of the world stays."""
 
     def repository(self, name: str, files: dict[str, Any] | None = None) -> Repository:
         """Make a repository that is served as `https://github.com/<name>`."""
@@ -95,6 +97,10 @@ class World:
             await asyncio.sleep(0.05)
 
 
+async def _nothing() -> None:
+    """Do nothing: there is no controller yet."""
+
+
 @asynccontextmanager
 async def world(
     cluster: Cluster, folder: Path, *, through: Path | None = None, observer: Observer | None = None, **settings: Any
@@ -107,8 +113,10 @@ async def world(
         try:
             settings = {"kubeconfig": str(through or cluster.kubeconfig), "data": folder / "data", **settings}
             controller = Controller(Settings(**settings), observer)
-            async with KubeClient(default_connection(str(cluster.kubeconfig))) as client, working(controller):
+            async with AsyncExitStack() as stack, KubeClient(default_connection(str(cluster.kubeconfig))) as client:
+                await stack.enter_async_context(working(controller))
                 made = World(cluster, server, controller, client)
+                made.stop = stack.aclose
                 await made.mapper.refresh()
                 for name in ("argocd", "flux-system"):
                     await made.apply(f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n")

@@ -31,14 +31,16 @@ class ArtifactStore:
         """Write the tarball of a tree (blocking). Equal trees give equal bytes. Raises `SourceError`."""
         folder = self.root / _folder(ref)
         path = folder / f"{resolved.revision.commit}.tar.gz"
+        part = folder / f".{uuid4().hex[:8]}.part"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             content = _packed(tree)
-            part = folder / f".{uuid4().hex[:8]}.part"
             part.write_bytes(content)
             part.replace(path)
             self._tidy(folder, path)
         except OSError as error:
+            # On a full disk each try would leave another half, and so keep it full.
+            part.unlink(missing_ok=True)
             raise disk(error, str(ref)) from error
         relative = path.relative_to(self.root).as_posix()
         return Artifact(
