@@ -15,6 +15,7 @@ from trueup.core.objects import ObjectRef
 from trueup.kube.transport import RequestDone
 from trueup.localcluster import Cluster
 
+MAPS = ("", "ConfigMap")
 UNITS = 1000
 READS = {"get", "list", "watch"}
 OWN = {"leases.coordination.k8s.io"}
@@ -79,6 +80,9 @@ async def test_a_restart_with_a_thousand_settled_units_writes_and_renders_nothin
             await again.quiet(5.0)
             assert session.renderer.renders == 0
             assert again.writes == {}
+            # It is no blindness: each object is watched.
+            await made.patch(MAPS, "flux-system", "map-7", {"data": {"a": "by hand"}})
+            await made.until(MAPS, "flux-system", "map-7", lambda body: body is not None and body["data"]["a"] == "b")
         print(f"{UNITS} units: cold {cold:.1f} s; restarted {seconds:.1f} s, {again.requests.total()} requests")
         assert again.requests.total() < 200, again.requests
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from trueup.core.artifact import GitRef, GitSpec
-from trueup.core.objects import Body, ObjectOptions, ObjectRef
+from trueup.core.objects import ApplyMode, Body, ObjectOptions, ObjectRef
 from trueup.core.reports import UnitReport
 from trueup.core.state import UnitState
 from trueup.core.unit import HealthGate, SourceDeclaration, Unit
@@ -150,4 +150,4 @@ class World:
 
 def options(body: Body) -> ObjectOptions:
     annotations = body["metadata"].get("annotations") or {}
-    return ObjectOptions(wave=int(annotations.get("wave", 0)))
+    return ObjectOptions(wave=int(annotations.get("wave", 0)), apply=ApplyMode(annotations.get("apply", "override")))

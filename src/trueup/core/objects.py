@@ -134,6 +134,10 @@ class Desired(msgspec.Struct, frozen=True):
         return decoded
 
 
+CREATED = "created"
+"""The seal of an object that is only made: whatever becomes of it afterwards is right."""
+
+
 class InventoryEntry(msgspec.Struct, frozen=True, array_like=True):
     """One object that a unit owns.
 
@@ -159,7 +163,12 @@ class InventoryEntry(msgspec.Struct, frozen=True, array_like=True):
     @classmethod
     def of(cls, desired: Desired) -> InventoryEntry:
         """The entry that records that this desired object was (or is about to be) applied."""
-        return cls(*desired.ref, desired.version, desired.digest)
+        seal = CREATED if desired.options.apply is ApplyMode.CREATE_ONLY else ""
+        return cls(*desired.ref, desired.version, desired.digest, seal)
+
+    def fits(self, seal: str) -> bool:
+        """Say whether a live object with this seal is as it was left."""
+        return self.seal == CREATED or (bool(self.seal) and self.seal == seal)
 
 
 class Inventory(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ import msgspec
 
 from trueup.core.guards import Veto, apply_veto, mass_prune_veto, prune_veto
 from trueup.core.live import Live, Presence
-from trueup.core.objects import ApplyMode, Desired, Inventory, InventoryEntry, ObjectRef
+from trueup.core.objects import CREATED, ApplyMode, Desired, Inventory, InventoryEntry, ObjectRef
 from trueup.core.unit import SyncPolicy
 from trueup.core.waves import Place, grouped, place_of, rank_of
 
@@ -140,7 +140,8 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
         if action is None:
             (unknown if seen is Presence.UNKNOWN else unchanged).append(item.ref)
             if entry is not None or seen is not Presence.UNKNOWN:
-                kept.append(entry if entry is not None else InventoryEntry.of(item))
+                only_made = item.options.apply is ApplyMode.CREATE_ONLY
+                kept.append(entry if entry is not None and not only_made else _entry(item, entry))
             continue
         kept.append(_entry(item, entry))
         known = seen if isinstance(seen, Live) else None
@@ -184,7 +185,7 @@ def _action_for(item: Desired, entry: InventoryEntry | None, seen: Live | Presen
         return None
     if not same or entry is None:
         return Action.CHANGE
-    return None if entry.seal and entry.seal == seen.seal else Action.HEAL
+    return None if entry.fits(seen.seal) and entry.seal != CREATED else Action.HEAL
 
 
 def _prunes(

@@ -197,7 +197,7 @@ def _object_sync(item: Desired | None, entry: InventoryEntry | None, seen: Live 
     if seen is Presence.UNKNOWN:
         return SyncState.UNKNOWN
     same = entry is not None and (item is None or entry.digest == item.digest)
-    fits = isinstance(seen, Live) and same and entry is not None and bool(entry.seal) and entry.seal == seen.seal
+    fits = isinstance(seen, Live) and same and entry is not None and entry.fits(seen.seal)
     return SyncState.SYNCED if fits else SyncState.OUT_OF_SYNC
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from trueup.core.artifact import CommitInfo, PullRequest
-from trueup.core.fields import FieldSet, ManagedEntry, field_path, item_path, managed_entries, merged_trie
+from trueup.core.fields import FieldSet, ManagedEntry, field_path, item_path, managed_entries
 from trueup.core.objects import Body, ObjectRef
+from trueup.core.tries import merged_trie
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError

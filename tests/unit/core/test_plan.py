@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from trueup.core.health import Health, HealthStatus
 from trueup.core.live import Live, Presence
 from trueup.core.objects import (
+    CREATED,
     ApplyMode,
     Desired,
     Inventory,
@@ -85,7 +86,10 @@ class World:
                 before = seen.get(step.ref)
                 found = before if isinstance(before, Live) else living(step.ref)
                 seen[step.ref] = msgspec.structs.replace(found, seal=seals[step.ref])
-        entries = [msgspec.structs.replace(e, seal=seals.get(e.ref, e.seal)) for e in plan.keep.entries]
+        entries = [
+            e if e.seal == CREATED else msgspec.structs.replace(e, seal=seals.get(e.ref, e.seal))
+            for e in plan.keep.entries
+        ]
         return World(msgspec.structs.replace(self.given, inventory=Inventory.of(entries)), seen)
 
 
@@ -211,11 +215,12 @@ def test_a_render_of_nothing_prunes_nothing(world: World) -> None:
 def test_the_inventory_recorded_before_the_first_write_is_old_and_new(world: World) -> None:
     plan = world.plan()
     assert plan.during.refs >= world.given.inventory.refs | refs(plan, *WRITES) | plan.keep.refs
-    written = {step.ref: step.desired.digest for step in plan.steps if step.desired is not None}
+    written = {step.ref: step.desired for step in plan.steps if step.desired is not None}
     for entry in plan.during.entries:
         if entry.ref in written:
-            assert entry.digest == written[entry.ref]
-            assert entry.seal == "", "an object that is about to be written has no seal yet"
+            assert entry.digest == written[entry.ref].digest
+            only_made = written[entry.ref].options.apply is ApplyMode.CREATE_ONLY
+            assert entry.seal == (CREATED if only_made else ""), "what is about to be written has no seal yet"
 
 
 @given(worlds())

@@ -43,6 +43,26 @@ async def test_a_restart_writes_and_renders_nothing(world: World) -> None:
     assert all(world.report(unit).phase is UnitPhase.SETTLED for unit in units)
 
 
+async def test_what_is_only_made_is_settled_however_it_lives(world: World) -> None:
+    unit = world.unit("web")
+    world.declare(unit)
+    made, there = config("made"), config("there", key="wanted")
+    for body in (made, there):
+        body["metadata"]["annotations"] = {"apply": "create-only"}
+    world.cluster.objects[ref("there")] = config("there", key="theirs")
+    await world.commit(web=[made, there])
+    assert world.cluster.writes == [(Action.CREATE, ref("made"))]
+    world.cluster.objects[ref("made")] = config("made", key="changed since")
+    renders = world.renderer.renders
+    await world.restart()
+    assert (world.renderer.renders, world.cluster.writes) == (renders, [])
+    assert world.report(unit).sync is SyncState.SYNCED
+    assert world.cluster.objects[ref("there")] == config("there", key="theirs")
+    del world.cluster.objects[ref("made")]
+    await world.look(unit)
+    assert world.cluster.writes == [(Action.CREATE, ref("made"))]
+
+
 async def test_only_what_changed_is_written(world: World) -> None:
     unit = world.unit("web", policy=SyncPolicy(prune=True))
     world.declare(unit)

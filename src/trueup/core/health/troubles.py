@@ -15,8 +15,12 @@ import msgspec
 from trueup.core.health.reading import Fields, entries, number, section, text
 from trueup.core.health.status import Health, HealthStatus
 
-CRASHES = 1
-"""So many restarts, with a container waiting in `CrashLoopBackOff`, prove a crash loop."""
+RESTARTS = 1
+"""So many restarts, with a container waiting in `CrashLoopBackOff`, prove a crash loop.
+
+A kubelet starts a container again at once when it ends for the first time, and only lets it wait when it ends again
+within the back-off: one restart and a wait are two crashes. A single one, say while a database starts, is no proof.
+"""
 
 _NEVER_STARTS = {
     "ImagePullBackOff": "cannot pull its image",
@@ -81,7 +85,7 @@ def trouble(pod: Fields) -> PodTrouble | None:
         reason = text(waiting, "reason")
         restarts = number(item, "restartCount")
         if reason == "CrashLoopBackOff":
-            if restarts < CRASHES:
+            if restarts < RESTARTS:
                 continue
             ended = section(section(item, "lastState"), "terminated")
             code = number(ended, "exitCode")

@@ -152,7 +152,7 @@ def _sealed(entry: InventoryEntry, seen: Live | Presence) -> bool:
     """Say whether nothing of ours has changed; what cannot be seen is not taken for a change."""
     if isinstance(seen, Presence):
         return seen is Presence.UNKNOWN
-    return bool(entry.seal) and entry.seal == seen.seal and not seen.deleting
+    return entry.fits(seen.seal) and not seen.deleting
 
 
 async def _holding(parts: Parts, refs: Iterable[ObjectRef], own: frozenset[ObjectRef]) -> dict[ObjectRef, str]:

@@ -203,7 +203,7 @@ def _entry(state: UnitState, step: Step, live: Live) -> InventoryEntry:
     assert step.desired is not None
     before = next((entry for entry in state.inventory.entries if entry.ref == step.ref), None)
     entry = InventoryEntry.of(step.desired)
-    return msgspec.structs.replace(entry, seal=live.seal, good=before.good if before else "")
+    return msgspec.structs.replace(entry, seal=entry.seal or live.seal, good=before.good if before else "")
 
 
 def _told(step: Step, result: Applied) -> str:
