@@ -13,6 +13,7 @@ from trueup.cli.access import Access, access
 from trueup.cli.problems import BAD_USE, FAILED, TIMED_OUT, Problem
 from trueup.core.objects import Body, ObjectRef
 from trueup.dialects.standing import standing
+from trueup.dialects.wishes import REQUESTED_BY
 from trueup.kube.resource import Resource
 from trueup.kube.writes import Write
 
@@ -44,8 +45,8 @@ async def sync(
                 "a Kustomization says these itself, in its spec and its source",
                 BAD_USE,
             )
-        token = datetime.now(UTC).isoformat()
-        patch = _operation(body, revision, prune, dry_run) if argo else _request(token)
+        token, user = datetime.now(UTC).isoformat(), await cluster.user()
+        patch = _operation(body, revision, prune, dry_run, user) if argo else _request(token, user)
         before = (body.get("status") or {}).get("operationState")
         if standing(body).suspended:
             raise Problem(f"{ref} is suspended", "resume it first", FAILED)
@@ -58,11 +59,11 @@ async def sync(
             typer.echo(done)
 
 
-def _request(token: str) -> dict[str, Any]:
-    return {"metadata": {"annotations": {REQUESTED_AT: token}}}
+def _request(token: str, user: str) -> dict[str, Any]:
+    return {"metadata": {"annotations": {REQUESTED_AT: token, REQUESTED_BY: f"{token} {user}".strip()}}}
 
 
-def _operation(body: Body, revision: str, prune: bool, dry_run: bool) -> dict[str, Any]:
+def _operation(body: Body, revision: str, prune: bool, dry_run: bool, user: str) -> dict[str, Any]:
     """Write an operation; it carries the Application's own sync options, as upstream's client has it."""
     wanted: dict[str, Any] = {}
     options = ((body.get("spec") or {}).get("syncPolicy") or {}).get("syncOptions")
@@ -74,7 +75,7 @@ def _operation(body: Body, revision: str, prune: bool, dry_run: bool) -> dict[st
         wanted["prune"] = True
     if dry_run:
         wanted["dryRun"] = True
-    return {"operation": {"initiatedBy": {"username": "trueup"}, "sync": wanted}}
+    return {"operation": {"initiatedBy": {"username": user or "trueup"}, "sync": wanted}}
 
 
 async def _awaited(

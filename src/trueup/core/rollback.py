@@ -38,7 +38,7 @@ class Situation(msgspec.Struct, frozen=True):
 
     `inputs` are what was applied, `sick` the objects that failed, `touched` those this change changed. `sickened` is
     how many units sickened together with it, `units` how many there are. `obstacles` are what stands in the way.
-    `proposes`: a return is also proposed in Git.
+    `proposes`: a return is also proposed in Git. `chosen`: these inputs are not Git's, but what somebody asked for.
     """
 
     policy: ReturnPolicy
@@ -50,6 +50,7 @@ class Situation(msgspec.Struct, frozen=True):
     units: int = 1
     obstacles: tuple[Obstacle, ...] = ()
     proposes: bool = False
+    chosen: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ class Decision(msgspec.Struct, frozen=True):
     reason: str = ""
     later: bool = False
     proposes: bool = False
+    chosen: bool = False
 
     @property
     def returns(self) -> bool:
@@ -90,6 +92,10 @@ def _pinned(case: Situation) -> str:
     return f"it is {case.state.pin.words}" if case.state.pin else ""
 
 
+def _chosen(case: Situation) -> str:
+    return "somebody asked for this revision, which is not the one Git says" if case.chosen else ""
+
+
 def _not_touched(case: Situation) -> str:
     if any(ref in case.touched for ref in case.sick):
         return ""
@@ -114,6 +120,7 @@ def _obstacles(case: Situation) -> str:
 
 RULES: Iterable[Callable[[Situation], str]] = (
     _pinned,
+    _chosen,
     _never_good,
     _already_returning,
     _same_inputs,

@@ -193,6 +193,7 @@ class Unit(msgspec.Struct, frozen=True):
     `returns` is what happens when a change makes it sick; `inherited` applies in its place to a unit that another
     controller delivered before (`None`: the object itself names a policy, which holds always). `delivered`: the
     object's status showed a delivery when it was read. `past_jobs`: a return may go back past a Job that has run.
+    `requested_by` is the person whose request `requested` is, as far as that is known.
     `propose_revert`: a return that happens by itself also proposes the revert in Git.
     """
 
@@ -224,6 +225,7 @@ class Unit(msgspec.Struct, frozen=True):
     suspended: bool = False
     deleting: bool = False
     requested: str = ""
+    requested_by: str = ""
     operation: Operation | None = None
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -36,6 +36,8 @@ def open_draft(run: Run, parts: Parts) -> Draft:
     memory, state = run.memory, run.state
     attempt = state.attempt if run.intent is not Intent.HEAL else None
     cause, inputs = _CAUSES[run.intent], run.inputs.digest
+    if run.asked_by and run.intent in (Intent.CHANGE, Intent.HEAL):
+        cause = Cause.REQUEST
     draft = memory.draft
     if draft is not None and draft.inputs == inputs and (draft.cause is cause or attempt is not None):
         run.sync = draft.id
@@ -68,7 +70,7 @@ def initiator_of(run: Run) -> str:
     if run.intent is Intent.PIN:
         asked = run.state.pin or run.memory.released
         return asked.by if asked is not None else ""
-    return ""
+    return run.asked_by if run.intent in (Intent.CHANGE, Intent.HEAL) else ""
 
 
 def open_deletion(run: Run, parts: Parts) -> Draft:
@@ -160,8 +162,11 @@ def _record(run: Run, parts: Parts, draft: Draft, ending: Ending, message: str, 
     unit = run.unit
     changes = tuple(draft.changes.values())
     git = run.source.declaration.git if run.source else None
-    prepared = run.wanted.prepared if run.wanted and run.wanted.inputs.digest == draft.inputs else None
+    rendering = run.wanted if run.wanted and run.wanted.inputs.digest == draft.inputs else None
+    rendering = rendering or run.memory.renderings.get(draft.inputs)
+    prepared = rendering.prepared if rendering else None
     commit = run.resolved.commit if run.resolved and draft.revision == run.revision else None
+    commit = commit or run.memory.commits.get(draft.revision)
     inputs = run.inputs if run.inputs and run.inputs.digest == draft.inputs else None
     return DeploymentRecord(
         id=draft.id,

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from trueup.core.artifact import Resolved
+from trueup.core.artifact import CommitInfo, Resolved
 from trueup.core.deployment import StepTiming
 from trueup.core.desired import Complaint, OptionsReader, Prepared
 from trueup.core.drift import HealLog
@@ -41,6 +41,8 @@ from trueup.engine.draft import Draft
 from trueup.engine.owners import OwnerIndex
 from trueup.engine.registry import Registry
 from trueup.engine.sources import SourceKeeper, SourceState
+
+COMMITS_KEPT = 12
 
 
 class Next(StrEnum):
@@ -90,8 +92,9 @@ class Memory:
     """What is kept of one unit between passes.
 
     `state` may be ahead of what is stored: it is written with the verdict, or when that takes long (`unstored` says
-    since when). `renderings` holds the last ones by their inputs' digest. `planned` is the revision this unit has last
-    been planned for, so that units it may have given objects to know it has looked. `started` is when the attempt under
+    since when). `renderings` holds the last ones by their inputs' digest, `commits` the last commits by revision.
+    `planned` is the revision this unit has last been planned for, so that units it may have given objects to know it
+    has looked. `started` is when the attempt under
     way began (monotonic seconds), `checked_for` how long the last one took until its verdict. `degraded` says since
     when an object has been degraded without a break, `unready` since when the gate has not been passed. `prune_since`
     is when a prune began to wait for other units. `undecided` is why a sick unit is not taken back yet, `stays_behind`
@@ -106,6 +109,7 @@ class Memory:
     loaded: bool = False
     unstored: float = 0.0
     renderings: dict[str, Rendering] = field(default_factory=dict)
+    commits: dict[str, CommitInfo] = field(default_factory=dict)
     planned: str = ""
     started: float = 0.0
     checked_for: float = 0.0
@@ -131,6 +135,12 @@ class Memory:
     draft: Draft | None = None
     failure_told: tuple[str, str] = ("", "")
 
+    def learn(self, resolved: Resolved) -> None:
+        """Remember the commit of a revision, and of no more than the last few."""
+        self.commits[str(resolved.revision)] = resolved.commit
+        while len(self.commits) > COMMITS_KEPT:
+            del self.commits[next(iter(self.commits))]
+
     def keep(self, rendering: Rendering) -> None:
         """Remember a rendering: that of the inputs last seen, of the good ones and the pinned, no more."""
         kept = {inputs.digest for inputs in (self.state.good, self.state.pin and self.state.pin.inputs) if inputs}
@@ -142,16 +152,18 @@ class Memory:
 class Run:
     """One pass. Steps fill it in from top to bottom; the conclusion reads it.
 
-    `declared` is what Git says now; `wanted` what the unit shall be brought to, which is the same unless bad inputs are
-    held back; `skipped` are objects that going back leaves as they are. `settled`: everything was found as it should
-    be, without rendering. `unready` is a dependency that would be waited for, were it not for going back. `timings` has
-    the steps that have ended, `sync` the id of the sync that this pass is part of.
+    `asked_by` is who asked for this look. `declared` is what Git says now; `wanted` what the unit shall be brought to,
+    which is the same unless bad inputs are held back; `skipped` are objects that going back leaves as they are.
+    `settled`: everything was found as it should be, without rendering. `unready` is a dependency that would be waited
+    for, were it not for going back. `timings` has the steps that have ended, `sync` the id of the sync that this pass is
+    part of.
     """
 
     unit: Unit
     memory: Memory
     now: float
     operation: Operation | None = None
+    asked_by: str = ""
     source: SourceState | None = None
     resolved: Resolved | None = None
     source_problem: str = ""

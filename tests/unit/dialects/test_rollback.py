@@ -103,3 +103,10 @@ def test_a_status_that_tells_of_a_deployment_is_noticed() -> None:
     assert not application({}, {"sync": {"status": "OutOfSync"}, "operationState": {"phase": "Error"}}).delivered
     assert kustomization({}, {"lastAppliedRevision": "main@sha1:abc"}).delivered
     assert not kustomization({}, {"conditions": [], "lastAttemptedRevision": "main@sha1:abc"}).delivered
+
+
+def test_who_made_a_request_is_read_only_with_its_own_token() -> None:
+    at = "reconcile.fluxcd.io/requestedAt"
+    assert kustomization({at: "t1", "trueup.dev/requested-by": "t1 jane"}).requested_by == "jane"
+    assert kustomization({at: "t2", "trueup.dev/requested-by": "t1 jane"}).requested_by == ""
+    assert kustomization({at: "t2"}).requested_by == ""

@@ -137,3 +137,13 @@ async def test_reports_passes_and_sources_are_told_too(world: World) -> None:
     assert changed[0].before is None and changed[-1].after == world.report(unit)
     assert any(isinstance(event, SourceChanged) for event in world.journal.events)
     assert any(isinstance(event, PassEnded) and event.sync and event.steps for event in world.journal.events)
+
+
+async def test_a_look_that_somebody_asked_for_names_the_person(world: World) -> None:
+    world.declare(world.unit("web"))
+    await world.commit(web=[config("a", key="1")])
+    world.cluster.objects[ref("a")]["data"] = {"key": "by hand"}
+    world.declare(world.unit("web", requested="now", requested_by="jane"))
+    await world.settle()
+    record = world.journal.records[-1]
+    assert (record.cause, record.initiator) == (Cause.REQUEST, "jane")

@@ -371,6 +371,43 @@ async def test_an_object_that_is_not_ready_in_time_is_sick(world: World) -> None
     assert world.cluster.objects[ref("a")]["data"] == {"key": "1"}
 
 
+async def test_a_sync_to_an_earlier_revision_is_judged_where_nothing_syncs_by_itself(world: World) -> None:
+    policy = SyncPolicy(automated=False)
+    world.declare(world.unit("web", policy=policy))
+    first = await world.commit(web=[config("a", key="1")])
+    await _ask(world, policy, Operation("one"))
+    await world.commit(web=[config("a", key="2")])
+    await _ask(world, policy, Operation("two"))
+    world.cluster.after_write = lambda: world.cluster.set_health(ref("a"), HealthStatus.PROGRESSING)
+    await _ask(world, policy, Operation("back", revision=first, initiator="jane"))
+    world.cluster.set_health(ref("a"), HealthStatus.HEALTHY)
+    await world.settle()
+    state, report = world.state(world.unit("web")), world.report(world.unit("web"))
+    assert state.attempt is None
+    assert [(item.revision[-1], item.outcome) for item in state.history] == [
+        ("1", "good"),
+        ("2", "good"),
+        ("1", "good"),
+    ]
+    assert report.phase is UnitPhase.OUT_OF_SYNC
+    assert world.cluster.objects[ref("a")]["data"] == {"key": "1"}
+    record = world.journal.records[-1]
+    assert (record.initiator, record.commit and record.commit.id) == ("jane", first)
+    world.cluster.after_write = lambda: world.cluster.set_health(ref("a"), HealthStatus.DEGRADED, "crash")
+    second = world.repository.head
+    await world.commit(web=[config("a", key="3")])
+    await _ask(world, policy, Operation("forth", revision=second))
+    await world.later(4)
+    await world.later(4)
+    assert world.cluster.objects[ref("a")]["data"] == {"key": "2"}, "somebody asked for it"
+    assert "somebody asked for this revision" in world.journal.records[-1].message
+
+
+async def _ask(world: World, policy: SyncPolicy, operation: Operation) -> None:
+    world.declare(world.unit("web", policy=policy, operation=operation))
+    await world.settle()
+
+
 async def _make_sick(world: World, **data: str) -> str:
     world.cluster.set_health(ref("a"), HealthStatus.DEGRADED, "crash")
     commit = await world.commit(web=[config("a", **data)])

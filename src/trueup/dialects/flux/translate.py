@@ -26,7 +26,7 @@ from trueup.dialects.flux.repository import KIND as SOURCE_KIND
 from trueup.dialects.reading import mapping_of, metadata_of, number_of, read, text_of
 from trueup.dialects.rollback import rollback_wishes
 from trueup.dialects.times import seconds
-from trueup.dialects.wishes import UNKNOWN, digest_of_spec, folder, literal, version_of
+from trueup.dialects.wishes import UNKNOWN, digest_of_spec, folder, literal, requested_by, version_of
 
 FIELD_MANAGER = "kustomize-controller"
 FINALIZER = "finalizers.fluxcd.io"
@@ -52,6 +52,7 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
     name, namespace, uid = (text_of(metadata, field) for field in ("name", "namespace", "uid"))
     found = read(body.get("spec"), Spec)
     spec = found.value
+    requested = annotations.get(REQUESTED_AT, "")
     problems, warnings = list(found.problems), [UNKNOWN.format(path) for path in found.unknown]
     _unsupported(spec, problems, warnings)
     interval = _duration("interval", spec.interval, DEFAULT_INTERVAL, problems)
@@ -108,7 +109,8 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
         retry_interval=retry_interval,
         suspended=spec.suspend,
         deleting=metadata.get("deletionTimestamp") is not None,
-        requested=annotations.get(REQUESTED_AT, ""),
+        requested=requested,
+        requested_by=requested_by(annotations, requested),
         problems=tuple(problems),
         warnings=tuple(warnings),
     )

@@ -29,6 +29,7 @@ async def admit(run: Run, parts: Parts) -> None:
         run.memory.retry_at = 0.0
     if unit.requested != run.state.requested:
         run.memory.retry_at = 0.0
+        run.asked_by = unit.requested_by
 
 
 def _take_over(run: Run) -> None:

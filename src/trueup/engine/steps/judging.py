@@ -32,6 +32,8 @@ async def judge_outcome(run: Run, parts: Parts) -> None:
     """Take note of what was carried out, and judge it."""
     if run.inputs is None or run.out_of_sync or (run.operation is not None and run.operation.dry_run):
         _end_operation(run, parts)
+        if run.out_of_sync:
+            await _judge_applied(run, parts)
         return
     if run.errors or run.prune_errors:
         await _failed(run, parts)
@@ -54,6 +56,22 @@ async def judge_outcome(run: Run, parts: Parts) -> None:
     _count(run, parts)
     await _store_quietly(run, parts)
     run.gate = _gate(run, parts)
+
+
+async def _judge_applied(run: Run, parts: Parts) -> None:
+    """Judge a sync that somebody asked for and that is not what Git says, in a unit that syncs nothing by itself."""
+    state = run.state
+    attempt, applied = state.attempt, state.applied
+    if attempt is None or applied is None or attempt.inputs != applied.digest:
+        return
+    run.inputs, run.wanted, run.synced = applied, None, True
+    run.verdict = _judge(run, parts, sorted(state.inventory.refs), _started(run))
+    if run.verdict.outcome is Outcome.GOOD:
+        await _good(run, parts)
+    elif run.verdict.outcome is Outcome.SICK:
+        await sick(run, parts)
+    else:
+        await pending(run, parts)
 
 
 def _adopt(run: Run) -> None:

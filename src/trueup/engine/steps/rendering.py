@@ -125,6 +125,7 @@ def spec_digest(unit: Unit, recipe: Recipe, parts: Parts) -> str:
 
 
 async def _rendering(run: Run, parts: Parts, recipe: Recipe, resolved: Resolved, spec: str, values: str) -> Rendering:
+    run.memory.learn(resolved)
     try:
         known = await _known(run, parts, recipe, resolved, spec, values)
         if known is None:

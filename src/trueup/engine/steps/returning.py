@@ -104,6 +104,7 @@ async def _decision(run: Run, parts: Parts) -> Decision:
         ),
         units=len(parts.registry),
         proposes=unit.propose_revert,
+        chosen=run.declared is not None and run.declared.inputs.digest != run.inputs.digest and not run.returning,
     )
     decision = decide(case)
     if decision.good is None:
