@@ -155,7 +155,7 @@ class Run:
     `asked_by` is who asked for this look. `declared` is what Git says now; `wanted` what the unit shall be brought to,
     which is the same unless bad inputs are held back; `skipped` are objects that going back leaves as they are.
     `settled`: everything was found as it should be, without rendering. `unready` is a dependency that would be waited
-    for, were it not for going back. `timings` has the steps that have ended, `sync` the id of the sync that this pass is
+    for, were it not for going back. `timings` has the steps that have ended, `sync` the id of the sync that it is
     part of.
     """
 
