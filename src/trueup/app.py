@@ -26,13 +26,14 @@ from trueup.api.server import serving
 from trueup.core.desired import OptionsReader
 from trueup.core.dialect import Context
 from trueup.core.objects import Body, ObjectOptions, ObjectRef
-from trueup.core.ports import Fence, Fenced
+from trueup.core.ports import Fence, Fenced, Journal
 from trueup.core.unit import ReturnPolicy, SourceDeclaration, Unit
 from trueup.dialects import dialects, live_options, owner_of
 from trueup.dialects.crds import crds
 from trueup.dialects.credentials import SecretCredentials
 from trueup.dialects.neighbours import SELECTOR, claimed, occupied
 from trueup.engine.engine import Engine
+from trueup.history import Bounds, HistorySettings, keeping
 from trueup.journals import Journals
 from trueup.kube.client import KubeClient
 from trueup.kube.connect import default_connection
@@ -71,7 +72,8 @@ class Settings(msgspec.Struct, frozen=True):
     artifacts and health are served at, `advertise` the URL under which others reach it (by default the address itself).
     `poll` and `jitter` are in seconds, for sources without an interval of their own. `workers` is the number of render
     processes, `in_flight` of requests to the API server at once. `rollback` is what happens when a change makes a unit
-    sick that names no policy, `taken_over` the same for one that another controller had delivered.
+    sick that names no policy, `taken_over` the same for one that another controller had delivered. `history` is the
+    URL of the history's database (empty: a SQLite file below `data`; `none`: no history), of which `kept` is kept.
     """
 
     kubeconfig: str = ""
@@ -90,6 +92,8 @@ class Settings(msgspec.Struct, frozen=True):
     taken_over: ReturnPolicy = ReturnPolicy.REPORT
     workers: int = 2
     in_flight: int = 24
+    history: str = ""
+    kept: Bounds = Bounds()
     install_definitions: bool = True
     lease_seconds: float = 15.0
 
@@ -150,6 +154,9 @@ class Controller:
         """Work until cancelled."""
         settings = self.settings
         async with AsyncExitStack() as stack:
+            # It outlives a tenure of the lease, and every journal of one tenure.
+            history = HistorySettings(settings.data / "history", settings.history, settings.kept)
+            journal = Journals((await stack.enter_async_context(keeping(history, self.identity)),))
             connection = default_connection(settings.kubeconfig, settings.context)
             client = await stack.enter_async_context(
                 KubeClient(connection, Limits(in_flight=settings.in_flight), self._observer)
@@ -160,8 +167,8 @@ class Controller:
             definitions.start()
             stack.push_async_callback(definitions.stop)
             lease = self._lease(client)
-            keeping = asyncio.create_task(lease.run(), name="lease")
-            stack.push_async_callback(_cancelled, keeping)
+            renewing = asyncio.create_task(lease.run(), name="lease")
+            stack.push_async_callback(_cancelled, renewing)
             sources = await stack.enter_async_context(GitSource(GitSettings.from_environment(settings.data / "git")))
             renderer = await stack.enter_async_context(WorkerRenderer(RenderSettings(workers=settings.workers)))
             store = ArtifactStore(settings.data / "artifacts", settings.advertise)
@@ -172,8 +179,9 @@ class Controller:
             while True:
                 await self._elected(client, mapper, lease)
                 fence = LeaseFence(lease)
+                git = GitSources(sources, store)
                 try:
-                    async with self._working(client, mapper, fence, GitSources(sources, store), renderer) as session:
+                    async with self._working(client, mapper, fence, git, renderer, journal) as session:
                         self.session = session
                         self.ready.set()
                         await lease.lost.wait()
@@ -209,7 +217,13 @@ class Controller:
 
     @asynccontextmanager
     async def _working(
-        self, client: KubeClient, mapper: Mapper, fence: Fence, sources: GitSources, renderer: WorkerRenderer
+        self,
+        client: KubeClient,
+        mapper: Mapper,
+        fence: Fence,
+        sources: GitSources,
+        renderer: WorkerRenderer,
+        journal: Journal,
     ) -> AsyncIterator[Session]:
         """Put the parts together for one tenure, begin to work, and stop all of it at the end."""
         settings = self.settings
@@ -247,7 +261,7 @@ class Controller:
             states=states,
             values=values,
             reports=statuses,
-            journal=Journals(),
+            journal=journal,
             claims=Finalizers(fenced, mapper, declarations.body),
             clock=clock,
             fence=fence,

@@ -1,41 +1,115 @@
-"""`trueup history`: what was delivered to a unit, when, and how it ended."""
+"""`trueup history`: its subcommands and their options. `history UNIT` is short for `history list UNIT`."""
 
 from __future__ import annotations
 
-import msgspec
+import asyncio
+from enum import StrEnum
+from typing import Annotated, Any
 
-from trueup.cli.access import access
-from trueup.cli.showing import Form, console, short, show
-from trueup.core.objects import ObjectRef
+import typer
+from typer.core import TyperGroup
 
-COLUMNS = ("ID", "REVISION", "STARTED", "FINISHED", "OUTCOME", "BY")
+from trueup.cli.showing import Form
+
+EPILOG = "Exit codes: 0 done, 1 failed (for verify: something is wrong), 2 bad use."
 
 
-async def history(kubeconfig: str, context: str, word: str, namespace: str, form: Form) -> None:
-    """Show a unit's short history, the newest last, and what is held back."""
-    async with access(kubeconfig, context) as cluster:
-        state = await cluster.state(ObjectRef.of(await cluster.unit(word, namespace)))
-    data = {
-        "history": [msgspec.to_builtins(item) for item in state.history],
-        "held": msgspec.to_builtins(state.held),
-        "pin": msgspec.to_builtins(state.pin),
-        "good": state.good.revision if state.good else None,
-    }
-    rows = [
-        (
-            str(item.id),
-            short(item.revision),
-            item.started_at[:19],
-            item.finished_at[:19],
-            item.outcome,
-            item.initiator or "automated",
-        )
-        for item in state.history
-    ]
-    show(form, data, COLUMNS, rows, "nothing was delivered yet")
-    if form is Form.TABLE and state.pin is not None:
-        console().print(f"\n{state.pin.words}", soft_wrap=True, markup=False)
-    if form is Form.TABLE and state.held is not None:
-        held = state.held
-        text = f"\nheld back: {short(held.revision)} since {held.since[:19]}: {held.reason}"
-        console().print(text, soft_wrap=True, markup=False)
+class _ListByDefault(TyperGroup):
+    """Takes what is no subcommand as arguments of `list`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `list` where no subcommand stands."""
+        if not args or (args[0] not in self.commands and args[0] != "--help"):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_ListByDefault,
+    help="Who deployed what, when, why, and how it ended. `history [UNIT]` is short for `history list [UNIT]`.",
+    epilog=EPILOG,
+)
+
+Database = Annotated[
+    str,
+    typer.Option(
+        "--history-url",
+        envvar="TRUEUP_HISTORY",
+        help="The history's database: sqlite:///PATH or postgresql://…; by default what `trueup run` writes.",
+    ),
+]
+
+
+class Rows(StrEnum):
+    """How a list is answered."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    CSV = "csv"
+
+
+Output = Annotated[Form, typer.Option("--output", "-o", help="How to answer.")]
+
+
+@app.command("list", epilog=EPILOG)
+def list_(
+    unit: Annotated[str, typer.Argument(metavar="[UNIT]", help="name, kind/name or kind/namespace/name.")] = "",
+    since: Annotated[str, typer.Option(help="Ended at or after: a time, or an age such as 2h or 7d.")] = "",
+    until: Annotated[str, typer.Option(help="Ended before: a time, or an age.")] = "",
+    author: Annotated[str, typer.Option(help="A part of the commit author's name or mail.")] = "",
+    revision: Annotated[str, typer.Option(help="First digits of a commit, a branch or a tag.")] = "",
+    image: Annotated[str, typer.Option(help="An image that was deployed, with or without registry and tag.")] = "",
+    version: Annotated[str, typer.Option(help="A version that was deployed, or an image's tag.")] = "",
+    object_: Annotated[str, typer.Option("--object", help="An object that was changed: Kind/namespace/name.")] = "",
+    field: Annotated[str, typer.Option(help="A field that was changed, or the beginning of its path.")] = "",
+    outcome: Annotated[str, typer.Option(help="good, sick, returned, refused, failed or superseded.")] = "",
+    cause: Annotated[str, typer.Option(help="change, request, heal, return, pin or delete.")] = "",
+    initiator: Annotated[str, typer.Option(help="A part of the name of who asked for it.")] = "",
+    pull_request: Annotated[int, typer.Option(help="Number of the commit's pull request.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The most answers.")] = 50,
+    before: Annotated[str, typer.Option(help="Only what is older than the entry of this id.")] = "",
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the unit; by default all.")] = "",
+    output: Annotated[Rows, typer.Option("--output", "-o", help="How to answer.")] = Rows.TABLE,
+    history_url: Database = "",
+    kubeconfig: Annotated[str, typer.Option("--kubeconfig", help="Kubeconfig file, where no database is there.")] = "",
+    context: Annotated[str, typer.Option("--context", help="Context of the kubeconfig.")] = "",
+) -> None:
+    """Show deployments, the newest first: of one unit or all, by time, author, revision, image, object and outcome.
+
+    Example: trueup history --image nginx:1.27 --since 7d
+    """
+    from trueup.cli.deployments import Asked, list_deployments
+
+    asked = Asked(
+        unit, namespace, since, until, author, revision, image, version, object_, field, outcome, cause, initiator,
+        pull_request, limit, before,
+    )  # fmt: skip
+    form = None if output is Rows.CSV else Form(output.value)
+    asyncio.run(list_deployments(asked, history_url, form, kubeconfig, context))
+
+
+@app.command(epilog=EPILOG)
+def show(
+    id: Annotated[str, typer.Argument(metavar="ID", help="A deployment's id, or its beginning.")],
+    output: Output = Form.TABLE,
+    history_url: Database = "",
+) -> None:
+    """Show one deployment whole: commit, pull request, who asked, every changed field, steps, verdict, what it led to.
+
+    Example: trueup history show 3f2a9c0d
+    """
+    from trueup.cli.deployments import show_deployment
+
+    show_deployment(id, history_url, output)
+
+
+@app.command(epilog=EPILOG)
+def verify(output: Output = Form.TABLE, history_url: Database = "") -> None:
+    """Say whether somebody has altered the history: names each entry that was altered, removed or inserted.
+
+    Example: trueup history verify --history-url postgresql://trueup@db/trueup
+    """
+    from trueup.cli.deployments import verify_history
+
+    raise typer.Exit(verify_history(history_url, output))

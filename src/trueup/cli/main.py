@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from trueup.cli.history import app as history_app
 from trueup.cli.problems import BAD_USE, FAILED, Problem
 from trueup.cli.showing import Form
 from trueup.localcluster.command import app as cluster_app
@@ -57,6 +58,14 @@ def run(
     cross_namespace: Annotated[bool, typer.Option(help="Whether objects may refer to other namespaces.")] = True,
     default_service_account: Annotated[str, typer.Option(help="Whom units act as that name nobody.")] = "",
     workers: Annotated[int, typer.Option(help="Render processes.")] = 2,
+    history: Annotated[
+        str,
+        typer.Option(
+            envvar="TRUEUP_HISTORY", help="URL of the history's database; none: no history. [default: SQLite]"
+        ),
+    ] = "",
+    history_keep_days: Annotated[int, typer.Option(min=0, help="Days that are remembered; 0: all.")] = 400,
+    history_keep_records: Annotated[int, typer.Option(min=0, help="Deployments remembered; 0: all.")] = 1_000_000,
     log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
 ) -> None:
     """Run the controller until it is told to stop.
@@ -77,8 +86,10 @@ def run(
         "cross_namespace": cross_namespace,
         "default_service_account": default_service_account,
         "workers": workers,
+        "history": history,
     }
-    start(given, data, {"rollback": rollback, "taken_over": taken_over}, log_format)
+    kept = {"days": history_keep_days, "records": history_keep_records}
+    start(given, data, {"rollback": rollback, "taken_over": taken_over}, kept, log_format)
 
 
 @app.command(epilog=EPILOG)
@@ -241,23 +252,6 @@ def unpin(
 
 
 @app.command(epilog=EPILOG)
-def history(
-    unit: UnitName,
-    namespace: Namespace = "",
-    output: Output = Form.TABLE,
-    kubeconfig: Kubeconfig = "",
-    context: ContextName = "",
-) -> None:
-    """Show what was delivered to a unit, how it ended, and what is held back.
-
-    Example: trueup history app/guestbook -o yaml
-    """
-    from trueup.cli.history import history as work
-
-    asyncio.run(work(kubeconfig, context, unit, namespace, output))
-
-
-@app.command(epilog=EPILOG)
 def crds(output: Output = Form.YAML) -> None:
     """Print the definitions of all kinds, for clusters that have neither Argo CD's nor Flux' own.
 
@@ -325,6 +319,7 @@ def main() -> None:
 
 
 app.add_typer(cluster_app, name="cluster")
+app.add_typer(history_app, name="history")
 
 if __name__ == "__main__":
     main()

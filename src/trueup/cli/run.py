@@ -15,19 +15,22 @@ from trueup.api.server import BadAddress
 from trueup.app import Controller, Settings
 from trueup.cli.problems import BAD_USE, Problem
 from trueup.core.unit import ReturnPolicy
+from trueup.history import Bounds, HistoryUnavailable
 from trueup.kube.errors import KubeError
 
 
-def run(given: dict[str, Any], data: Path | None, policies: dict[str, str], log_format: str) -> None:
+def run(
+    given: dict[str, Any], data: Path | None, policies: dict[str, str], kept: dict[str, int], log_format: str
+) -> None:
     """Run until SIGTERM or SIGINT; the lease is released then. Raises `Problem`."""
     _log_to_stderr(log_format)
     chosen: dict[str, Any] = {name: _policy(name, word) for name, word in policies.items()}
     if data is not None:
         given = {**given, "data": data}
-    settings = Settings(**given, **chosen)
+    settings = Settings(**given, **chosen, kept=Bounds(**kept))
     try:
         asyncio.run(_until_told(settings))
-    except BadAddress as error:
+    except (BadAddress, HistoryUnavailable) as error:
         raise Problem(str(error), code=BAD_USE) from error
     except KubeError as error:
         raise Problem(str(error), "check --kubeconfig, --context, and what your user may do") from error

@@ -1,0 +1,30 @@
+"""The history: every sync as a deployment record in SQL, kept without ever holding up the engine, and asked by people.
+
+It takes what the engine's journal tells and knows neither the engine nor dialects nor clusters.
+"""
+
+from trueup.history.conditions import Question
+from trueup.history.databases import HistoryUnavailable, open_database, read_url
+from trueup.history.entries import Entry, Gap
+from trueup.history.keeping import HistorySettings, default_url, keeping
+from trueup.history.questions import History, Told
+from trueup.history.storing import Bounds
+from trueup.history.verifying import Finding, Verdict, verify
+
+__all__ = [
+    "Bounds",
+    "Entry",
+    "Finding",
+    "Gap",
+    "History",
+    "HistorySettings",
+    "HistoryUnavailable",
+    "Question",
+    "Told",
+    "Verdict",
+    "default_url",
+    "keeping",
+    "open_database",
+    "read_url",
+    "verify",
+]
