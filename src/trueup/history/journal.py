@@ -98,8 +98,9 @@ class HistoryJournal:
             self._wake.clear()
             if not pending:
                 pending = self._next_batch()
+            last = self._stopping.is_set()
             try:
-                done = self._spool.append(pending) if pending else 0
+                done = self._spool.append(pending, last=last) if pending else 0
                 problem = "the spool is full" if done < len(pending) else ""
             except OSError as error:
                 done, problem = 0, f"{error.strerror or error} ({self._spool.folder})"
@@ -109,7 +110,7 @@ class HistoryJournal:
             pending = pending[done:]
             if done:
                 self._storing.wake()
-            if self._stopping.is_set() and (problem or not (pending or self._waiting or self._lost)):
+            if last and (problem or not (pending or self._waiting or self._lost)):
                 return
             if problem:
                 self._stopping.wait(RETRY_SECONDS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 import threading
 import zlib
 from collections.abc import Sequence
@@ -76,13 +77,16 @@ class Spool:
         """Where it lies."""
         return self._folder
 
-    def append(self, payloads: Sequence[bytes]) -> int:
-        """Append and make durable as many as there is room for; gives how many. Raises `OSError`: then none were."""
-        with self._appending:
-            return self._append(payloads)
+    def append(self, payloads: Sequence[bytes], *, last: bool = False) -> int:
+        """Append and make durable as many as there is room for; gives how many. Raises `OSError`: then none were.
 
-    def _append(self, payloads: Sequence[bytes]) -> int:
-        data, count, room = bytearray(), 0, self._limit - self.size
+        `last`: nothing follows, and all of it is taken whatever the bound says.
+        """
+        with self._appending:
+            return self._append(payloads, sys.maxsize if last else self._limit - self.size)
+
+    def _append(self, payloads: Sequence[bytes], room: int) -> int:
+        data, count = bytearray(), 0
         for payload in payloads:
             framed = frame(payload)
             if len(data) + len(framed) > room:
