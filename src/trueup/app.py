@@ -21,8 +21,10 @@ import msgspec
 import structlog
 
 from trueup.api.artifacts import artifact_routes
+from trueup.api.desk import WebhookDesk, taking
 from trueup.api.health import health_routes
 from trueup.api.server import serving
+from trueup.api.webhooks import webhook_routes
 from trueup.core.desired import OptionsReader
 from trueup.core.dialect import Context
 from trueup.core.objects import Body, ObjectOptions, ObjectRef
@@ -70,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     `namespace` is where the lease lies (made if absent), `home` Argo CD's namespace. `listen` is the address that
     artifacts and health are served at, `advertise` the URL under which others reach it (by default the address itself).
+    Webhooks are taken there too, unless `webhooks_listen` gives them an address of their own.
     `poll` and `jitter` are in seconds, for sources without an interval of their own. `workers` is the number of render
     processes, `in_flight` of requests to the API server at once. `rollback` is what happens when a change makes a unit
     sick that names no policy, `taken_over` the same for one that another controller had delivered. `history` is the
@@ -83,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True):
     lease: str = "trueup-controller"
     home: str = "argocd"
     listen: str = "127.0.0.1:0"
+    webhooks_listen: str = ""
     advertise: str = ""
     poll: float = 120.0
     jitter: float = 60.0
@@ -137,6 +141,7 @@ class Session(msgspec.Struct, frozen=True):
     target: KubernetesTarget
     states: UnitStates
     renderer: WorkerRenderer
+    desk: WebhookDesk
 
 
 class Controller:
@@ -149,6 +154,8 @@ class Controller:
         self._observer = observer
         self.session: Session | None = None
         self.ready = asyncio.Event()
+        self.address = ""
+        """Where it listens while it runs."""
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -173,8 +180,13 @@ class Controller:
             renderer = await stack.enter_async_context(WorkerRenderer(RenderSettings(workers=settings.workers)))
             store = ArtifactStore(settings.data / "artifacts", settings.advertise)
             # Artifacts come last: their route fits every path.
-            routes = [*health_routes(self.ready.is_set), *artifact_routes(store)]
+            hooks = webhook_routes(lambda: self.session.desk if self.session else None)
+            if settings.webhooks_listen:
+                await stack.enter_async_context(serving(settings.webhooks_listen, hooks))
+                hooks = []
+            routes = [*health_routes(self.ready.is_set), *hooks, *artifact_routes(store)]
             address = await stack.enter_async_context(serving(settings.listen, routes))
+            self.address = address
             store.base_url = settings.advertise or address
             while True:
                 await self._elected(client, mapper, lease)
@@ -292,8 +304,21 @@ class Controller:
             requests = Requests(client, mapper, states, engine.asked)
             stack.push_async_callback(requests.stop)
             await requests.start()
+            taken = taking(
+                fenced,
+                mapper,
+                values,
+                lambda: values.all("Secret", settings.home),
+                engine,
+                renderer,
+                declarations.body,
+                clock,
+                neighbours.owner,
+                settings.cross_namespace,
+            )
+            listener.desk = desk = await stack.enter_async_context(taken)
             log.info("working", identity=self.identity)
-            yield Session(engine, declarations, statuses, target, states, renderer)
+            yield Session(engine, declarations, statuses, target, states, renderer, desk)
 
 
 class _Later:
@@ -301,6 +326,7 @@ class _Later:
 
     def __init__(self) -> None:
         self.engine: Engine | None = None
+        self.desk: WebhookDesk | None = None
 
     def object_changed(self, ref: ObjectRef) -> None:
         if self.engine is not None:
@@ -309,6 +335,8 @@ class _Later:
     def value_changed(self, ref: ObjectRef) -> None:
         if self.engine is not None:
             self.engine.value_changed(ref)
+        if self.desk is not None:
+            self.desk.receivers.value_changed(ref)
 
     def declaration_of(self, ref: ObjectRef) -> SourceDeclaration | None:
         state = self.engine.keeper.state(ref) if self.engine is not None else None

@@ -45,9 +45,10 @@ def run(
     data: Annotated[Path | None, typer.Option(help="Folder for mirrors and artifacts.")] = None,
     namespace: Annotated[str, typer.Option(help="Namespace of the lease; made if absent.")] = "trueup-system",
     home: Annotated[str, typer.Option(help="Argo CD's namespace, in which Applications are read.")] = "argocd",
-    listen: Annotated[str, typer.Option(help="Address of artifacts and health; port 0 takes a free one.")] = (
+    listen: Annotated[str, typer.Option(help="Address of artifacts, health and webhooks; port 0 takes a free one.")] = (
         "127.0.0.1:0"
     ),
+    webhooks_listen: Annotated[str, typer.Option(help="Another address for webhooks; --listen takes none then.")] = "",
     advertise: Annotated[str, typer.Option(help="URL under which others reach that address.")] = "",
     poll: Annotated[float, typer.Option(help="Seconds between polls of Applications' repositories.")] = 120.0,
     jitter: Annotated[float, typer.Option(help="Seconds that polls are spread over.")] = 60.0,
@@ -80,6 +81,7 @@ def run(
         "namespace": namespace,
         "home": home,
         "listen": listen,
+        "webhooks_listen": webhooks_listen,
         "advertise": advertise,
         "poll": poll,
         "jitter": jitter,

@@ -29,6 +29,7 @@ NEIGHBOURS = (
     Neighbour("StatefulSet", "argocd-application-controller", "argocd", "argoproj.io"),
     Neighbour("Deployment", "kustomize-controller", "flux", "kustomize.toolkit.fluxcd.io"),
     Neighbour("Deployment", "source-controller", "flux", "source.toolkit.fluxcd.io"),
+    Neighbour("Deployment", "notification-controller", "flux", "notification.toolkit.fluxcd.io"),
 )
 
 SELECTOR = f"{PART_OF} in ({','.join(sorted({item.part_of for item in NEIGHBOURS}))})"

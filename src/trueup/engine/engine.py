@@ -186,6 +186,18 @@ class Engine:
         if self.registry.get(ref) is not None:
             self.queue.add(ref)
 
+    def wakeable(self, group: str, kind: str) -> tuple[ObjectRef, ...]:
+        """Give the units and sources of a kind."""
+        refs = {unit.ref for unit in self.registry.all()} | {one.ref for one in self.keeper.declarations()}
+        return tuple(sorted(ref for ref in refs if (ref.group, ref.kind) == (group, kind)))
+
+    def wake(self, ref: ObjectRef) -> None:
+        """Somebody outside says that there is something new: poll the source, or look at the unit."""
+        if self.keeper.state(ref) is not None:
+            self.keeper.poll_anew(ref)
+        elif self.registry.get(ref) is not None:
+            self.queue.add(ref)
+
     def object_changed(self, ref: ObjectRef) -> None:
         """A live object has changed, appeared or gone: its owners look at it."""
         for unit in {*self.owners.owners(ref), *self.registry.by_check.units(ref)}:

@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_RETRY = 2.0
 POLLERS = 8
+ANEW_EVERY = 0.5
+"""Seconds between two polls of a source that outsiders ask for."""
 
 
 class SourceState(msgspec.Struct, frozen=True):
@@ -59,6 +61,8 @@ class SourceKeeper:
         self._clock = clock
         self._changed = changed
         self._states: dict[ObjectRef, SourceState] = {}
+        self._anew: set[ObjectRef] = set()
+        self._polled_anew: dict[ObjectRef, float] = {}
         self.queue: WorkQueue[ObjectRef] = WorkQueue("sources", self._poll, POLLERS)
 
     def start(self) -> None:
@@ -96,6 +100,8 @@ class SourceKeeper:
         """Forget a source that nobody declares any more."""
         if self._states.pop(ref, None) is not None:
             self._reported.pop(ref, None)
+            self._anew.discard(ref)
+            self._polled_anew.pop(ref, None)
             self.queue.forget(ref)
             self._sources.withdraw(ref)
             self._changed(ref)
@@ -108,9 +114,25 @@ class SourceKeeper:
                 self.queue.add(state.declaration.ref)
 
     def poll_now(self, ref: ObjectRef) -> None:
-        """Poll a source at once, as a webhook or a changed credential asks."""
+        """Poll a source at once, as a changed credential asks."""
         if ref in self._states:
             self.queue.add(ref)
+
+    def poll_anew(self, ref: ObjectRef) -> None:
+        """Poll a source at once, past any shared answer, because somebody says that its remote has moved.
+
+        Who says so may say it a thousand times a second: a source is polled for it at most each `ANEW_EVERY` seconds,
+        and once more after the last time it was said.
+        """
+        if ref not in self._states:
+            return
+        self._anew.add(ref)
+        wait = self._polled_anew.get(ref, -ANEW_EVERY) + ANEW_EVERY - self._clock.now()
+        self.queue.add_after(ref, wait)
+
+    def declarations(self) -> tuple[SourceDeclaration, ...]:
+        """Give all sources that are declared."""
+        return tuple(state.declaration for state in self._states.values())
 
     async def resolve(self, ref: ObjectRef, wanted: GitRef) -> Resolved:
         """Find another revision of a source's repository. Raises `SourceError`."""
@@ -133,7 +155,10 @@ class SourceKeeper:
         if declaration.problems or declaration.suspended:
             self._report(state)
             return
-        fresh = declaration.requested != state.handled
+        fresh = declaration.requested != state.handled or ref in self._anew
+        if ref in self._anew:
+            self._anew.discard(ref)
+            self._polled_anew[ref] = self._clock.now()
         began, started = self._clock.now(), self._clock.wall()
         try:
             creds = await self._credentials.of(declaration)

@@ -37,6 +37,18 @@ REPOSITORY: dict[str, Any] = {
     "spec": {"interval": "1m", "url": "https://git.example/shop", "ref": {"branch": "main"}},
 }
 
+RECEIVER: dict[str, Any] = {
+    "apiVersion": "notification.toolkit.fluxcd.io/v1",
+    "kind": "Receiver",
+    "metadata": {"name": "push", "namespace": "flux-system", "uid": "u-4", "generation": 2},
+    "spec": {
+        "type": "github",
+        "events": ["ping", "push"],
+        "secretRef": {"name": "token"},
+        "resources": [{"kind": "GitRepository", "name": "shop"}],
+    },
+}
+
 
 def changed(body: dict[str, Any], spec: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
     """Give a copy with parts of the spec and metadata replaced; `None` in the spec removes a field."""

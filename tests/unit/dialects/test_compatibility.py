@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from tests.unit.dialects import samples
 
+from trueup.core.unit import SourceDeclaration, Unit
+from trueup.core.webhook import Receiver
 from trueup.dialects.argo.application import Spec as ApplicationSpec
 from trueup.dialects.flux.kustomization import Spec as KustomizationSpec
+from trueup.dialects.flux.receiver import Spec as ReceiverSpec
+from trueup.dialects.flux.receiver import translate_receiver
 from trueup.dialects.flux.repository import Spec as RepositorySpec
 from trueup.dialects.reading import Shape, shape_of
 
@@ -21,6 +25,7 @@ KINDS = {
     "Application": (ApplicationSpec, samples.APPLICATION),
     "Kustomization": (KustomizationSpec, samples.KUSTOMIZATION),
     "GitRepository": (RepositorySpec, samples.REPOSITORY),
+    "Receiver": (ReceiverSpec, samples.RECEIVER),
 }
 
 EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
@@ -58,7 +63,16 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
         "spec.accessFrom": {"accessFrom": {"namespaceSelectors": []}},
         "spec.gitImplementation": {"gitImplementation": "libgit2"},
     },
+    "Receiver": {"spec.oidcProviders": {"oidcProviders": [{"issuerURL": "https://issuer.example"}]}},
 }
+
+
+def speaker_of(kind: str, spec: dict[str, Any]) -> Unit | SourceDeclaration | Receiver:
+    body = samples.changed(KINDS[kind][1], spec)
+    if kind == "Receiver":
+        return translate_receiver(body, True)
+    result = samples.translated(body)
+    return result.unit or result.sources[0]
 
 
 def table(kind: str) -> dict[str, str]:
@@ -99,8 +113,7 @@ def test_a_field_does_what_its_row_says(kind: str, path: str) -> None:
         assert example is None
         return
     assert example is not None, f"{path} is {word}: give an example of it"
-    result = samples.translated(samples.changed(KINDS[kind][1], example))
-    speaker = result.unit or result.sources[0]
+    speaker = speaker_of(kind, example)
     told = speaker.problems if word == "refused" else speaker.warnings
     assert any(text.startswith(path) for text in told), (speaker.problems, speaker.warnings)
     if word == "named":
@@ -109,7 +122,6 @@ def test_a_field_does_what_its_row_says(kind: str, path: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_field_that_nobody_knows_is_named_and_changes_nothing(kind: str) -> None:
-    result = samples.translated(samples.changed(KINDS[kind][1], {"flavour": "sweet"}))
-    speaker = result.unit or result.sources[0]
+    speaker = speaker_of(kind, {"flavour": "sweet"})
     assert not speaker.problems
     assert any("spec.flavour" in text for text in speaker.warnings)

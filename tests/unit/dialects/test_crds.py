@@ -43,6 +43,7 @@ def test_every_watched_kind_is_defined_in_all_its_versions() -> None:
         ("appprojects.argoproj.io", ["appproj", "appprojs"], False),
         ("kustomizations.kustomize.toolkit.fluxcd.io", ["ks"], True),
         ("gitrepositories.source.toolkit.fluxcd.io", ["gitrepo"], True),
+        ("receivers.notification.toolkit.fluxcd.io", None, True),
         ("unitstates.trueup.dev", None, False),
     ],
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from support.engine import SOURCE, World, config, ref
-from trueup.core.artifact import Fault, SourceError
+from trueup.core.artifact import Fault, GitCredentials, GitSpec, IgnoreRules, Resolved, SourceError
 from trueup.core.plan import Action
 from trueup.core.ports import ApplyError
 from trueup.core.reports import Reason, SyncState, UnitPhase
 from trueup.core.unit import Dependency, Operation, Retry, SyncPolicy
+from trueup.engine.sources import ANEW_EVERY
 
 
 async def test_a_first_commit_is_applied_and_becomes_the_good_one(world: World) -> None:
@@ -297,3 +298,32 @@ async def test_a_lost_lease_stops_every_write(world: World) -> None:
     world.cluster.fence.open = False
     await world.commit(web=[config("a")])
     assert (world.cluster.writes, world.states.puts, world.reports.units) == ([], 0, {})
+
+
+async def test_a_thousand_webhooks_poll_a_source_once_at_once_and_once_later(world: World) -> None:
+    polled: list[bool] = []
+    resolve = world.repository.resolve
+
+    async def counted(
+        spec: GitSpec, creds: GitCredentials | None, ignore: IgnoreRules, fresh: bool = False
+    ) -> Resolved:
+        polled.append(fresh)
+        return await resolve(spec, creds, ignore, fresh)
+
+    world.repository.resolve = counted  # type: ignore[method-assign]
+    world.declare(world.unit("web"))
+    await world.commit(web=[config("a", key="1")])
+    polled.clear()
+    for _ in range(1000):
+        world.engine.wake(SOURCE)
+    await world.settle()
+    assert polled == [True]
+    for _ in range(1000):
+        world.engine.wake(SOURCE)
+    await world.settle()
+    assert polled == [True], "the next poll waits for its time"
+    world.clock.advance(ANEW_EVERY)
+    world.engine.wake(SOURCE)
+    await world.settle()
+    assert polled == [True, True]
+    world.engine.wake(ref("nobody"))

@@ -11,7 +11,7 @@ from typing import Any
 from trueup.core.state import STATE_GROUP, STATE_KIND, STATE_PLURAL, STATE_VERSION
 from trueup.dialects.argo import application
 from trueup.dialects.crds.schema import PRESERVE, Schema, any_object, schema_of
-from trueup.dialects.flux import kustomization, repository
+from trueup.dialects.flux import kustomization, receiver, repository
 
 Definition = dict[str, Any]
 _KEEP = {"helm.sh/resource-policy": "keep"}
@@ -19,7 +19,7 @@ _KEEP = {"helm.sh/resource-policy": "keep"}
 
 def crds() -> list[Definition]:
     """Give all definitions, ready to be applied."""
-    return [_application(), _project(), _kustomization(), _repository(), _state()]
+    return [_application(), _project(), _kustomization(), _repository(), _receiver(), _state()]
 
 
 def _column(name: str, path: str, kind: str = "string", priority: int = 0) -> Definition:
@@ -185,6 +185,19 @@ def _repository() -> Definition:
         schema_of(repository.Spec),
         [_column("URL", ".spec.url"), _AGE, _READY, _STATUS],
         "GitRepository is the Schema for the gitrepositories API.",
+    )
+
+
+def _receiver() -> Definition:
+    return _flux(
+        receiver.GROUP,
+        receiver.KIND,
+        "receivers",
+        (),
+        receiver.VERSIONS,
+        schema_of(receiver.Spec),
+        [_AGE, _READY, _STATUS],
+        "Receiver is the Schema for the receivers API.",
     )
 
 

@@ -182,7 +182,12 @@ class GitSource:
             self._answers[key] = (asked, remote)
             return remote
 
-        return await self._polls.one(key, ask)
+        began = time.monotonic()
+        remote = await self._polls.one(key, ask)
+        if fresh and self._answers[key][0] < began:
+            # Somebody had asked before us, and may not have seen what we are to find.
+            remote = await self._polls.one(key, ask)
+        return remote
 
     async def _fetched(
         self, mirror: Mirror, url: GitUrl, creds: GitCredentials | None, found: Found, timeout: float
