@@ -123,3 +123,34 @@ async def test_an_application_refuses_other_revisions_while_pinned(world: World,
     await world.until(CONFIG, "pins", "web", holds("1"))  # type: ignore[arg-type]
     await trueup(world, "unpin", "app/pinned")
     await world.until(APPLICATION, "argocd", "pinned", lambda found: synced(found, second))
+
+
+async def test_an_application_goes_back_to_an_entry_of_its_history_with_the_source_it_had(world: World) -> None:
+    repo = world.repository("team/back", {"one/web.yaml": config("one"), "two/web.yaml": config("two")})
+    url = "https://github.com/team/back"
+    await world.apply(application("back", url, "one", "back", auto=False))
+    sync = {"operation": {"initiatedBy": {"username": "jane"}, "sync": {}}}
+    await world.until(APPLICATION, "argocd", "back", lambda body: "sync" in ((body or {}).get("status") or {}))
+    await world.patch(APPLICATION, "argocd", "back", sync)
+    await world.until(APPLICATION, "argocd", "back", synced)
+    await world.patch(APPLICATION, "argocd", "back", {"spec": {"source": {"path": "two"}}})
+    await world.until(
+        APPLICATION, "argocd", "back", lambda body: (body or {})["status"]["sync"]["status"] == "OutOfSync"
+    )
+    await world.patch(APPLICATION, "argocd", "back", sync)
+    body = await world.until(APPLICATION, "argocd", "back", synced)
+    await world.until(CONFIG, "back", "web", holds("two"))  # type: ignore[arg-type]
+    entry = body["status"]["history"][0]
+    assert entry["source"]["path"] == "one" and entry["revision"] == repo.head()
+    back = {"revision": entry["revision"], "source": entry["source"], "syncStrategy": {"apply": {}}}
+    await world.patch(APPLICATION, "argocd", "back", {"operation": {"sync": back}})
+    await world.until(CONFIG, "back", "web", holds("one"))  # type: ignore[arg-type]
+    body = await world.until(
+        APPLICATION,
+        "argocd",
+        "back",
+        lambda found: (found or {})["status"]["sync"]["status"] == "OutOfSync" and "operation" not in (found or {}),
+    )
+    assert body["status"]["operationState"]["phase"] == "Succeeded"
+    await asyncio.sleep(2)
+    await world.until(CONFIG, "back", "web", holds("one"))  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from trueup.kube.resource import Resource
 from trueup.kube.writes import Write
 
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
+FORCE_AT = "reconcile.fluxcd.io/forceAt"
 LOOK_PAUSE = 0.2
 
 
@@ -60,7 +61,9 @@ async def sync(
 
 
 def _request(token: str, user: str) -> dict[str, Any]:
-    return {"metadata": {"annotations": {REQUESTED_AT: token, REQUESTED_BY: f"{token} {user}".strip()}}}
+    return {
+        "metadata": {"annotations": {REQUESTED_AT: token, FORCE_AT: token, REQUESTED_BY: f"{token} {user}".strip()}}
+    }
 
 
 def _operation(body: Body, revision: str, prune: bool, dry_run: bool, user: str) -> dict[str, Any]:

@@ -170,7 +170,10 @@ class Substitution(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """A sync asked for by hand. `revision` empty: the unit's own; `resources` empty: all of them."""
+    """A sync asked for by hand. `revision` empty: the unit's own; `resources` empty: all of them.
+
+    `recipe` reads the revision in another way than the unit does now: as it did when that was delivered.
+    """
 
     id: str
     revision: str = ""
@@ -178,6 +181,7 @@ class Operation(msgspec.Struct, frozen=True):
     dry_run: bool = False
     force: bool = False
     resources: tuple[ObjectRef, ...] = ()
+    recipe: Recipe | None = None
     initiator: str = ""
     retry: Retry = Retry(limit=0)
 

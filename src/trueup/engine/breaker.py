@@ -47,6 +47,11 @@ class Breaker:
             # What came and went by itself (a roll, a restarted pod) tells nothing afterwards.
             del self._episodes[unit]
 
+    @property
+    def sick(self) -> int:
+        """How many units are sick now."""
+        return sum(1 for episode in self._episodes.values() if not episode.ended)
+
     def forget(self, unit: ObjectRef) -> None:
         """Let go of a unit that is gone."""
         self._episodes.pop(unit, None)

@@ -6,6 +6,7 @@ from support.engine import World, claim, claim_ref, config, job, job_ref, ref
 from trueup.core.deployment import Ending
 from trueup.core.health import HealthStatus
 from trueup.core.ports import ApplyError
+from trueup.core.recipe import DirectoryRecipe
 from trueup.core.reports import Reason, SyncState, UnitPhase
 from trueup.core.unit import Dependency, HealthGate, Operation, ReturnPolicy, SyncPolicy, ValueRef
 
@@ -401,6 +402,18 @@ async def test_a_sync_to_an_earlier_revision_is_judged_where_nothing_syncs_by_it
     await world.later(4)
     assert world.cluster.objects[ref("a")]["data"] == {"key": "2"}, "somebody asked for it"
     assert "somebody asked for this revision" in world.journal.records[-1].message
+
+
+async def test_a_sync_may_read_a_revision_as_it_was_read_then(world: World) -> None:
+    policy = SyncPolicy(automated=False)
+    world.declare(world.unit("web", policy=policy))
+    first = await world.commit(web=[config("a", key="1")], old=[config("a", key="0")])
+    await _ask(world, policy, Operation("one"))
+    await _ask(world, policy, Operation("back", revision=first, recipe=DirectoryRecipe(path="old")))
+    assert world.cluster.objects[ref("a")]["data"] == {"key": "0"}
+    assert world.report(world.unit("web")).phase is UnitPhase.OUT_OF_SYNC
+    await world.later(400)
+    assert world.cluster.objects[ref("a")]["data"] == {"key": "0"}
 
 
 async def _ask(world: World, policy: SyncPolicy, operation: Operation) -> None:

@@ -42,6 +42,21 @@ _LATE = frozenset(
 )
 
 
+def builder_for(source: Source, app: str, project: str, namespace: str, root: str) -> Builder:
+    """Give the builder of an Application's source; `root` names where the source stands, for what is wrong in it."""
+    return Builder(
+        {
+            "ARGOCD_APP_NAME": app,
+            "ARGOCD_APP_NAMESPACE": namespace,
+            "ARGOCD_APP_PROJECT_NAME": project,
+            "ARGOCD_APP_SOURCE_PATH": source.path,
+            "ARGOCD_APP_SOURCE_REPO_URL": source.repo_url,
+            "ARGOCD_APP_SOURCE_TARGET_REVISION": source.target_revision,
+        },
+        root,
+    )
+
+
 class Builder:
     """Collects problems and warnings while a source's recipe is made. `environment` is the build environment."""
 

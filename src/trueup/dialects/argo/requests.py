@@ -12,10 +12,12 @@ import msgspec
 
 from trueup.core.dialect import annotations_of
 from trueup.core.objects import Body, ObjectRef, digest_of
+from trueup.core.recipe import Recipe
 from trueup.core.unit import Operation
 from trueup.dialects.argo.application import Operation as Asked
 from trueup.dialects.argo.application import Source
 from trueup.dialects.argo.policy import retry_of
+from trueup.dialects.argo.recipe import builder_for
 from trueup.dialects.reading import list_of, mapping_of, metadata_of, read, text_of
 
 REFRESH = "argocd.argoproj.io/refresh"
@@ -58,11 +60,9 @@ def request_of(body: Body, source: Source | None) -> Request | None:
         problems.append("operation.sync.manifests: syncing local files is not supported; commit them")
     if sync.sources or sync.revisions:
         problems.append("operation.sync.sources: several sources are not supported yet")
+    recipe = None
     if sync.source is not None and not _same_source(sync.source, source):
-        problems.append(
-            "operation.sync.source: syncing from another source than the Application's own is not supported yet; "
-            "change spec.source in Git"
-        )
+        recipe = _earlier_recipe(body, sync.source, source, problems)
     strategy = sync.sync_strategy
     force = strategy is not None and any(part is not None and part.force for part in (strategy.apply, strategy.hook))
     revision = sync.revision
@@ -74,11 +74,33 @@ def request_of(body: Body, source: Source | None) -> Request | None:
         prune=sync.prune,
         dry_run=sync.dry_run,
         force=force,
+        recipe=recipe,
         resources=tuple(ObjectRef(item.group, item.kind, item.namespace, item.name) for item in sync.resources),
         initiator=initiator,
         retry=retry,
     )
     return Request(operation, "; ".join(problems))
+
+
+def _earlier_recipe(body: Body, asked: Source, own: Source | None, problems: list[str]) -> Recipe | None:
+    """Read another source of the Application's own repository: that of the entry of its history to go back to."""
+    root = "operation.sync.source"
+    if own is None or asked.repo_url != own.repo_url or asked.chart or asked.ref:
+        problems.append(
+            f"{root}: only another folder or other parameters of the Application's own repository can be synced"
+        )
+        return None
+    spec = mapping_of(body, "spec")
+    builder = builder_for(
+        asked,
+        text_of(metadata_of(body), "name"),
+        text_of(spec, "project") or "default",
+        text_of(mapping_of(spec, "destination"), "namespace"),
+        root,
+    )
+    recipe = builder.recipe(asked, builder.environment["ARGOCD_APP_NAME"], builder.environment["ARGOCD_APP_NAMESPACE"])
+    problems += builder.problems
+    return None if builder.problems else recipe
 
 
 def _same_source(asked: Source, own: Source | None) -> bool:

@@ -15,7 +15,7 @@ from trueup.core.unit import DeletionPolicy, HealthGate, Marks, SourceDeclaratio
 from trueup.dialects.argo.application import GROUP, KIND, Source, Spec
 from trueup.dialects.argo.policy import Wishes, policy_of
 from trueup.dialects.argo.project import DEFAULT, project_problems
-from trueup.dialects.argo.recipe import PLACEHOLDER, Builder
+from trueup.dialects.argo.recipe import PLACEHOLDER, builder_for
 from trueup.dialects.argo.requests import refresh_token, request_of
 from trueup.dialects.reading import list_of, mapping_of, metadata_of, read, text_of
 from trueup.dialects.rollback import rollback_wishes
@@ -166,17 +166,7 @@ def _recipe(
     if source.ref and not source.path:
         problems.append(f"{root}.ref: a source for other sources delivers nothing by itself; give it a path")
         return PLACEHOLDER
-    builder = Builder(
-        {
-            "ARGOCD_APP_NAME": name,
-            "ARGOCD_APP_NAMESPACE": spec.destination.namespace,
-            "ARGOCD_APP_PROJECT_NAME": project,
-            "ARGOCD_APP_SOURCE_PATH": source.path,
-            "ARGOCD_APP_SOURCE_REPO_URL": source.repo_url,
-            "ARGOCD_APP_SOURCE_TARGET_REVISION": source.target_revision,
-        },
-        root,
-    )
+    builder = builder_for(source, name, project, spec.destination.namespace, root)
     recipe = builder.recipe(source, name, spec.destination.namespace)
     problems += builder.problems
     warnings += builder.warnings

@@ -212,6 +212,7 @@ def _state() -> Definition:
         [
             _column("Held back", ".state.held.revision"),
             _column("Good", ".state.good.revision"),
+            _column("Pinned", ".state.pin.inputs.revision"),
             _AGE,
         ],
         description="UnitState is what Trueup remembers of one unit beside the user's object. Do not change it.",

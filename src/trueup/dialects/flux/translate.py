@@ -13,6 +13,7 @@ from trueup.core.unit import (
     HealthExpression,
     HealthGate,
     Marks,
+    Operation,
     Retry,
     Substitution,
     SyncPolicy,
@@ -30,6 +31,9 @@ from trueup.dialects.wishes import UNKNOWN, digest_of_spec, folder, literal, req
 
 FIELD_MANAGER = "kustomize-controller"
 FINALIZER = "finalizers.fluxcd.io"
+FORCE_AT = "reconcile.fluxcd.io/forceAt"
+"""With the token of `REQUESTED_AT`: also what would not be tried by itself is."""
+
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 NAME_LABEL = f"{GROUP}/name"
 NAMESPACE_LABEL = f"{GROUP}/namespace"
@@ -111,6 +115,9 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
         deleting=metadata.get("deletionTimestamp") is not None,
         requested=requested,
         requested_by=requested_by(annotations, requested),
+        operation=Operation(f"force@{requested}", prune=spec.prune, initiator=requested_by(annotations, requested))
+        if requested and annotations.get(FORCE_AT) == requested
+        else None,
         problems=tuple(problems),
         warnings=tuple(warnings),
     )

@@ -96,6 +96,9 @@ def _adopt(run: Run) -> None:
         changed = msgspec.structs.replace(changed, applied=inputs, good=good)
     if run.operation is not None:
         changed = msgspec.structs.replace(changed, operation=run.operation.id)
+        if run.operation.revision or run.operation.recipe is not None:
+            # What was asked for need not be what Git says: how the unit stands is seen by the next look.
+            run.again()
     if changed != state:
         run.memory.state = changed
         run.memory.unstored = run.memory.unstored or run.now

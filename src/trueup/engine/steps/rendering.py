@@ -25,7 +25,7 @@ async def find_inputs(run: Run, parts: Parts) -> None:
     assert run.resolved is not None
     unit, state = run.unit, run.state
     values = await _values(unit, parts)
-    spec = spec_digest(unit, unit.recipe, parts)
+    spec = spec_digest(unit, _recipe(run), parts)
     applied = state.applied
     if (
         applied is not None
@@ -59,7 +59,7 @@ async def render_inputs(run: Run, parts: Parts, spec: str, values: str) -> None:
     if state.pin is not None:
         await _render_pinned(run, parts, state.pin, spec, values)
         return
-    rendering = await _rendering(run, parts, run.unit.recipe, run.resolved, spec, values)
+    rendering = await _rendering(run, parts, _recipe(run), run.resolved, spec, values)
     run.declared = run.wanted = rendering
     run.inputs = rendering.inputs
     run.complaints = rendering.prepared.warnings
@@ -117,6 +117,12 @@ async def earlier(run: Run, parts: Parts, inputs: Inputs, *, exactly: bool = Tru
     known = msgspec.structs.replace(known, inputs=inputs)
     run.memory.renderings[inputs.digest] = known
     return known
+
+
+def _recipe(run: Run) -> Recipe:
+    """Give how files are read: as the unit says, or as somebody asks for."""
+    operation = run.operation
+    return run.unit.recipe if operation is None or operation.recipe is None else operation.recipe
 
 
 def spec_digest(unit: Unit, recipe: Recipe, parts: Parts) -> str:
