@@ -1,16 +1,20 @@
-"""`python -m bench [--units N ...] [--quiet SECONDS]`: prints each figure, and ratios to the limit of this machine."""
+"""`python -m bench [--units N ...] [--quiet SECONDS]`: prints each figure, and ratios to the limit of this machine.
+
+`python -m bench history` measures the history instead.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from bench import scenario
+from bench import history, scenario
 from bench.measuring import Bench, Result
 from bench.process import Driven
 from trueup.gitserver import GitServer, Repository
@@ -86,6 +90,9 @@ def shown(result: Result) -> str:
 
 def main() -> None:
     """Measure, print, and keep the figures."""
+    if sys.argv[1:2] == ["history"]:
+        history.main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--units", type=int, nargs="+", default=[200, 1000])
     parser.add_argument("--quiet", type=float, default=60.0, help="seconds of quiet that are counted")

@@ -6,8 +6,9 @@ out; so the chain goes on from what the database holds, whatever was lost on the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Engine, delete, func, insert, select
@@ -97,43 +98,17 @@ class Ledger:
         return len(going) == batch
 
     def _append(self, connection: Connection, entries: list[Entry]) -> None:
-        head = _head(connection, self._writer)
+        first = _head(connection, self._writer)
         last = connection.scalar(select(func.max(ENTRIES.c.number))) or 0
-        first = head.link
-        rows, mentions, terms = [], [], set[Term]()
-        for number, entry in enumerate(entries, last + 1):
-            raw, at = canonical_json(entry), microseconds(entry.at)
-            digest = link_digest(self._writer, head, raw)
-            rows.append(
-                {
-                    "number": number,
-                    "id": entry.id,
-                    "at": at,
-                    "writer": self._writer,
-                    "link": head.link + 1,
-                    "digest": digest,
-                    "before_digest": head.digest,
-                    "before_id": head.id,
-                    "before_at": head.at,
-                    "entry": raw.decode(),
-                }
-            )
-            head = Head(head.link + 1, digest, entry.id, at)
-            found = terms_of(entry)
-            terms |= found
-            mentions += [{"term": term, "at": at, "number": number} for term in {term.id for term in found}]
+        rows, terms, mentions, head = linked(self._writer, first, last, entries)
         connection.execute(insert(ENTRIES), rows)
-        # In order: B-trees like it, and writers that wait for each other's rows never do so crosswise.
-        values = sorted({term.id: term for term in terms}.items())
-        # PostgreSQL's text cannot hold a NUL.
-        named = [{"id": id, "kind": int(term.kind), "value": term.value.replace("\0", "")} for id, term in values]
-        insert_new(connection, TERMS, named)
-        insert_new(connection, MENTIONS, sorted(mentions, key=lambda row: (row["term"], row["at"], row["number"])))
+        insert_new(connection, TERMS, terms)
+        insert_new(connection, MENTIONS, mentions)
         connection.execute(delete(CHAINS).where(CHAINS.c.writer == self._writer))
         connection.execute(
             insert(CHAINS).values(writer=self._writer, link=head.link, digest=head.digest, id=head.id, at=head.at)
         )
-        if first == 0 or first // CHECKPOINT_EVERY != head.link // CHECKPOINT_EVERY:
+        if first == START or first.link // CHECKPOINT_EVERY != head.link // CHECKPOINT_EVERY:
             self._seal(connection, self._writer, head)
 
     def _seal(self, connection: Connection, writer: str, head: Head, removed: int = 0, first_at: int = 0) -> None:
@@ -148,6 +123,44 @@ class Ledger:
         names = ("number", "writer", "link", "digest", "id", "at", "removed", "first_at", "made")
         row = dict(zip(names, values, strict=True))
         connection.execute(insert(CHECKPOINTS).values(**row, seal=seal_of(before, values)))
+
+
+Rows = list[dict[str, Any]]
+
+
+def linked(writer: str, head: Head, last: int, entries: Iterable[Entry]) -> tuple[Rows, Rows, Rows, Head]:
+    """Give the rows of entries, of their terms and of their mentions, and the chain's new head.
+
+    The rows follow `head` in the writer's chain and the number `last` in the table. Terms and mentions are in the order
+    of their keys: B-trees like it, and writers that wait for each other's rows never do so crosswise.
+    """
+    rows: Rows = []
+    terms: dict[int, Term] = {}
+    places: set[tuple[int, int, int]] = set()
+    for number, entry in enumerate(entries, last + 1):
+        raw, at = canonical_json(entry), microseconds(entry.at)
+        before, head = head, Head(head.link + 1, link_digest(writer, head, raw), entry.id, at)
+        rows.append(
+            {
+                "number": number,
+                "id": entry.id,
+                "at": at,
+                "writer": writer,
+                "link": head.link,
+                "digest": head.digest,
+                "before_digest": before.digest,
+                "before_id": before.id,
+                "before_at": before.at,
+                "entry": raw.decode(),
+            }
+        )
+        found = {term.id: term for term in terms_of(entry)}
+        terms |= found
+        places.update((id, at, number) for id in found)
+    # PostgreSQL's text cannot hold a NUL.
+    named = [{"id": id, "kind": int(term.kind), "value": term.value.replace("\0", "")} for id, term in terms.items()]
+    named.sort(key=lambda row: row["id"])
+    return rows, named, [{"term": term, "at": at, "number": number} for term, at, number in sorted(places)], head
 
 
 def _unknown(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
