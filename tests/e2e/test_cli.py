@@ -41,7 +41,9 @@ class Ended(NamedTuple):
 @pytest.fixture(scope="module")
 def trueup(world: World) -> Callable[..., Awaitable[Ended]]:
     async def run(*arguments: str) -> Ended:
-        environment = {**os.environ, "KUBECONFIG": str(world.cluster.kubeconfig), "NO_COLOR": "1"}
+        nowhere = "sqlite:////nonexistent/history.db"
+        kubeconfig = str(world.cluster.kubeconfig)
+        environment = {**os.environ, "KUBECONFIG": kubeconfig, "NO_COLOR": "1", "TRUEUP_HISTORY": nowhere}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

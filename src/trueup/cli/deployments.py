@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from trueup.app import default_data
 from trueup.cli.problems import BAD_USE, Problem
-from trueup.cli.short_history import short_history
+from trueup.cli.short_history import short_history, show_standing
 from trueup.cli.showing import Form, short, show
 from trueup.cli.telling import lines_of
 from trueup.core.deployment import Cause, Ending
@@ -71,6 +71,8 @@ async def list_deployments(asked: Asked, url: str, form: Form | None, kubeconfig
     show(form, [_data(entry) for entry in entries], COLUMNS, [_row(entry) for entry in entries], nothing)
     if form is Form.TABLE and len(entries) == asked.limit:
         typer.echo(f"there may be more: --before {entries[-1].id}", err=True)
+    if form is Form.TABLE and asked.unit:
+        await show_standing(kubeconfig, context, asked.unit, asked.namespace)
 
 
 def show_deployment(id: str, url: str, form: Form) -> None:
@@ -97,11 +99,11 @@ def show_deployment(id: str, url: str, form: Form) -> None:
     show(form, data, (), (), "")
 
 
-def verify_history(url: str, form: Form) -> int:
+def verify_history(url: str, seal: str, form: Form) -> int:
     """Show what is wrong; gives the exit code. Raises `Problem`."""
     try:
         with _history(url) as engine:
-            verdict = verify(engine)
+            verdict = verify(engine, seal)
     except HistoryUnavailable as error:
         raise _unavailable(error) from error
     rows = [

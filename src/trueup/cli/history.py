@@ -105,11 +105,15 @@ def show(
 
 
 @app.command(epilog=EPILOG)
-def verify(output: Output = Form.TABLE, history_url: Database = "") -> None:
+def verify(
+    seal: Annotated[str, typer.Option(help="A last seal of before, kept elsewhere, that must still be there.")] = "",
+    output: Output = Form.TABLE,
+    history_url: Database = "",
+) -> None:
     """Say whether somebody has altered the history: names each entry that was altered, removed or inserted.
 
     Example: trueup history verify --history-url postgresql://trueup@db/trueup
     """
     from trueup.cli.deployments import verify_history
 
-    raise typer.Exit(verify_history(history_url, output))
+    raise typer.Exit(verify_history(history_url, seal, output))

@@ -1,20 +1,26 @@
-"""The short history that a unit's state keeps: for `trueup history UNIT` where no database can be read."""
+"""What a unit's own state tells: its short history where no database is, and what is held back or pinned now."""
 
 from __future__ import annotations
+
+import asyncio
+import contextlib
 
 import msgspec
 
 from trueup.cli.access import access
+from trueup.cli.problems import Problem
 from trueup.cli.showing import Form, console, short, show
 from trueup.core.objects import ObjectRef
+from trueup.core.state import UnitState
 
 COLUMNS = ("ID", "REVISION", "STARTED", "FINISHED", "OUTCOME", "BY")
+PATIENCE = 5.0
+"""Seconds after which the cluster is not waited for: the history alone answers too."""
 
 
 async def short_history(kubeconfig: str, context: str, word: str, namespace: str, form: Form) -> None:
     """Show a unit's short history, the newest last, and what is held back."""
-    async with access(kubeconfig, context) as cluster:
-        state = await cluster.state(ObjectRef.of(await cluster.unit(word, namespace)))
+    state = await _state(kubeconfig, context, word, namespace)
     data = {
         "history": [msgspec.to_builtins(item) for item in state.history],
         "held": msgspec.to_builtins(state.held),
@@ -33,9 +39,26 @@ async def short_history(kubeconfig: str, context: str, word: str, namespace: str
         for item in state.history
     ]
     show(form, data, COLUMNS, rows, "nothing was delivered yet")
-    if form is Form.TABLE and state.pin is not None:
+    if form is Form.TABLE:
+        _show_standing(state)
+
+
+async def show_standing(kubeconfig: str, context: str, word: str, namespace: str) -> None:
+    """Show below a unit's deployments what is held back or pinned now, where its cluster can be asked."""
+    with contextlib.suppress(Problem, TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            _show_standing(await _state(kubeconfig, context, word, namespace))
+
+
+async def _state(kubeconfig: str, context: str, word: str, namespace: str) -> UnitState:
+    async with access(kubeconfig, context) as cluster:
+        return await cluster.state(ObjectRef.of(await cluster.unit(word, namespace)))
+
+
+def _show_standing(state: UnitState) -> None:
+    if state.pin is not None:
         console().print(f"\n{state.pin.words}", soft_wrap=True, markup=False)
-    if form is Form.TABLE and state.held is not None:
+    if state.held is not None:
         held = state.held
         text = f"\nheld back: {short(held.revision)} since {held.since[:19]}: {held.reason}"
         console().print(text, soft_wrap=True, markup=False)

@@ -158,7 +158,9 @@ def linked(writer: str, head: Head, last: int, entries: Iterable[Entry]) -> tupl
         terms |= found
         places.update((id, at, number) for id in found)
     # PostgreSQL's text cannot hold a NUL.
-    named = [{"id": id, "kind": int(term.kind), "value": term.value.replace("\0", "")} for id, term in terms.items()]
+    named: Rows = [
+        {"id": id, "kind": int(term.kind), "value": term.value.replace("\0", "")} for id, term in terms.items()
+    ]
     named.sort(key=lambda row: row["id"])
     return rows, named, [{"term": term, "at": at, "number": number} for term, at, number in sorted(places)], head
 

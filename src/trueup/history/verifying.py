@@ -2,7 +2,7 @@
 
 What is found is named by writer, entry and time. Where the end or the beginning of a chain is missing, its head, its
 checkpoints and the link after it tell. Whoever may write the database can also compute a whole chain anew, with its
-head and all checkpoints after it: keep the seal that `trueup history verify` prints somewhere else to tell that too.
+head and all checkpoints after it: a seal that `trueup history verify` printed and that was kept elsewhere tells that.
 """
 
 from __future__ import annotations
@@ -44,13 +44,19 @@ class Verdict(msgspec.Struct, frozen=True):
 FINDINGS_KEPT = 1000
 
 
-def verify(engine: Engine) -> Verdict:
-    """Hold the whole history against its chains. Raises `HistoryUnavailable`."""
+def verify(engine: Engine, seal: str = "") -> Verdict:
+    """Hold the whole history against its chains, and against a seal that was kept elsewhere, if one is given.
+
+    Raises `HistoryUnavailable`.
+    """
     findings: list[Finding] = []
     try:
         with engine.connect() as connection:
             checkpoints = connection.execute(select(CHECKPOINTS).order_by(CHECKPOINTS.c.number)).all()
             findings += _seals(checkpoints)
+            if seal and seal not in {row.seal for row in checkpoints}:
+                words = f"no checkpoint has the seal {seal}: the history was computed anew since, or is another one"
+                findings.append(Finding("checkpoint", "", "", None, words))
             heads = {
                 row.writer: Head(row.link, row.digest, row.id, row.at) for row in connection.execute(select(CHAINS))
             }
@@ -66,8 +72,8 @@ def verify(engine: Engine) -> Verdict:
                 findings += chain.end()
     except SQLAlchemyError as error:
         raise HistoryUnavailable(f"the history cannot be read: {told(error)}") from error
-    seal = checkpoints[-1].seal if checkpoints else ""
-    return Verdict(count, len(writers), len(checkpoints), seal, tuple(findings[:FINDINGS_KEPT]))
+    last = checkpoints[-1].seal if checkpoints else ""
+    return Verdict(count, len(writers), len(checkpoints), last, tuple(findings[:FINDINGS_KEPT]))
 
 
 def _rows(connection: Connection, writer: str) -> Iterator[Any]:

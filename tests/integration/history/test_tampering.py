@@ -98,6 +98,18 @@ def test_an_altered_checkpoint_is_named(engine: Engine) -> None:
     assert ("checkpoint", "first", id_of(0)) in found(engine)
 
 
+def test_a_seal_kept_elsewhere_tells_a_history_computed_anew(engine: Engine) -> None:
+    fill(engine)
+    seal = verify(engine).seal
+    assert verify(engine, seal).findings == ()
+    with engine.begin() as connection:
+        for table in ("entries", "chains", "checkpoints", "terms", "mentions"):
+            connection.execute(text(f"delete from {table}"))
+    Ledger(engine, "first").store([entry_of(a_record(1))])
+    assert verify(engine).findings == ()
+    assert [item.what for item in verify(engine, seal).findings] == ["checkpoint"]
+
+
 def test_retention_by_count_and_age_keeps_the_rest_sound(engine: Engine) -> None:
     ledger = fill(engine)
     while ledger.retain(0, 12, batch=5):
