@@ -44,13 +44,15 @@ class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
     """A revert that is, or shall be, proposed to people: once for the bad revision, which a restart does not forget.
 
     `inputs` are the bad ones by digest, `revision` brought them, `good` is where the unit stood before. `failed` says
-    what failed. `made` is what was made of it, a URL or a branch; `refused` why nothing will be.
+    what failed, `paths` what of the repository the unit reads (empty: all of it). `made` is what was made of it, a URL
+    or a branch; `refused` why nothing will be.
     """
 
     inputs: str
     revision: str
     good: str
     failed: str = ""
+    paths: tuple[str, ...] = ()
     made: str = ""
     refused: str = ""
 

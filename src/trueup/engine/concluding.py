@@ -77,11 +77,11 @@ def _tell_group(run: Run, parts: Parts) -> None:
     """Have the units this one is tied to look when it is held back, has gone back, or tries something else."""
     unit, state, memory = run.unit, run.state, run.memory
     held = state.held
-    if held is not None and held.because is None:
+    if held is not None and held.because is None and not memory.ahead:
         parts.culprits.add(unit.ref)
     else:
         parts.culprits.discard(unit.ref)
-    seen = (held.inputs if held else "", state.applied.digest if held and state.applied else "")
+    seen = (held.inputs if held else "", state.applied.digest if held and state.applied else "", memory.ahead)
     if seen == memory.seen_by_group:
         return
     memory.seen_by_group = seen
@@ -101,7 +101,8 @@ def _standing(run: Run) -> tuple[UnitPhase, Reason, str]:
     if run.prune_errors:
         return UnitPhase.FAILED, Reason.PRUNE_FAILED, _errors_in_words(run.prune_errors)
     if held is not None:
-        return UnitPhase.HELD, Reason.UNHEALTHY, held.words + _offered(run, held.inputs)
+        waits = f"; then {run.unready}" if run.memory.ahead else ""
+        return UnitPhase.HELD, Reason.UNHEALTHY, held.words + _offered(run, held.inputs) + waits
     if run.source_problem:
         return UnitPhase.FAILED, Reason.SOURCE_FAILED, run.source_problem
     vetoes = plan.blocking if plan else ()

@@ -87,6 +87,7 @@ class Proposer:
             bad=Revision.parse(offer.revision).commit,
             good=Revision.parse(offer.good).commit,
             branch=state.declaration.git.ref.branch,
+            paths=offer.paths,
             title=title_of(Revision.parse(offer.revision).commit, commit),
             body=body_of(unit.ref, offer.revision, commit, (offer.failed,) if offer.failed else (), offer.good),
         )

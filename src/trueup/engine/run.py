@@ -80,11 +80,15 @@ class Intent(StrEnum):
 
 
 class Rendering(msgspec.Struct, frozen=True):
-    """What some inputs gave: the inputs by content, the desired objects, and the recipe's kind."""
+    """What some inputs gave: the inputs by content, the desired objects, and the recipe's kind.
+
+    `paths` are the files and folders of the artifact that were looked at; none where they are too many to be told.
+    """
 
     inputs: Inputs
     prepared: Prepared
     recipe: str
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -99,6 +103,7 @@ class Memory:
     when an object has been degraded without a break, `unready` since when the gate has not been passed. `prune_since`
     is when a prune began to wait for other units. `undecided` is why a sick unit is not taken back yet, `stays_behind`
     why a healthy one does not go back with its group, and `obstructed` for which return that was found out.
+    `ahead`: it went back, and would go on with Git if its dependencies were ready.
     `seen_by_group` is what the units it is tied to have been told of it. `offered` is what has come of
     proposed reverts and is not in the state yet. `released` is the request that ended a pin,
     until what follows is written; `refused_request` why one could not be met. `draft` is the deployment record of the
@@ -128,7 +133,8 @@ class Memory:
     undecided: str = ""
     stays_behind: str = ""
     obstructed: str = ""
-    seen_by_group: tuple[str, str] = ("", "")
+    ahead: bool = False
+    seen_by_group: tuple[str, str, bool] = ("", "", False)
     offered: dict[str, Offer] = field(default_factory=dict)
     released: Request | None = None
     refused_request: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from support.engine import World, config, ref
@@ -88,6 +88,7 @@ class Story:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(ACTIONS, min_size=3, max_size=14))
+@example([("commit", "3", "1"), ("commit", "1", "4"), ("wait", 30)])
 def test_no_order_of_events_writes_what_is_held_or_goes_on_for_ever(actions: list[tuple[Any, ...]]) -> None:
     asyncio.run(_told(actions))
 

@@ -51,6 +51,11 @@ _WARNINGS = {
     "pinned": "PinnedWarning",
     "not-taken-back": "RollbackWarning",
     "taken-over": "RollbackWarning",
+    "group-returned": "RollbackWarning",
+    "kept-by-return": "RollbackWarning",
+    "job-not-repeated": "RollbackWarning",
+    "proposed": "RevertProposed",
+    "request-refused": "RollbackWarning",
 }
 
 

@@ -11,6 +11,7 @@ from trueup.core.state import EMPTY_STATE
 from trueup.core.unit import Dependency
 from trueup.engine.run import Halt, Next, Parts, Run
 from trueup.engine.steps.heeding import refuse_operation
+from trueup.engine.steps.judging import judge_meanwhile
 
 
 async def admit(run: Run, parts: Parts) -> None:
@@ -91,6 +92,12 @@ async def wait_for_dependencies(run: Run, parts: Parts) -> None:
                 # to be wanted does.
                 run.unready = text
                 return
+            if run.state.attempt is not None:
+                await judge_meanwhile(run, parts)
+                run.inputs, run.verdict, run.synced = None, None, False
+                if run.state.held is not None:
+                    run.unready = text
+                    return
             raise Halt(UnitPhase.WAITING, Reason.DEPENDENCY_NOT_READY, text, Next.WAIT)
 
 

@@ -89,4 +89,4 @@ def _over(sick: ObjectRef, parts: Parts) -> bool:
     if parts.registry.get(sick) is None:
         return True
     memory = parts.memory_of(sick)
-    return memory is not None and memory.loaded and memory.state.held is None
+    return memory is not None and memory.loaded and (memory.state.held is None or memory.ahead)

@@ -16,6 +16,7 @@ from trueup.core.live import Live, Presence
 from trueup.core.objects import Inventory, ObjectRef
 from trueup.core.past import stood_at, with_good
 from trueup.core.reports import OperationState
+from trueup.core.state import Inputs
 from trueup.core.verdict import Outcome, Verdict, judge
 from trueup.engine.attempts import failures_of, pending, retry_later, wall, with_history
 from trueup.engine.recording import end_draft, told_try
@@ -33,7 +34,7 @@ async def judge_outcome(run: Run, parts: Parts) -> None:
     if run.inputs is None or run.out_of_sync or (run.operation is not None and run.operation.dry_run):
         _end_operation(run, parts)
         if run.out_of_sync:
-            await _judge_applied(run, parts)
+            await judge_meanwhile(run, parts)
         return
     if run.errors or run.prune_errors:
         await _failed(run, parts)
@@ -58,18 +59,26 @@ async def judge_outcome(run: Run, parts: Parts) -> None:
     run.gate = _gate(run, parts)
 
 
-async def _judge_applied(run: Run, parts: Parts) -> None:
-    """Judge a sync that somebody asked for and that is not what Git says, in a unit that syncs nothing by itself."""
+async def judge_meanwhile(run: Run, parts: Parts) -> None:
+    """Judge the sync under way of a unit that does not go on with it now: it waits, or Git says something else.
+
+    It would be left sick otherwise, for as long as that lasts.
+    """
     state = run.state
     attempt, applied = state.attempt, state.applied
-    if attempt is None or applied is None or attempt.inputs != applied.digest:
+    if attempt is None:
         return
-    run.inputs, run.wanted, run.synced = applied, None, True
-    run.verdict = _judge(run, parts, sorted(state.inventory.refs), _started(run))
-    if run.verdict.outcome is Outcome.GOOD:
-        await _good(run, parts)
-    elif run.verdict.outcome is Outcome.SICK:
+    refs = sorted(state.inventory.refs)
+    await parts.target.watch(frozenset((ref.group, ref.kind) for ref in refs))
+    done = applied is not None and applied.digest == attempt.inputs
+    known = run.memory.renderings.get(attempt.inputs)
+    inputs = applied if done else (known.inputs if known else Inputs(attempt.inputs, attempt.revision))
+    run.inputs, run.wanted, run.synced = inputs, None, done
+    run.verdict = _judge(run, parts, refs, _started(run))
+    if run.verdict.outcome is Outcome.SICK:
         await sick(run, parts)
+    elif run.verdict.outcome is Outcome.GOOD and done:
+        await _good(run, parts)
     else:
         await pending(run, parts)
 

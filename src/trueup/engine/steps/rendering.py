@@ -18,6 +18,7 @@ from trueup.core.unit import Unit, ValueRef
 from trueup.engine.run import Halt, Next, Parts, Rendering, Run
 
 PROBLEMS_SHOWN = 5
+PATHS_KEPT = 200
 
 
 async def find_inputs(run: Run, parts: Parts) -> None:
@@ -39,11 +40,20 @@ async def find_inputs(run: Run, parts: Parts) -> None:
         run.declared = run.wanted = run.memory.renderings.get(applied.digest)
         return
     await render_inputs(run, parts, spec, values)
-    if run.unready and not run.returning and not run.pinned:
-        if run.operation is None or not run.operation.dry_run:
-            # It is about to try something else, and those that went back for its sake shall know.
-            run.memory.state = msgspec.structs.replace(run.state, held=None)
+    await _wait(run, parts)
+
+
+async def _wait(run: Run, parts: Parts) -> None:
+    """Stop a unit that would go on and may not yet; one that went back stays there until those that came along go."""
+    good = run.state.good
+    going = bool(run.unready) and not run.returning and not run.pinned
+    run.memory.ahead = going and run.state.held is not None and (run.operation is None or not run.operation.dry_run)
+    if not going:
+        return
+    if not run.memory.ahead or good is None:
         raise Halt(UnitPhase.WAITING, Reason.DEPENDENCY_NOT_READY, run.unready, Next.WAIT)
+    run.operation = None
+    run.wanted, run.inputs, run.returning = await earlier(run, parts, good), good, True
 
 
 async def render_again(run: Run, parts: Parts) -> None:
@@ -205,7 +215,14 @@ async def _prepared(run: Run, parts: Parts, result: RenderResult, digest: str) -
             f"hooks are not run yet, so nothing is applied: {names}; remove the hooks, or deliver them as plain objects"
         )
         raise Halt(UnitPhase.FAILED, Reason.INVALID_SPEC, text, Next.STALL)
-    return Rendering(Inputs(digest or prepared.digest), prepared, result.recipe)
+    return Rendering(Inputs(digest or prepared.digest), prepared, result.recipe, _paths(result))
+
+
+def _paths(result: RenderResult) -> tuple[str, ...]:
+    looked = result.looked_at.get("")
+    found = (*looked.files, *looked.directories) if looked is not None else ()
+    # A folder that is the whole repository tells nothing apart.
+    return found if len(found) <= PATHS_KEPT and not {"", "."} & set(found) else ()
 
 
 async def _recalled(run: Run, parts: Parts, inputs: Inputs) -> Resolved:

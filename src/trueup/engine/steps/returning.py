@@ -44,7 +44,8 @@ async def sick(run: Run, parts: Parts) -> None:
         failed_inputs=inputs.digest,
     )
     if decision.proposes and parts.propose is not None and state.good is not None:
-        offer = Offer(inputs.digest, revision, state.good.revision, message[:FAILED_KEPT])
+        paths = run.wanted.paths if run.wanted else ()
+        offer = Offer(inputs.digest, revision, state.good.revision, message[:FAILED_KEPT], paths)
         ended = msgspec.structs.replace(ended, offers=with_offer(state.offers, offer))
         parts.propose(run.unit.ref)
     if decision.returns and decision.good is not None:
