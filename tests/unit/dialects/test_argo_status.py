@@ -174,6 +174,10 @@ def test_a_revision_held_back_is_out_of_sync_at_gits_revision_and_its_operation_
     assert (status["operationState"]["phase"], status["operationState"]["message"]) == ("Failed", "crashes")
     message = conditions(report)["SyncError"]
     assert BAD in message and COMMIT in message and "crashes" in message
+    assert report.held is not None
+    stopped = msgspec.structs.replace(report.held, stopped="the return failed too")
+    message = conditions(msgspec.structs.replace(report, held=stopped, message=stopped.words))["SyncError"]
+    assert "crashes; the return failed too" in message and "it runs" not in message
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.unit.dialects.samples import KUSTOMIZATION, NOW, REPOSITORY, REVISION
 from trueup.core.artifact import Artifact, Fault, Revision
 from trueup.core.objects import Inventory, InventoryEntry
 from trueup.core.reports import Notice, Reason, SourceReport, StatusWrite, UnitPhase, UnitReport
-from trueup.core.state import Deployment, Held
+from trueup.core.state import Deployment, Held, Inputs, Pin
 from trueup.dialects import Flux
 
 BAD = "main@sha1:" + "2" * 40
@@ -167,6 +167,23 @@ def test_a_revision_held_back_is_attempted_and_the_good_one_applied() -> None:
     ready = said(status)["Ready"]
     assert ready[:2] == ("False", "HealthCheckFailed") and BAD in ready[2] and "crashes" in ready[2]
     assert not Flux().ready({**KUSTOMIZATION, "status": status})
+
+
+def test_a_return_that_stopped_and_a_proposed_revert_are_told_and_nothing_runs_again() -> None:
+    held = Held("x", BAD, "it crashes", "2026-11-24T09:00:00Z", REVISION, stopped="the return failed too")
+    words = f"{held.words}; its revert is proposed: https://host/pulls/1"
+    report = msgspec.structs.replace(
+        SETTLED, phase=UnitPhase.HELD, reason=Reason.UNHEALTHY, message=words, attempted=BAD, held=held
+    )
+    message = said(written(report).status)["Ready"][2]
+    assert message == f"Revision {BAD} is held back: {words}"
+
+
+def test_a_pinned_kustomization_is_ready_and_says_so() -> None:
+    pin = Pin(Inputs("x", REVISION), 3, "2026-11-24T09:00:00Z", "jane", "checkout fails")
+    status, reason, message = said(written(msgspec.structs.replace(SETTLED, pin=pin)).status)["Ready"]
+    assert (status, reason) == ("True", "ReconciliationSucceeded")
+    assert message.startswith(f"Applied revision: {REVISION}; pinned to {REVISION} by jane (checkout fails) since")
 
 
 def test_conditions_of_others_stay_and_ours_come_in_upstreams_order() -> None:

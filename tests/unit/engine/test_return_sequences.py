@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from trueup.core.health import HealthStatus
 from trueup.core.pinning import Request, Wish
 from trueup.core.plan import Step
 from trueup.core.ports import Acting, Applied
-from trueup.core.unit import Dependency, HealthGate, Unit
+from trueup.core.unit import Dependency, HealthGate, Operation, Unit
 
 NAMES = ("web", "db")
 SICK = {"web": {"3", "4"}, "db": {"4"}}
@@ -28,6 +29,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("mend")),
     st.tuples(st.just("pin"), st.sampled_from(NAMES)),
     st.tuples(st.just("unpin"), st.sampled_from(NAMES)),
+    st.tuples(st.just("retry"), st.sampled_from(NAMES)),
 )
 
 
@@ -82,6 +84,10 @@ class Story:
             case (("pin" | "unpin") as wish, name):
                 self.tokens += 1
                 world.engine.asked(self.units[name].ref, Request(Wish(wish), str(self.tokens)))
+            case ("retry", name):
+                self.tokens += 1
+                self.units[name] = msgspec.structs.replace(self.units[name], operation=Operation(str(self.tokens)))
+                world.declare(self.units[name])
         self.judge()
         await world.settle()
 

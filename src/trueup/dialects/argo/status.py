@@ -224,5 +224,6 @@ def _held_back(report: UnitReport) -> str:
     held = report.held
     if held is None:
         return report.message
-    back = f"; it runs {commit_of(held.returned_to)} again" if held.returned_to else ""
-    return f"Failed sync attempt to {commit_of(held.revision)}: {held.reason}{back}"
+    said = report.message if report.phase is UnitPhase.HELD and report.message else held.words
+    back = f"; it runs {commit_of(held.returned_to)} again" if held.returned_to and not held.stopped else ""
+    return f"Failed sync attempt to {commit_of(held.revision)}: {said}{back}"

@@ -157,8 +157,8 @@ def _held_back(report: UnitReport) -> str:
     held = report.held
     if held is None:
         return report.message or "the last revision is held back"
-    back = f"; revision {held.returned_to} runs again" if held.returned_to else ""
-    return f"Revision {held.revision} is held back: {held.reason}{back}"
+    back = f"; revision {held.returned_to} runs again" if held.returned_to and not held.stopped else ""
+    return f"Revision {held.revision} is held back: {report.message or held.words}{back}"
 
 
 def inventory_entries(inventory: Inventory) -> list[dict[str, str]]:
