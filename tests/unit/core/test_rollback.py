@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trueup.core.objects import ObjectRef
-from trueup.core.rollback import BREAKER_UNITS, Situation, decide
-from trueup.core.state import Held, Inputs, UnitState
+from trueup.core.obstacles import Obstacle
+from trueup.core.rollback import BREAKER_UNITS, Situation, decide, policy_of, with_offer
+from trueup.core.state import Held, Inputs, Offer, Pin, UnitState
 from trueup.core.unit import ReturnPolicy
+from trueup.testing import a_unit
 
 WEB = ObjectRef("apps", "Deployment", "shop", "web")
 DB = ObjectRef("apps", "StatefulSet", "shop", "db")
@@ -44,6 +46,9 @@ def test_a_change_that_made_a_healthy_unit_sick_is_taken_back() -> None:
         ({"sick": ()}, "not those that this change touched"),
         ({"sickened": BREAKER_UNITS, "units": 10}, "sickened together"),
         ({"policy": ReturnPolicy.PROPOSE}, "'propose'"),
+        ({"state": UnitState(good=GOOD, pin=Pin(BAD, 1, "now", "jane"))}, "pinned to main@sha1:bbb by jane"),
+        ({"chosen": True}, "somebody asked for this revision"),
+        ({"obstacles": tuple(Obstacle("x", WEB, f"object {n}") for n in range(5))}, "object 2; and 2 more objects"),
         ({"policy": ReturnPolicy.REPORT}, "'report'"),
     ],
 )
@@ -58,6 +63,52 @@ def test_each_reason_against_it(change: dict[str, object], words: str) -> None:
 )
 def test_the_breaker_needs_both_a_number_and_a_share(sickened: int, units: int, returns: bool) -> None:
     assert decide(msgspec.structs.replace(CASE, sickened=sickened, units=units)).returns is returns
+
+
+def test_only_what_many_sickening_forbids_is_decided_later() -> None:
+    assert decide(msgspec.structs.replace(CASE, sickened=9)).later
+    assert not decide(msgspec.structs.replace(CASE, sickened=9, policy=ReturnPolicy.REPORT)).later
+    assert decide(msgspec.structs.replace(CASE, sickened=9, policy=ReturnPolicy.PROPOSE)).later
+
+
+@pytest.mark.parametrize(
+    ("change", "proposes"),
+    [
+        ({"policy": ReturnPolicy.PROPOSE}, True),
+        ({"policy": ReturnPolicy.PROPOSE, "sickened": 9}, False),
+        ({"policy": ReturnPolicy.PROPOSE, "touched": frozenset()}, False),
+        ({"policy": ReturnPolicy.REPORT, "proposes": True}, False),
+        ({"proposes": True}, True),
+        ({}, False),
+    ],
+)
+def test_when_a_revert_is_proposed(change: dict[str, object], proposes: bool) -> None:
+    assert decide(msgspec.structs.replace(CASE, **change)).proposes is proposes
+
+
+def test_a_revert_is_offered_once_for_its_revision_and_few_are_remembered() -> None:
+    offers: tuple[Offer, ...] = ()
+    for number in (1, 2, 2, 3, 4, 5, 6, 6):
+        offers = with_offer(offers, Offer("x", f"main@sha1:{number}", "main@sha1:0"))
+    assert [item.revision[-1] for item in offers] == ["2", "3", "4", "5", "6"]
+
+
+def test_the_policy_of_a_unit_that_was_taken_over() -> None:
+    unit = a_unit("web", WEB, inherited=ReturnPolicy.REPORT)
+    assert policy_of(unit, UnitState()) is ReturnPolicy.AUTO
+    assert policy_of(unit, UnitState(taken_over=True)) is ReturnPolicy.REPORT
+    own = a_unit("web", WEB, returns=ReturnPolicy.PROPOSE)
+    assert policy_of(own, UnitState(taken_over=True)) is ReturnPolicy.PROPOSE
+
+
+def test_what_is_held_is_known_again_by_its_name_or_by_all_it_is_made_of() -> None:
+    held = Held("bad", "r", "x", "now", objects="objects", values="values", spec="spec")
+    assert held.holds(Inputs("bad"), "another")
+    same = Inputs("renamed", objects="objects", values="values")
+    assert held.holds(same, "spec")
+    assert not held.holds(same, "another"), "a longer deadline is another try"
+    assert not held.holds(msgspec.structs.replace(same, values="new"), "spec")
+    assert not Held("bad", "r", "x", "now").holds(Inputs("other"), "")
 
 
 @given(

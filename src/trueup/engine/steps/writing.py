@@ -15,6 +15,7 @@ from trueup.core.drift import HealLog
 from trueup.core.health import HealthStatus
 from trueup.core.live import Live
 from trueup.core.objects import Inventory, InventoryEntry, ObjectRef
+from trueup.core.obstacles import guarded
 from trueup.core.plan import Action, Plan, Stage, Step
 from trueup.core.ports import Acting, Applied, ApplyError
 from trueup.core.reports import ObjectResult, OperationReport, OperationState, ResultCode
@@ -75,6 +76,13 @@ def acting_of(run: Run) -> Acting:
         replace=unit.policy.replace,
         propagation=unit.policy.propagation,
     )
+
+
+def _careful(run: Run, step: Step, acting: Acting) -> Acting:
+    """Going back never deletes what holds data to make it anew, whatever the unit's policy allows otherwise."""
+    if not (run.returning or run.pinned) or not guarded(step):
+        return acting
+    return msgspec.structs.replace(acting, force=False, replace=False)
 
 
 def _open_operation(run: Run, parts: Parts) -> None:
@@ -166,7 +174,9 @@ async def _ensure_namespace(run: Run, parts: Parts, acting: Acting) -> bool:
 
 async def _carry_out(run: Run, parts: Parts, stage: Stage, acting: Acting) -> None:
     """Write the steps of a stage together, and take note of what came of each."""
-    results = await asyncio.gather(*(parts.target.write(step, acting) for step in stage.steps), return_exceptions=True)
+    results = await asyncio.gather(
+        *(parts.target.write(step, _careful(run, step, acting)) for step in stage.steps), return_exceptions=True
+    )
     entries: list[InventoryEntry] = []
     gone: list[ObjectRef] = []
     for step, result in zip(stage.steps, results, strict=True):
