@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -20,7 +21,9 @@ async def main(kubeconfig: str, folder: Path, lease: str) -> None:
         if done.verb != "watch" and not done.resource.startswith("leases"):
             requests["read" if done.verb in ("get", "list") else "write"] += 1
 
-    controller = Controller(Settings(kubeconfig=kubeconfig, data=folder / "data", lease=lease), asked)
+    controller = Controller(
+        Settings(kubeconfig, data=folder / "data", lease=lease, history=os.environ.get("BENCH_HISTORY", "")), asked
+    )
 
     def tell() -> None:
         session = controller.session

@@ -13,6 +13,7 @@ from pathlib import Path
 from support.deployments import a_record
 from trueup.core.events import SyncEnded
 from trueup.history import HistorySettings, keeping
+from trueup.history.journal import HistoryJournal
 from trueup.testing import a_unit
 
 
@@ -20,14 +21,13 @@ async def main(folder: Path, url: str, identity: str) -> None:
     """Note records until killed, never more than a hundred ahead of the disk."""
     unit = a_unit("web", a_record(0).unit)
     async with keeping(HistorySettings(folder, url), identity) as journal:
+        assert isinstance(journal, HistoryJournal)
         for number in itertools.count():
             journal.note(SyncEnded(unit, a_record(number)))
             if number % 50 == 0:
                 await asyncio.sleep(0.01)
-                waiting = len(journal._waiting)  # type: ignore[attr-defined]
-                while waiting:
+                while journal.waiting:
                     await asyncio.sleep(0.001)
-                    waiting = len(journal._waiting)  # type: ignore[attr-defined]
                 print(number, flush=True)
 
 

@@ -134,9 +134,7 @@ def _unavailable(error: HistoryUnavailable) -> Problem:
 def _question(asked: Asked) -> Question:
     unit = asked.unit
     if asked.namespace and unit.count("/") < 2:
-        kind, slash, name = unit.rpartition("/")
-        if not slash:
-            raise Problem("--namespace needs a unit with its kind", "for example app/guestbook", BAD_USE)
+        kind, _, name = unit.rpartition("/")
         unit = f"{kind}/{asked.namespace}/{name}"
     return Question(
         unit=unit,

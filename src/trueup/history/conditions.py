@@ -15,21 +15,26 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from trueup.core.deployment import Cause, Ending
+from trueup.history.databases import HistoryUnavailable
 from trueup.history.schema import TERMS
 from trueup.history.terms import Kind, tag_of, term_id
 
 LAST = "\U0010ffff"
+OWNERS = 100
+"""Objects up to which a field is asked for in each."""
+
 _KINDS = {"app": "application", "apps": "application", "ks": "kustomization"}
 
 
 class Question(msgspec.Struct, frozen=True):
     """What is asked; all that is not empty must hold. Times are about the end of a sync, `until` is excluded.
 
-    `unit`: `name`, `kind/name` or `kind/namespace/name`. `author`: a part of name or mail, in any case. `revision`: the
-    first digits of a commit, or a branch or tag. `image`: with or without registry and tag. `version`: a version or an
-    image's tag. `object`: `Kind/namespace/name` or `Kind/name`, changed by the sync. `field`: a field's path or its
-    beginning; with `object`, also the syncs by which that object came or went as a whole. `initiator`: a part of who
-    asked. `before`: the id of an entry that all answers are older than. `limit`: the most answers.
+    `unit`: `name`, `kind/name`, `kind/namespace/name` or `/namespace/name`. `author`: a part of name or mail, in any
+    case. `revision`: the first digits of a commit, or a branch or tag. `image`: with or without registry and tag.
+    `version`: a version or an image's tag. `object`: `Kind/namespace/name` or `Kind/name`, changed by the sync.
+    `field`: a field's path or its beginning; with `object`, also the syncs by which that object came or went as a
+    whole. `initiator`: a part of who asked. `before`: the id of an entry that all answers are older than. `limit`: the
+    most answers.
     """
 
     unit: str = ""
@@ -70,6 +75,8 @@ def conditions(connection: Connection, question: Question) -> Iterator[frozenset
         yield _exactly(Kind.VERSION, question.version, question.version.removeprefix("v"))
     if question.field and question.object:
         owners = _values(connection, Kind.OBJECT, _named(question.object))
+        if len(owners) > OWNERS:
+            raise HistoryUnavailable(f"{question.object} may be more than {OWNERS} objects: name its namespace too")
         wishes = [or_(TERMS.c.value == name, _field(f"{name} {question.field}")) for name in owners]
         yield matching(Kind.FIELD, or_(*wishes)) if wishes else frozenset()
     elif question.field:
@@ -91,7 +98,7 @@ def _exactly(kind: Kind, *values: str) -> frozenset[int]:
 
 
 def _values(connection: Connection, kind: Kind, where: ColumnElement[bool]) -> list[str]:
-    return list(connection.scalars(select(TERMS.c.value).where(TERMS.c.kind == int(kind), where).limit(100)))
+    return list(connection.scalars(select(TERMS.c.value).where(TERMS.c.kind == int(kind), where).limit(OWNERS + 1)))
 
 
 def _image(image: str) -> str:
@@ -106,6 +113,8 @@ def _named(text: str) -> ColumnElement[bool]:
     value: ColumnElement[Any] = TERMS.c.value
     if len(parts) == 1:
         return value.endswith(f"/{parts[0]}", autoescape=True)
+    if not parts[0]:
+        return value.endswith(text, autoescape=True)
     kind = _KINDS.get(parts[0].lower(), parts[0].lower())
     whole = "/".join((kind, *parts[1:]))
     if len(parts) > 2:

@@ -50,7 +50,7 @@ def read_url(text_: str) -> URL:
 
 
 def open_database(url: URL, *, read_only: bool = False) -> Engine:
-    """Give an engine for the database; nothing is connected yet. A SQLite file's folder is made if absent."""
+    """Give an engine for the database; nothing is connected yet. Raises `HistoryUnavailable`."""
     if url.get_backend_name() == "postgresql":
         readonly = " -c default_transaction_read_only=on" if read_only else ""
         options = f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={int(BUSY_SECONDS)}s{readonly}"
@@ -67,15 +67,18 @@ def open_database(url: URL, *, read_only: bool = False) -> Engine:
     path = Path(url.database or "")
     if read_only and not path.is_file():
         raise HistoryUnavailable(f"there is no history at {path}")
-    if not read_only:
-        path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
     _tune(engine, read_only)
     return engine
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the tables to their present shape. Safe when several start at once: they take turns."""
+    """Bring the tables to their present shape. Safe when several start at once: they take turns.
+
+    A SQLite file's folder is made if absent. Raises `SQLAlchemyError` and `OSError`.
+    """
+    if engine.url.get_backend_name() == "sqlite":
+        Path(engine.url.database or "").parent.mkdir(parents=True, exist_ok=True)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("path_separator", "os")

@@ -45,11 +45,18 @@ class HistoryJournal:
         self._wall = wall
         self._waiting: deque[DeploymentRecord] = deque()
         self._lock = threading.Lock()
+        self._in_hand = 0
         self._lost: Gap | None = None
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._since = wall()
         self._thread = threading.Thread(target=self._run, name="history-spool", daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """Records that no disk has yet."""
+        with self._lock:
+            return len(self._waiting) + self._in_hand
 
     @property
     def lost(self) -> int:
@@ -108,6 +115,8 @@ class HistoryJournal:
                 (log.error if problem else log.info)("spooling the history", problem=problem or "over")
                 complaint = problem
             pending = pending[done:]
+            with self._lock:
+                self._in_hand = len(pending)
             if done:
                 self._storing.wake()
             if last and (problem or not (pending or self._waiting or self._lost)):
@@ -119,9 +128,20 @@ class HistoryJournal:
         with self._lock:
             records = list(self._waiting)
             self._waiting.clear()
+            self._in_hand = len(records)
             lost, self._lost = self._lost, None
-        entries = [entry_of(record) for record in records]
+        encoded = [_encoded(record) for record in records]
         if lost is not None:
             log.error("records of syncs were lost", count=lost.count, since=lost.since, until=lost.until)
-            entries.append(Entry(uuid4().hex, gap=lost))
-        return [canonical_json(entry) for entry in entries]
+            encoded.append(canonical_json(Entry(uuid4().hex, gap=lost)))
+        return encoded
+
+
+def _encoded(record: DeploymentRecord) -> bytes:
+    """Give a record's entry as JSON; of one that cannot be written as such, that it was there."""
+    try:
+        return canonical_json(entry_of(record))
+    except (ValueError, TypeError, OverflowError) as error:
+        log.error("a record cannot be written", unit=str(record.unit), error=f"{type(error).__name__}: {error}")
+        gap = Gap(1, record.finished, record.finished, "the record could not be written")
+        return canonical_json(Entry(uuid4().hex, gap=gap))

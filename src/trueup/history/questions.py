@@ -22,6 +22,9 @@ from trueup.history.terms import terms_of
 FEW = 50
 """Terms up to which a condition is asked of the index term by term."""
 
+MANY = 10_000
+"""Terms from which a condition is only looked at in the entries: databases bound the values of a statement."""
+
 COUNTED = 20_000
 """Mentions up to which they are counted, and sorted at once."""
 
@@ -113,8 +116,9 @@ def _leading(connection: Connection, wishes: list[_Terms]) -> tuple[_Terms | Non
 
 
 def _count(connection: Connection, terms: _Terms) -> int:
-    some = sorted(terms)[:5000]
-    mentions = select(MENTIONS.c.term).where(MENTIONS.c.term.in_(some)).limit(COUNTED).subquery()
+    if len(terms) > MANY:
+        return COUNTED
+    mentions = select(MENTIONS.c.term).where(MENTIONS.c.term.in_(sorted(terms))).limit(COUNTED).subquery()
     return connection.scalar(select(func.count()).select_from(mentions)) or 0
 
 

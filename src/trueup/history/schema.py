@@ -12,17 +12,19 @@ METADATA = MetaData()
 VALUE = Text().with_variant(Text(collation="C"), "postgresql")
 """Text that is ordered by its bytes on every back end, so that a prefix is a range."""
 
+ID = String(64).with_variant(String(64, collation="C"), "postgresql")
+
 ENTRIES = Table(
     "entries",
     METADATA,
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("id", String(64), nullable=False, unique=True),
+    Column("id", ID, nullable=False, unique=True),
     Column("at", BigInteger, nullable=False),
     Column("writer", Text, nullable=False),
     Column("link", BigInteger, nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("before_digest", String(64), nullable=False),
-    Column("before_id", String(64), nullable=False),
+    Column("digest", ID, nullable=False),
+    Column("before_digest", ID, nullable=False),
+    Column("before_id", ID, nullable=False),
     Column("before_at", BigInteger, nullable=False),
     Column("entry", Text, nullable=False),
     UniqueConstraint("writer", "link", name="entries_chain"),
@@ -34,8 +36,8 @@ CHAINS = Table(
     METADATA,
     Column("writer", Text, primary_key=True),
     Column("link", BigInteger, nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("id", String(64), nullable=False),
+    Column("digest", ID, nullable=False),
+    Column("id", ID, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
 
@@ -45,13 +47,13 @@ CHECKPOINTS = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("writer", Text, nullable=False),
     Column("link", BigInteger, nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("id", String(64), nullable=False),
+    Column("digest", ID, nullable=False),
+    Column("id", ID, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("removed", BigInteger, nullable=False),
     Column("first_at", BigInteger, nullable=False),
     Column("made", BigInteger, nullable=False),
-    Column("seal", String(64), nullable=False),
+    Column("seal", ID, nullable=False),
 )
 
 TERMS = Table(

@@ -51,7 +51,7 @@ def verify(engine: Engine, seal: str = "") -> Verdict:
     """
     findings: list[Finding] = []
     try:
-        with engine.connect() as connection:
+        with _still(engine) as connection:
             checkpoints = connection.execute(select(CHECKPOINTS).order_by(CHECKPOINTS.c.number)).all()
             findings += _seals(checkpoints)
             if seal and seal not in {row.seal for row in checkpoints}:
@@ -74,6 +74,14 @@ def verify(engine: Engine, seal: str = "") -> Verdict:
         raise HistoryUnavailable(f"the history cannot be read: {told(error)}") from error
     last = checkpoints[-1].seal if checkpoints else ""
     return Verdict(count, len(writers), len(checkpoints), last, tuple(findings[:FINDINGS_KEPT]))
+
+
+def _still(engine: Engine) -> Connection:
+    """Give a connection for which nothing changes while it reads, whoever writes meanwhile."""
+    connection = engine.connect()
+    if engine.dialect.name == "postgresql":
+        connection.execution_options(isolation_level="REPEATABLE READ")
+    return connection
 
 
 def _rows(connection: Connection, writer: str) -> Iterator[Any]:

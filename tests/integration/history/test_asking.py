@@ -43,6 +43,8 @@ def numbers(history: History, **asked: Any) -> list[int]:
         ({"unit": "app/argocd/app-1"}, [n for n in range(40) if n % 3 == 1]),
         ({"unit": "application/app-1"}, [n for n in range(40) if n % 3 == 1]),
         ({"unit": "app-1"}, [n for n in range(40) if n % 3 == 1]),
+        ({"unit": "/argocd/app-1"}, [n for n in range(40) if n % 3 == 1]),
+        ({"unit": "/other/app-1"}, []),
         ({"unit": "pp-1"}, []),
         ({"author": "LOVELACE"}, [n for n in range(40) if n % 2 == 0]),
         ({"author": "grace@"}, [n for n in range(40) if n % 2 == 1 and n != 8]),

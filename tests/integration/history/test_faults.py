@@ -103,6 +103,16 @@ async def test_a_killed_process_loses_nothing_that_the_disk_had(url: str, tmp_pa
     assert list((tmp_path / "history" / "spool").iterdir()) == [], "what others left is stored and removed"
 
 
+async def test_verifying_while_others_write_finds_nothing(url: str, tmp_path: Path) -> None:
+    async with kept(tmp_path / "history", url) as journal:
+        note(journal, 0)
+        await until(lambda: len(told(url)) == 1)
+        for number in range(1, 601, 20):
+            note(journal, *range(number, number + 20))
+            assert await asyncio.to_thread(sound, url)
+        await until(lambda: len(told(url)) == 601)
+
+
 async def test_two_writers_at_once_have_a_chain_each(url: str, tmp_path: Path) -> None:
     async with kept(tmp_path / "a", url, "a") as first, kept(tmp_path / "b", url, "b") as second:
         for number in range(0, 400, 4):
@@ -265,6 +275,14 @@ async def test_lost_records_come_back_from_the_short_history(url: str, tmp_path:
     assert found["lost"].recovered and not found[f"{1:032x}"].recovered
     assert found["lost"].record is not None and found["lost"].record.unit == UNIT.ref
     assert sound(url)
+
+
+async def test_a_record_that_cannot_be_written_leaves_a_gap_and_stops_no_other(url: str, tmp_path: Path) -> None:
+    async with kept(tmp_path / "history", url) as journal:
+        journal.note(SyncEnded(UNIT, a_record(1, message="half a character: \ud800")))
+        note(journal, 2)
+        await until(lambda: len(told(url)) == 2)
+    assert ids(told(url)) == [2] and sound(url)
 
 
 async def test_telling_costs_microseconds_and_never_raises(tmp_path: Path) -> None:

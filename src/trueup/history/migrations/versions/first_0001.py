@@ -10,6 +10,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+ID = sa.String(64).with_variant(sa.String(64, collation="C"), "postgresql")
 VALUE = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
@@ -22,7 +23,7 @@ def _text(name: str) -> sa.Column[str]:
 
 
 def _short(name: str, *, unique: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.String(64), nullable=False, unique=unique)
+    return sa.Column(name, ID, nullable=False, unique=unique)
 
 
 def upgrade() -> None:
