@@ -30,6 +30,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("pin"), st.sampled_from(NAMES)),
     st.tuples(st.just("unpin"), st.sampled_from(NAMES)),
     st.tuples(st.just("retry"), st.sampled_from(NAMES)),
+    st.tuples(st.just("crash"), st.integers(1, 6), st.sampled_from("1234"), st.sampled_from("1234")),
 )
 
 
@@ -43,6 +44,7 @@ class Story:
         self.units: dict[str, Unit] = {"web": web, "db": db}
         self.broken: set[str] = set()
         self.tokens = 0
+        self.left = 0
         self.written = self.world.cluster.write
         self.world.cluster.write = self.write  # type: ignore[method-assign]
 
@@ -59,6 +61,12 @@ class Story:
         self.judge()
         return applied
 
+    def tick(self) -> None:
+        """Count down to the write after which the process is dead: nothing it does then reaches anything."""
+        self.left -= 1
+        if self.left == 0:
+            self.world.cluster.fence.open = False
+
     def judge(self) -> None:
         for name in NAMES:
             live = self.world.cluster.objects.get(ref(name))
@@ -71,6 +79,14 @@ class Story:
         match action:
             case ("commit", web, db):
                 await world.commit(web=[config("web", key=web)], db=[config("db", key=db)])
+            case ("crash", writes, web, db):
+                self.left = writes
+                world.cluster.before_write = world.states.before_write = self.tick
+                await world.commit(web=[config("web", key=web)], db=[config("db", key=db)])
+                for _ in range(3):
+                    await world.later(4)
+                self.left, world.cluster.fence.open = 0, True
+                await world.restart()
             case ("restart",):
                 await world.restart()
             case ("wait", seconds):
@@ -116,7 +132,7 @@ async def _told(actions: list[tuple[Any, ...]]) -> None:
         for _ in range(4):
             await world.later(1000)
         assert world.cluster.writes == [], "it does not come to rest"
-        if all(action[0] in ("commit", "restart", "wait") for action in actions):
+        if all(action[0] in ("commit", "restart", "wait", "crash") for action in actions):
             for name in NAMES:
                 content = world.cluster.objects[ref(name)]["data"]["key"]
                 assert content not in SICK[name], f"{name}: what made it sick was not taken back"
