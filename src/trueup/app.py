@@ -25,6 +25,7 @@ from trueup.api.desk import WebhookDesk, taking
 from trueup.api.health import health_routes
 from trueup.api.server import serving
 from trueup.api.webhooks import webhook_routes
+from trueup.argo_notifications import ArgoNotifications
 from trueup.core.desired import OptionsReader
 from trueup.core.dialect import Context
 from trueup.core.objects import Body, ObjectOptions, ObjectRef
@@ -265,6 +266,7 @@ class Controller:
             fenced, mapper, lambda body: owner_of(body, known), live_options, listener.object_changed
         )
         credentials = SecretCredentials(values, lambda: values.all("Secret", settings.home), settings.home)
+        argo = ArgoNotifications(fenced, mapper, declarations, values, renderer.expressions(), clock, settings.home)
         engine = Engine(
             sources=sources,
             credentials=credentials,
@@ -273,7 +275,7 @@ class Controller:
             states=states,
             values=values,
             reports=statuses,
-            journal=journal,
+            journal=Journals([journal, argo]),
             claims=Finalizers(fenced, mapper, declarations.body),
             clock=clock,
             fence=fence,
@@ -294,6 +296,7 @@ class Controller:
             stack.push_async_callback(target.stop)
             stack.push_async_callback(values.stop)
             stack.push_async_callback(declarations.stop)
+            await stack.enter_async_context(argo.working())
             stack.push_async_callback(statuses.stop)
             stack.push_async_callback(engine.stop)
             stack.push_async_callback(neighbours.stop)

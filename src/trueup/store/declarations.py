@@ -39,10 +39,15 @@ class Declarations:
         self._sources: dict[ObjectRef, frozenset[ObjectRef]] = {}
         self._units: set[ObjectRef] = set()
         self._listener: Listener | None = None
+        self._observers: tuple[Callable[[ObjectRef], None], ...] = ()
         for dialect in dialects:
             for kind in dialect.kinds:
                 feed = ObjectFeed(client, mapper, kind.group, kind.kind)
                 self._kinds[(kind.group, kind.kind)] = (dialect, kind, feed)
+
+    def on_change(self, changed: Callable[[ObjectRef], None]) -> None:
+        """Have `changed` told when what an object asks for changes, projects included."""
+        self._observers = (*self._observers, changed)
 
     async def start(self, listener: Listener, timeout: float = 30.0) -> None:
         """Begin to watch, and hand on all that is declared once every kind was listed (at most `timeout` seconds).
@@ -76,6 +81,9 @@ class Declarations:
             if body is None:
                 return
             ref = ObjectRef.of(body)
+            if old is None or new is None or _asks(old) != _asks(new):
+                for observer in self._observers:
+                    observer(ref)
             if kind.role is Role.PROJECT:
                 self._project_changed(ref, new)
             elif new is None:

@@ -23,8 +23,12 @@ class ReferencedValues:
         """Take the cluster and who is told of changes."""
         self._client = client
         self._mapper = mapper
-        self._changed = changed
+        self._changed: tuple[Callable[[ObjectRef], None], ...] = (changed,)
         self._feeds: dict[tuple[str, str], ObjectFeed] = {}
+
+    def on_change(self, changed: Callable[[ObjectRef], None]) -> None:
+        """Have `changed` told of changes too."""
+        self._changed = (*self._changed, changed)
 
     async def read(self, kind: str, namespace: str, name: str) -> dict[str, bytes] | None:
         """Give the decoded data of a Secret or ConfigMap, `None` where it is not there. Raises `Unreachable`."""
@@ -64,7 +68,8 @@ class ReferencedValues:
     def _on_event(self, event: str, old: Body | None, new: Body | None) -> None:
         body = new or old
         if body is not None and (old is None or new is None or decoded(old) != decoded(new)):
-            self._changed(ObjectRef.of(body))
+            for changed in self._changed:
+                changed(ObjectRef.of(body))
 
 
 def decoded(body: Body) -> dict[str, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -14,9 +15,9 @@ from trueup.core.expressions import Complaint, Condition, Facts, Holds, MessageT
 from trueup.core.health import Health, HealthStatus
 from trueup.core.objects import Body, ObjectRef
 from trueup.core.ports import Unreachable
-from trueup.core.reports import Reason, SyncState, UnitPhase, UnitReport
+from trueup.core.reports import OperationReport, OperationState, Reason, SyncState, UnitPhase, UnitReport
+from trueup.core.telling import Telling
 from trueup.core.unit import Unit
-from trueup.dialects.argo.notifications.ports import Telling
 from trueup.dialects.argo.notifications.remembered import ANNOTATION
 from trueup.dialects.argo.notifications.telling import Notifications
 from trueup.testing import FakeClock, FakeValues
@@ -31,6 +32,9 @@ CONFIGURATION = {
     "service.slack": "token: $slack-token",
     "trigger.sick": "- when: sick\n  send: [words]\n",
     "trigger.once": "- when: good\n  oncePer: revision\n  send: [words, more]\n",
+    "trigger.synced": "- when: Succeeded\n  send: [words]\n",
+    "trigger.running": "- when: Running\n  send: [words]\n",
+    "trigger.failed": "- when: Failed\n  send: [words]\n",
     "trigger.broken": "- when: broken\n  send: [words]\n",
     "template.words": "message: 'it is {{state}}'\nwebhook:\n  hook:\n    method: POST\n    body: '{{state}}!'\n",
     "template.more": "slack:\n  attachments: '[{{state}}]'\n  notifyBroadcast: true\n",
@@ -47,6 +51,8 @@ class Words:
         status = facts.variables["app"]["status"]
         health, revision = status["health"]["status"], status["sync"].get("revision", "")
         known = {"sick": Holds(health == "Degraded"), "good": Holds(True, revision) if health == "Healthy" else Holds()}
+        phase = status.get("operationState", {}).get("phase")
+        known |= {word: Holds(phase == word) for word in ("Succeeded", "Failed", "Running")}
         broken = Holds(problem=Complaint("expression", "what is this?"))
         return tuple(known.get(each.when, broken) for each in asked)
 
@@ -113,12 +119,19 @@ class Room:
         wishes = {f"{SUBSCRIBE}{key.replace('_', '.')}": value for key, value in annotations.items()}
         self.body["metadata"]["annotations"] = wishes
 
-    async def report(self, *healths: HealthStatus, revision: str = "sha1:" + "a" * 40) -> list[str]:
+    async def report(
+        self, *healths: HealthStatus, revision: str = "sha1:" + "a" * 40, operation: OperationReport | None = None
+    ) -> list[str]:
         """Report these states at once; gives the texts that were told of them."""
         before = len(self.told)
         for health in healths:
             report = UnitReport(
-                UnitPhase.SETTLED, Reason.SUCCEEDED, sync=SyncState.SYNCED, health=Health(health), current=revision
+                UnitPhase.SETTLED,
+                Reason.SUCCEEDED,
+                sync=SyncState.SYNCED,
+                health=Health(health),
+                current=revision,
+                operation=operation,
             )
             unit = msgspec.structs.replace(a_unit(), ref=REF)
             self.notifications.note(UnitChanged(unit, None, report, FakeClock().wall()))
@@ -154,6 +167,39 @@ async def test_a_change_of_state_is_told_once_and_again_after_recovery(room: Roo
     assert await room.report(SICK) == ["it is Degraded"]
     assert await room.report(SICK, SICK) == []
     assert await room.report(WELL, SICK) == ["it is Degraded"], "what came and went between two looks counts"
+
+
+async def test_what_is_only_passing_is_not_told_again(room: Room) -> None:
+    room.subscribe(sick_hook="")
+    assert await room.report(SICK, BUSY, SICK, BUSY, SICK) == ["it is Degraded"]
+    assert await room.report(BUSY, WELL, SICK) == ["it is Degraded"]
+
+
+def sync(state: OperationState, minute: int, *, commit: str = "a", retries: int = 0) -> OperationReport:
+    at = datetime(2030, 1, 1, 12, minute, tzinfo=UTC)
+    ended = None if state is OperationState.RUNNING else at
+    return OperationReport(state, f"sha1:{commit * 40}", at, ended, retries=retries)
+
+
+async def test_each_sync_is_told_though_it_began_and_ended_between_two_reports(room: Room) -> None:
+    room.subscribe(synced_hook="", running_hook="")
+    succeeded = OperationState.SUCCEEDED
+    assert await room.report(WELL, operation=sync(succeeded, 1)) == ["it is Healthy"] * 2
+    assert await room.report(WELL, BUSY, operation=sync(succeeded, 1)) == []
+    assert await room.report(WELL, operation=sync(succeeded, 2)) == ["it is Healthy"] * 2
+    await room.restart()
+    room.body["status"] = {"operationState": {"startedAt": "2030-01-01T12:02:00Z", "phase": "Succeeded"}}
+    assert await room.report(WELL, operation=sync(succeeded, 2)) == []
+
+
+async def test_a_try_that_fails_again_is_no_news(room: Room) -> None:
+    room.subscribe(failed_hook="")
+    failed, running = OperationState.FAILED, OperationState.RUNNING
+    assert await room.report(WELL, operation=sync(failed, 1)) == ["it is Healthy"]
+    assert await room.report(WELL, operation=sync(failed, 2)) == []
+    assert await room.report(WELL, operation=sync(running, 3, retries=2)) == []
+    assert await room.report(WELL, operation=sync(failed, 3, retries=2)) == []
+    assert await room.report(WELL, operation=sync(failed, 4, commit="b")) == ["it is Healthy"]
 
 
 async def test_what_is_told_once_per_value_is_not_told_again_after_a_relapse(room: Room) -> None:

@@ -79,12 +79,17 @@ def questions(destinations: Destinations, configuration: Configuration) -> tuple
 
 
 def decide(
-    asked: Sequence[Question], answers: Sequence[Holds], remembered: Remembered, configuration: Configuration
+    asked: Sequence[Question],
+    answers: Sequence[Holds],
+    remembered: Remembered,
+    configuration: Configuration,
+    passing: bool = False,
 ) -> tuple[tuple[Due, ...], Remembered]:
     """Give what is to be told now, and what stays remembered of before.
 
     As upstream: what was told is told again once its condition did not hold in between; with a once-per value, once for
-    each value. What could not be evaluated changes nothing.
+    each value. What could not be evaluated changes nothing. `passing`: what does not hold now may hold again at once,
+    and stays remembered.
     """
     due: list[Due] = []
     for question, answer in zip(asked, answers, strict=True):
@@ -94,7 +99,7 @@ def decide(
         for destination in question.destinations:
             key = remembered_key(question.trigger, question.number, rule.condition.when, answer.once, destination)
             if not answer.holds:
-                remembered = remembered.without(key)
+                remembered = remembered if passing else remembered.without(key)
             elif not remembered.knows(key):
                 service = configuration.services[destination.service]
                 due.append(Due(key, question.trigger, answer.once, destination, service, rule.send))

@@ -1,39 +1,10 @@
-"""What telling Applications' users needs of others."""
+"""What telling Applications' users needs besides the engine's ports."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
-import msgspec
+from typing import Protocol
 
 from trueup.core.objects import ObjectRef
-
-
-class Telling(msgspec.Struct, frozen=True):
-    """A message ready to go: through which service, to whom, what.
-
-    `options` are the service's with the Secret's values in them, and `section` may hold such values too: neither is for
-    any log. `key` is the same for the same message to the same recipient; `once` is what it is told once for.
-    """
-
-    app: ObjectRef
-    key: str
-    trigger: str
-    once: str
-    service: str
-    service_name: str
-    options: Any
-    recipient: str
-    message: str
-    section: dict[str, Any]
-
-
-class Courier(Protocol):
-    """Takes messages to their services."""
-
-    def tell(self, telling: Telling) -> None:
-        """Take a message; it goes out later. Never blocks and never raises."""
-        ...
 
 
 class Marks(Protocol):
@@ -44,12 +15,4 @@ class Marks(Protocol):
 
         Raises `Unreachable`.
         """
-        ...
-
-
-class Complaints(Protocol):
-    """Tells users what is wrong with their configuration."""
-
-    def complain(self, ref: ObjectRef, message: str) -> None:
-        """Say what is wrong. Never blocks and never raises."""
         ...

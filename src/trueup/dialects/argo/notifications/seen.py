@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 
 from trueup.core.expressions import Facts, KnownCommit
+from trueup.core.health import HealthStatus
 from trueup.core.objects import Body
-from trueup.core.reports import UnitReport
+from trueup.core.reports import OperationReport, OperationState, UnitReport
 from trueup.dialects.argo.application import Spec
 from trueup.dialects.argo.status import application_status, source_type
 from trueup.dialects.argo.translate import source_of
 from trueup.dialects.reading import mapping_of, metadata_of, read, text_of, without_nulls
+from trueup.dialects.times import stamp
 from trueup.dialects.wishes import commit_of
 
 
@@ -31,6 +33,43 @@ def as_seen(body: Body, report: UnitReport, now: datetime, home: str, health: Ma
     for field in write.drop_fields if write is not None else ():
         app.pop(field, None)
     return app
+
+
+def with_beginning(body: Body, report: UnitReport, before: OperationReport | None) -> tuple[UnitReport, ...]:
+    """Give a report and, where a sync began and ended since the last, the one that would have told of its beginning.
+
+    Conditions that hold of every ended sync are so told for each. A try that fails again of the same revision is no
+    news. `before` is the last report's operation, where there was any; else what the object's status says counts.
+    """
+    operation = report.operation
+    if operation is None or operation.finished is None:
+        return (report,)
+    if before is not None:
+        known = before.started >= operation.started
+    else:
+        known = text_of(mapping_of(mapping_of(body, "status"), "operationState"), "startedAt") >= stamp(
+            operation.started
+        )
+    again = operation.retries > 0 or (
+        before is not None
+        and before.revision == operation.revision
+        and {before.state, operation.state} <= {OperationState.FAILED, OperationState.ERROR}
+    )
+    if known or again:
+        return (report,)
+    begun = msgspec.structs.replace(operation, state=OperationState.RUNNING, finished=None, results=(), message="")
+    return (msgspec.structs.replace(report, operation=begun), report)
+
+
+def unsettled(report: UnitReport) -> bool:
+    """Say whether what does not hold now may only be passing: while pods come up, and while a sync is tried again.
+
+    What was told stays told then, so that a crashing pod is not told of at each of its restarts.
+    """
+    operation = report.operation
+    if operation is not None and operation.state is OperationState.RUNNING:
+        return operation.retries > 0
+    return report.health is not None and report.health.status is HealthStatus.PROGRESSING
 
 
 def facts_of(app: Body, report: UnitReport, context: Mapping[str, str]) -> Facts:

@@ -17,7 +17,8 @@ from trueup.core.events import Event, UnitChanged, UnitGone
 from trueup.core.expressions import Complaint, Expressions, Facts
 from trueup.core.objects import Body, ObjectRef
 from trueup.core.ports import Clock, Unreachable, Values
-from trueup.core.reports import UnitPhase, UnitReport
+from trueup.core.reports import OperationReport, UnitPhase, UnitReport
+from trueup.core.telling import Complaints, Courier, Telling
 from trueup.dialects.argo.application import GROUP, KIND
 from trueup.dialects.argo.notifications.catalogue import standard_configuration
 from trueup.dialects.argo.notifications.composing import (
@@ -32,9 +33,9 @@ from trueup.dialects.argo.notifications.composing import (
     without_secrets,
 )
 from trueup.dialects.argo.notifications.configuration import CONFIG_MAP, SECRET, Configuration, read_configuration
-from trueup.dialects.argo.notifications.ports import Complaints, Courier, Marks, Telling
+from trueup.dialects.argo.notifications.ports import Marks
 from trueup.dialects.argo.notifications.remembered import ANNOTATION, Remembered, read_remembered
-from trueup.dialects.argo.notifications.seen import as_seen, facts_of
+from trueup.dialects.argo.notifications.seen import as_seen, facts_of, unsettled, with_beginning
 from trueup.dialects.argo.notifications.subscriptions import destinations_of
 from trueup.dialects.argo.project import KIND as PROJECT_KIND
 from trueup.dialects.reading import mapping_of, text_of
@@ -82,6 +83,7 @@ class Notifications:
         self._latest: dict[ObjectRef, UnitReport] = {}
         self._pending: dict[ObjectRef, deque[UnitReport]] = {}
         self._health: dict[ObjectRef, dict[str, Any]] = {}
+        self._operations: dict[ObjectRef, OperationReport | None] = {}
         self._written: dict[ObjectRef, tuple[str, Remembered, bool]] = {}
         self._complained: OrderedDict[tuple[ObjectRef, str], None] = OrderedDict()
         self._queue: WorkQueue[ObjectRef] = WorkQueue("argo-notifications", self._look, WORKERS)
@@ -101,7 +103,7 @@ class Notifications:
     def note(self, event: Event) -> None:
         """Take note of an Application's new report, or that it is gone."""
         if isinstance(event, UnitGone):
-            for known in (self._latest, self._pending, self._health, self._written):
+            for known in (self._latest, self._pending, self._health, self._operations, self._written):
                 known.pop(event.unit.ref, None)
         elif isinstance(event, UnitChanged) and (event.unit.ref.group, event.unit.ref.kind) == (GROUP, KIND):
             ref = event.unit.ref
@@ -136,7 +138,9 @@ class Notifications:
             while pending:
                 body = self._body_of(ref)
                 if body is not None and pending[0].phase is not UnitPhase.OBSERVED:
-                    await self._tell(ref, body, pending[0], configuration)
+                    for report in with_beginning(body, pending[0], self._operations.get(ref)):
+                        await self._tell(ref, self._body_of(ref) or body, report, configuration)
+                        self._operations[ref] = report.operation
                 del pending[0]
         except Unreachable as error:
             log.warning("notifications wait", object=str(ref), error=str(error))
@@ -175,7 +179,7 @@ class Notifications:
             if answer.problem is not None and answer.problem.code != "absent":
                 self._complain(ref, f"the trigger {question.trigger!r}: {answer.problem.message}")
         before = self._remembered(ref, body)
-        due, after = decide(asked, answers, before, configuration)
+        due, after = decide(asked, answers, before, configuration, unsettled(report))
         told = await self._write(ref, due, facts, configuration) if due else ()
         now = int(self._clock.wall().timestamp())
         for each in told:
@@ -245,7 +249,7 @@ class Notifications:
 def _telling(ref: ObjectRef, composed: Composed, secrets: dict[str, str]) -> Telling:
     due = composed.due
     return Telling(
-        app=ref,
+        about=ref,
         key=due.key,
         trigger=due.trigger,
         once=due.once,
