@@ -200,6 +200,10 @@ async def test_a_try_that_fails_again_is_no_news(room: Room) -> None:
     assert await room.report(WELL, operation=sync(running, 3, retries=2)) == []
     assert await room.report(WELL, operation=sync(failed, 3, retries=2)) == []
     assert await room.report(WELL, operation=sync(failed, 4, commit="b")) == ["it is Healthy"]
+    await room.restart()
+    shown = {"startedAt": "2030-01-01T12:04:00Z", "phase": "Failed", "syncResult": {"revision": "b" * 40}}
+    room.body["status"] = {"operationState": shown}
+    assert await room.report(WELL, operation=sync(failed, 5, commit="b")) == []
 
 
 async def test_what_is_told_once_per_value_is_not_told_again_after_a_relapse(room: Room) -> None:

@@ -19,6 +19,8 @@ from trueup.dialects.reading import mapping_of, metadata_of, read, text_of, with
 from trueup.dialects.times import stamp
 from trueup.dialects.wishes import commit_of
 
+_FAILED = (OperationState.FAILED, OperationState.ERROR)
+
 
 def as_seen(body: Body, report: UnitReport, now: datetime, home: str, health: Mapping[str, Any]) -> dict[str, Any]:
     """Give the Application with its status of this report.
@@ -46,16 +48,14 @@ def with_beginning(body: Body, report: UnitReport, before: OperationReport | Non
         return (report,)
     if before is not None:
         known = before.started >= operation.started
+        same, failed = before.revision == operation.revision, before.state in _FAILED
     else:
-        known = text_of(mapping_of(mapping_of(body, "status"), "operationState"), "startedAt") >= stamp(
-            operation.started
-        )
-    again = operation.retries > 0 or (
-        before is not None
-        and before.revision == operation.revision
-        and {before.state, operation.state} <= {OperationState.FAILED, OperationState.ERROR}
-    )
-    if known or again:
+        shown = mapping_of(mapping_of(body, "status"), "operationState")
+        known = text_of(shown, "startedAt") >= stamp(operation.started)
+        same = text_of(mapping_of(shown, "syncResult"), "revision") == commit_of(operation.revision)
+        failed = shown.get("phase") in ("Failed", "Error")
+    again = same and failed and operation.state in _FAILED
+    if known or again or operation.retries:
         return (report,)
     begun = msgspec.structs.replace(operation, state=OperationState.RUNNING, finished=None, results=(), message="")
     return (msgspec.structs.replace(report, operation=begun), report)
