@@ -172,6 +172,7 @@ async def test_a_change_of_state_is_told_once_and_again_after_recovery(room: Roo
 async def test_what_is_only_passing_is_not_told_again(room: Room) -> None:
     room.subscribe(sick_hook="")
     assert await room.report(SICK, BUSY, SICK, BUSY, SICK) == ["it is Degraded"]
+    assert await room.report(HealthStatus.UNKNOWN, SICK) == []
     assert await room.report(BUSY, WELL, SICK) == ["it is Degraded"]
 
 

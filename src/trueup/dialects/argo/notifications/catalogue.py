@@ -81,7 +81,7 @@ _TRIGGERS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
 }
 
 _REVISION = '{{with .app.status.sync}}{{.revision | default "" | trunc 12}}{{end}}'
-_STATE = "{{with .app.status.operationState}}{{.message}}{{end}}"
+_STATE = '{{with .app.status.operationState}}{{.message | default ""}}{{end}}'
 
 _TEMPLATES = {
     "app-created": ("is new", "", _BLUE),
@@ -90,7 +90,7 @@ _TEMPLATES = {
     "app-health-degraded": (
         "is degraded",
         '{{range .app.status.resources}}{{if .health}}{{if eq .health.status "Degraded"}}\n'
-        "- {{.kind}} {{.name}}: {{.health.message}}{{end}}{{end}}{{end}}",
+        "- {{.kind}} {{.name}}{{with .health.message}}: {{.}}{{end}}{{end}}{{end}}{{end}}",
         _RED,
     ),
     "app-sync-failed": (f"could not be synced to {_REVISION}", f"\n{_STATE}", _RED),

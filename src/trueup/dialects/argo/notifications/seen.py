@@ -62,14 +62,15 @@ def with_beginning(body: Body, report: UnitReport, before: OperationReport | Non
 
 
 def unsettled(report: UnitReport) -> bool:
-    """Say whether what does not hold now may only be passing: while pods come up, and while a sync is tried again.
+    """Say whether what does not hold now may only be passing: while pods come up or are not known yet, and while a sync
+    is tried again.
 
     What was told stays told then, so that a crashing pod is not told of at each of its restarts.
     """
     operation = report.operation
     if operation is not None and operation.state is OperationState.RUNNING:
         return operation.retries > 0
-    return report.health is not None and report.health.status is HealthStatus.PROGRESSING
+    return report.health is not None and report.health.status in (HealthStatus.PROGRESSING, HealthStatus.UNKNOWN)
 
 
 def facts_of(app: Body, report: UnitReport, context: Mapping[str, str]) -> Facts:
