@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from trueup.cli.access import Access, access
+from trueup.cli.options import Form
 from trueup.cli.problems import BAD_USE, Problem
-from trueup.cli.showing import Form, age, console, short, show
+from trueup.cli.showing import age, console, short, show
 from trueup.core.artifact import SourceError
 from trueup.core.forges import pull_request_url
 from trueup.core.objects import Body

@@ -15,9 +15,10 @@ import typer
 from sqlalchemy import Engine
 
 from trueup.app import default_data
+from trueup.cli.options import Form
 from trueup.cli.problems import BAD_USE, Problem
 from trueup.cli.short_history import short_history, show_standing
-from trueup.cli.showing import Form, short, show
+from trueup.cli.showing import short, show
 from trueup.cli.telling import lines_of
 from trueup.core.deployment import Cause, Ending
 from trueup.history import Entry, History, HistoryUnavailable, Question, default_url, open_database, read_url, verify

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from trueup.cli.access import access
-from trueup.cli.showing import Form, age, short, show
+from trueup.cli.options import Form
+from trueup.cli.showing import age, short, show
 from trueup.core.dialect import Role
 from trueup.core.objects import Body, ObjectRef
 from trueup.dialects.standing import standing

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from trueup.cli.showing import Form
+from trueup.cli.options import Form
 
 EPILOG = "Exit codes: 0 done, 1 failed (for verify: something is wrong), 2 bad use."
 

@@ -13,17 +13,16 @@ import structlog
 
 from trueup.api.server import BadAddress
 from trueup.app import Controller, Settings
+from trueup.cli.options import Log, LogFormat
 from trueup.cli.problems import BAD_USE, Problem
 from trueup.core.unit import ReturnPolicy
 from trueup.history import Bounds, HistoryUnavailable
 from trueup.kube.errors import KubeError
 
 
-def run(
-    given: dict[str, Any], data: Path | None, policies: dict[str, str], kept: dict[str, int], log_format: str
-) -> None:
+def run(given: dict[str, Any], data: Path | None, policies: dict[str, str], kept: dict[str, int], log: Log) -> None:
     """Run until SIGTERM or SIGINT; the lease is released then. Raises `Problem`."""
-    _log_to_stderr(log_format)
+    _log_to_stderr(log)
     chosen: dict[str, Any] = {name: _policy(name, word) for name, word in policies.items()}
     if data is not None:
         given = {**given, "data": data}
@@ -53,18 +52,18 @@ async def _until_told(settings: Settings) -> None:
         await task
 
 
-def _log_to_stderr(form: str) -> None:
-    if form not in ("text", "json"):
-        raise Problem(f"--log-format {form!r} is neither text nor json", code=BAD_USE)
-    renderer: Any = structlog.processors.JSONRenderer()
-    if form == "text":
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+def _log_to_stderr(log: Log) -> None:
     processors: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    if form == "json":
-        processors.append(structlog.processors.format_exc_info)
-    structlog.configure(processors=[*processors, renderer], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    if log.form is LogFormat.JSON:
+        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        plain = structlog.dev.plain_traceback
+        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(log.level.value),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

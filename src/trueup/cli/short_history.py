@@ -8,8 +8,9 @@ import contextlib
 import msgspec
 
 from trueup.cli.access import access
+from trueup.cli.options import Form
 from trueup.cli.problems import Problem
-from trueup.cli.showing import Form, console, short, show
+from trueup.cli.showing import console, short, show
 from trueup.core.objects import ObjectRef
 from trueup.core.state import UnitState
 

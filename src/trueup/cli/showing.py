@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 import typer
@@ -14,13 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-
-class Form(StrEnum):
-    """How a command answers."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
+from trueup.cli.options import Form
 
 
 def show(form: Form, data: Any, columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:

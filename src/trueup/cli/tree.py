@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from trueup.cli.access import Access, access
-from trueup.cli.showing import Form, console
+from trueup.cli.options import Form
+from trueup.cli.showing import console
 from trueup.core.health import HealthStatus, assess
 from trueup.core.objects import Body, InventoryEntry, ObjectRef
 from trueup.dialects.standing import standing

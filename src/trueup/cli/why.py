@@ -10,8 +10,9 @@ import typer
 import yaml
 
 from trueup.cli.access import access
+from trueup.cli.options import Form
 from trueup.cli.problems import Problem
-from trueup.cli.showing import Form, age, console
+from trueup.cli.showing import age, console
 from trueup.inspection import CannotInspect, Cause, Explanation, explanation
 
 

@@ -1,0 +1,148 @@
+"""Commands that work by themselves: the controller, its definitions, the demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trueup.cli.options import EPILOG, ContextName, Form, Kubeconfig, Log, LogFormat, LogLevel, Output
+
+app = typer.Typer()
+
+
+@app.command(epilog=EPILOG)
+def run(
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+    data: Annotated[Path | None, typer.Option(envvar="TRUEUP_DATA", help="Folder for mirrors and artifacts.")] = None,
+    namespace: Annotated[
+        str, typer.Option(envvar="TRUEUP_NAMESPACE", help="Namespace of the lease; made if absent.")
+    ] = "trueup-system",
+    home: Annotated[
+        str, typer.Option(envvar="TRUEUP_HOME", help="Argo CD's namespace, in which Applications are read.")
+    ] = "argocd",
+    listen: Annotated[
+        str,
+        typer.Option(
+            envvar="TRUEUP_LISTEN", help="Address of artifacts, health and webhooks; port 0 takes a free one."
+        ),
+    ] = ("127.0.0.1:0"),
+    webhooks_listen: Annotated[
+        str,
+        typer.Option(envvar="TRUEUP_WEBHOOKS_LISTEN", help="Another address for webhooks; --listen takes none then."),
+    ] = "",
+    advertise: Annotated[
+        str, typer.Option(envvar="TRUEUP_ADVERTISE", help="URL under which others reach that address.")
+    ] = "",
+    poll: Annotated[
+        float, typer.Option(envvar="TRUEUP_POLL", help="Seconds between polls of Applications' repositories.")
+    ] = 120.0,
+    jitter: Annotated[float, typer.Option(envvar="TRUEUP_JITTER", help="Seconds that polls are spread over.")] = 60.0,
+    rollback: Annotated[
+        str, typer.Option(envvar="TRUEUP_ROLLBACK", help="Default policy: auto, propose or report.")
+    ] = "auto",
+    taken_over: Annotated[
+        str,
+        typer.Option(
+            envvar="TRUEUP_TAKEN_OVER", help="Policy of units that another controller had delivered and that name none."
+        ),
+    ] = "report",
+    cross_namespace: Annotated[
+        bool, typer.Option(envvar="TRUEUP_CROSS_NAMESPACE", help="Whether objects may refer to other namespaces.")
+    ] = True,
+    default_service_account: Annotated[
+        str, typer.Option(envvar="TRUEUP_DEFAULT_SERVICE_ACCOUNT", help="Whom units act as that name nobody.")
+    ] = "",
+    workers: Annotated[int, typer.Option(envvar="TRUEUP_WORKERS", help="Render processes.")] = 2,
+    history: Annotated[
+        str,
+        typer.Option(
+            envvar="TRUEUP_HISTORY", help="URL of the history's database; none: no history. [default: SQLite]"
+        ),
+    ] = "",
+    history_keep_days: Annotated[
+        int, typer.Option(envvar="TRUEUP_HISTORY_KEEP_DAYS", min=0, help="Days that are remembered; 0: all.")
+    ] = 400,
+    history_keep_records: Annotated[
+        int, typer.Option(envvar="TRUEUP_HISTORY_KEEP_RECORDS", min=0, help="Deployments remembered; 0: all.")
+    ] = 1_000_000,
+    log_format: Annotated[
+        LogFormat, typer.Option(envvar="TRUEUP_LOG_FORMAT", help="How the log is written.")
+    ] = LogFormat.TEXT,
+    log_level: Annotated[
+        LogLevel, typer.Option(envvar="TRUEUP_LOG_LEVEL", help="The least that is logged.")
+    ] = LogLevel.INFO,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="TRUEUP_DEBUG", help="The same as --log-level debug.")
+    ] = False,
+) -> None:
+    """Run the controller until it is told to stop.
+
+    Example: trueup run --kubeconfig ~/.kube/config --rollback report
+    """
+    from trueup.cli.run import run as start
+
+    given = {
+        "kubeconfig": kubeconfig,
+        "context": context,
+        "namespace": namespace,
+        "home": home,
+        "listen": listen,
+        "webhooks_listen": webhooks_listen,
+        "advertise": advertise,
+        "poll": poll,
+        "jitter": jitter,
+        "cross_namespace": cross_namespace,
+        "default_service_account": default_service_account,
+        "workers": workers,
+        "history": history,
+    }
+    kept = {"days": history_keep_days, "records": history_keep_records}
+    log = Log(log_format, LogLevel.DEBUG if debug else log_level)
+    start(given, data, {"rollback": rollback, "taken_over": taken_over}, kept, log)
+
+
+@app.command(epilog=EPILOG)
+def crds(output: Output = Form.YAML) -> None:
+    """Print the definitions of all kinds, for clusters that have neither Argo CD's nor Flux' own.
+
+    Example: trueup crds | kubectl apply -f -
+    """
+    import json
+
+    import yaml
+
+    from trueup.dialects.crds import crds as definitions
+
+    if output is Form.JSON:
+        typer.echo(json.dumps(definitions(), indent=2))
+    else:
+        typer.echo(yaml.safe_dump_all(definitions(), sort_keys=False), nl=False)
+
+
+@app.command(epilog=EPILOG)
+def demo(
+    stay: Annotated[bool | None, typer.Option(help="Stay up afterwards; by default with a terminal.")] = None,
+    keep: Annotated[bool, typer.Option(help="Keep logs and repositories.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Also draw what is printed into this SVG file.")] = None,
+) -> None:
+    """Start a real control plane and a Git server, and watch Git drive them.
+
+    Example: trueup demo --no-stay
+    """
+    from trueup.demo.command import demo as tell
+
+    raise typer.Exit(tell(stay=stay, keep=keep, picture=picture))
+
+
+@app.command(epilog=EPILOG)
+def version(output: Output = Form.TABLE) -> None:
+    """Print the version of this program.
+
+    Example: trueup version -o json
+    """
+    from trueup.cli.version import version as tell
+
+    tell(output)

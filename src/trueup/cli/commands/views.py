@@ -1,0 +1,125 @@
+"""Commands that look and change nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from trueup.cli.options import EPILOG, ContextName, Form, Kubeconfig, Namespace, Output, UnitName
+from trueup.cli.problems import BAD_USE, Problem
+
+app = typer.Typer()
+
+
+@app.command(epilog=EPILOG)
+def get(
+    what: Annotated[str, typer.Argument(metavar="[units|sources|UNIT]", help="What to show.")] = "units",
+    namespace: Namespace = "",
+    output: Output = Form.TABLE,
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Show units, sources or one unit, of both dialects.
+
+    Example: trueup get sources -o json
+    """
+    from trueup.cli.get import get as work
+
+    asyncio.run(work(kubeconfig, context, what, namespace, output))
+
+
+@app.command(epilog=EPILOG)
+def tree(
+    unit: UnitName,
+    namespace: Namespace = "",
+    output: Output = Form.TABLE,
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Show what a unit delivers, what that has made in turn, and how all of it fares.
+
+    Example: trueup tree app/guestbook
+    """
+    from trueup.cli.tree import tree as work
+
+    asyncio.run(work(kubeconfig, context, unit, namespace, output))
+
+
+@app.command(epilog=EPILOG)
+def diff(
+    unit: UnitName,
+    other: Annotated[str, typer.Argument(metavar="[UNIT]", help="Another unit: compare the two.")] = "",
+    revision: Annotated[str, typer.Option(help="Another revision of its source.")] = "",
+    local: Annotated[Path | None, typer.Option(help="A local folder in place of its repository.")] = None,
+    before: Annotated[str, typer.Option("--from", help="A revision, or a number of its history.")] = "",
+    after: Annotated[str, typer.Option("--to", help="Another one, or `live` (the default).")] = "",
+    namespace: Namespace = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Show what a sync would change now, or in what two revisions or two units differ. Exits 1 where they do.
+
+    Secrets' values stay hidden.
+
+    Example: trueup diff ks/shop-staging ks/shop-production
+    """
+    from trueup.cli.diff import Asked
+    from trueup.cli.diff import diff as work
+
+    asked = Asked(unit, other, revision, local, before, after)
+    raise typer.Exit(asyncio.run(_told(work(kubeconfig, context, asked, namespace))))
+
+
+@app.command(epilog=EPILOG)
+def blame(
+    what: Annotated[str, typer.Argument(metavar="KIND/NAME", help="An object, as kubectl names kinds.")],
+    field: Annotated[str, typer.Option(help="This field and those below it, such as spec.replicas.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Also fields that nobody has set.")] = False,
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="The object's namespace.")] = "",
+    output: Output = Form.TABLE,
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Say of each field of a live object which commit gave it, by whom and where; or which other manager did.
+
+    Example: trueup blame deployment/web -n shop --field spec.replicas
+    """
+    from trueup.cli.blame import blame as work
+
+    asyncio.run(work(kubeconfig, context, what, namespace, field, everything, output))
+
+
+@app.command(epilog=EPILOG)
+def why(
+    unit: UnitName,
+    namespace: Namespace = "",
+    output: Output = Form.TABLE,
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Say in words why a unit is as it is: what waits for what, what failed, since when, and what to do.
+
+    Example: trueup why app/guestbook
+    """
+    from trueup.cli.why import why as work
+
+    asyncio.run(work(kubeconfig, context, unit, namespace, output))
+
+
+async def _told(work: Coroutine[Any, Any, int]) -> int:
+    """Translate what inspection raises."""
+    from trueup.core.artifact import SourceError
+    from trueup.core.recipe import RenderError
+    from trueup.inspection import CannotInspect
+
+    try:
+        return await work
+    except (CannotInspect, SourceError, RenderError) as error:
+        raise Problem(str(error), code=BAD_USE) from error
+    except Problem as problem:
+        # 1 would say that there are differences.
+        raise Problem(problem.message, problem.hint, BAD_USE) from problem

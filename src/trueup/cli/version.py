@@ -1,0 +1,20 @@
+"""`trueup version`: what this program is, for bug reports and for programs."""
+
+from __future__ import annotations
+
+import platform
+
+import typer
+
+from trueup import __version__
+from trueup.cli.options import Form
+from trueup.cli.showing import show
+
+
+def version(form: Form) -> None:
+    """Print the version and what it runs on."""
+    told = {"version": __version__, "python": platform.python_version(), "platform": platform.platform(terse=True)}
+    if form is Form.TABLE:
+        typer.echo(f"trueup {__version__} (Python {told['python']}, {told['platform']})")
+    else:
+        show(form, told, (), (), "")
