@@ -46,7 +46,7 @@ async def repo(world: World) -> AsyncIterator[Repository]:
     yield made
 
 
-async def trueup(world: World, *arguments: str) -> str:
+async def trueup(world: World, *arguments: str, code: int = 0) -> str:
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("trueup"),
         *arguments,
@@ -57,7 +57,7 @@ async def trueup(world: World, *arguments: str) -> str:
         env=dict(os.environ),
     )
     out, _ = await process.communicate()
-    assert process.returncode == 0, out.decode()
+    assert process.returncode == code, out.decode()
     return out.decode()
 
 
@@ -89,7 +89,9 @@ async def test_a_kustomization_is_pinned_and_released(world: World, repo: Reposi
     await world.until(CONFIG, "flux-system", "web", holds("1"))  # type: ignore[arg-type]
     for command in (("get", "ks/pinned"), ("tree", "ks/pinned"), ("history", "ks/pinned")):
         assert "pinned to" in " ".join((await trueup(world, *command)).split()), command
+    assert "remembered are" in await trueup(world, "rollback", "ks/pinned", "--to", "999", code=2)
     assert "released" in await trueup(world, "unpin", "ks/pinned")
+    assert "is not pinned" in await trueup(world, "unpin", "ks/pinned", code=2)
     body = await world.until(KUSTOMIZATION, "flux-system", "pinned", lambda found: ready(found, later))
     assert "pinned" not in told(body)
     await world.until(CONFIG, "flux-system", "web", holds("3"))  # type: ignore[arg-type]
