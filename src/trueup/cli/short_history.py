@@ -61,5 +61,5 @@ def _show_standing(state: UnitState) -> None:
         console().print(f"\n{state.pin.words}", soft_wrap=True, markup=False)
     if state.held is not None:
         held = state.held
-        text = f"\nheld back: {short(held.revision)} since {held.since[:19]}: {held.reason}"
+        text = f"\nheld back: {short(held.revision)} since {held.since[:19]}: {held.words}"
         console().print(text, soft_wrap=True, markup=False)

@@ -91,14 +91,33 @@ def _own(unit: Unit, body: Body, state: UnitState) -> list[Cause]:
     if body["metadata"].get("deletionTimestamp"):
         since = str(body["metadata"]["deletionTimestamp"])
         causes.append(Cause("it is being deleted, with what it delivered", str(unit.ref), since))
-    held = state.held
+    held, stayed, pin = state.held, state.stayed, state.pin
+    if pin is not None:
+        causes.append(Cause(f"it is {pin.words}", str(unit.ref), pin.since, advice="`trueup unpin` lets it follow Git"))
+    if stayed is not None:
+        causes.append(
+            Cause(
+                f"what made it unhealthy is not taken back, because {stayed.reason}",
+                str(unit.ref),
+                stayed.since,
+                _offers(state, stayed.inputs),
+                "mend it by another commit, or `trueup rollback` it by hand",
+            )
+        )
     if held is not None:
         causes.append(
             Cause(
-                f"{held.revision} is held back, because {held.reason}",
+                f"{held.revision} is held back, because {held.words}",
                 str(unit.ref),
                 held.since,
-                (f"it runs {held.returned_to}, which was good",) if held.returned_to else (),
+                (
+                    *(
+                        (f"it runs {held.returned_to}, which was good",)
+                        if held.returned_to and not held.stopped
+                        else ()
+                    ),
+                    *_offers(state, held.inputs),
+                ),
                 "mend it by another commit, or `git revert` it; `trueup sync` tries the same once more",
             )
         )
@@ -107,6 +126,11 @@ def _own(unit: Unit, body: Body, state: UnitState) -> list[Cause]:
     if state.failures > 1:
         causes.append(Cause(f"the same inputs have failed {state.failures} times in a row", str(unit.ref)))
     return causes
+
+
+def _offers(state: UnitState, inputs: str) -> tuple[str, ...]:
+    """Say what has become of the proposals to revert these inputs."""
+    return tuple(offer.words for offer in state.offers if offer.inputs == inputs)
 
 
 async def _source(client: KubeClient, mapper: Mapper, unit: Unit) -> list[Cause]:
