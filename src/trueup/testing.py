@@ -40,6 +40,7 @@ from trueup.core.proposal import Proposal, ProposalError, Proposed
 from trueup.core.recipe import (
     Capabilities,
     DirectoryRecipe,
+    LookedAt,
     Recipe,
     RenderContext,
     RenderedObject,
@@ -205,9 +206,9 @@ class FakeRenderer:
 
     def _result(self, recipe: Recipe, tree: FakeTree, *, cached: bool) -> RenderResult:
         objects = tuple(RenderedObject(body) for body in tree.folders.get(recipe.path, ()))
-        return RenderResult(
-            objects, {}, "directory", self.version, inputs=tree.entry(recipe.path) or "-", cached=cached
-        )
+        looked = {"": LookedAt(directories=(recipe.path,))}
+        inputs = tree.entry(recipe.path) or "-"
+        return RenderResult(objects, looked, "directory", self.version, inputs=inputs, cached=cached)
 
     async def evaluate(self, expression: str, variables: dict[str, Any]) -> Any:
         """Give what is written: `true` or `false`."""

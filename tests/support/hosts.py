@@ -116,7 +116,9 @@ class GitHubServer(HostServer):
             case "GET", ["commits", commit, "pull"] if not self.searches:
                 return next((pull for pull in self.pulls if pull["number"] == self.brought.get(commit)), None)
             case "GET", ["commits", commit, "statuses"]:
-                return list(reversed(self.statuses.get(commit, [])))
+                newest_first = self.searches or query.get("sort") == "recentupdate"
+                found = self.statuses.get(commit, [])
+                return list(reversed(found)) if newest_first else list(found)
             case "POST", ["statuses", commit]:
                 self.statuses.setdefault(commit, []).append(self.status(body))
                 return body
@@ -131,7 +133,7 @@ class GitHubServer(HostServer):
         return None
 
     def status(self, body: dict[str, Any]) -> dict[str, Any]:
-        return dict(body)
+        return {"id": next(self.ids), **body}
 
     def open(self, head: str, base: str, title: str = "", body: str = "") -> dict[str, Any]:
         number = next(self.ids)
@@ -166,7 +168,11 @@ class GiteaServer(GitHubServer):
     searches = False
 
     def status(self, body: dict[str, Any]) -> dict[str, Any]:
-        return {**{key: value for key, value in body.items() if key != "state"}, "status": body["state"]}
+        return {
+            **{key: value for key, value in body.items() if key != "state"},
+            "status": body["state"],
+            "id": next(self.ids),
+        }
 
 
 class GitLabServer(HostServer):

@@ -22,10 +22,10 @@ class Proposal(msgspec.Struct, frozen=True):
 
     `unit` is the unit that became sick, `source` the object that declares its repository (its credentials are used),
     `repository` the repository's URL as declared. `bad` and `good` are full commit ids: the one that made the unit
-    sick, and the one it was healthy with. `branch` is the branch the pull request is for; empty: the repository's
-    default branch. `paths` are the files and folders of the repository that the unit's rendering looked at: of several
-    commits between, only those that touch one of these are taken back; empty: all are. `title` and `body` (Markdown)
-    say who, why and what failed; no secret value stands in them.
+    sick, and the one it was healthy with. `branch` is the branch the pull request is for; where it is none of the
+    repository's (a tag, or empty) its default branch. `paths` are the files and folders of the repository that the
+    unit's rendering looked at: of several commits between, only those that touch one of these are taken back; empty:
+    all are. `title` and `body` (Markdown) say who, why and what failed; no secret value stands in them.
     """
 
     unit: ObjectRef

@@ -16,7 +16,7 @@ from trueup.core.objects import ObjectRef
 from trueup.core.ports import Proposals
 from trueup.core.proposal import Proposal, ProposalError, body_of, title_of
 from trueup.core.state import Offer
-from trueup.core.unit import Unit
+from trueup.core.unit import SourceDeclaration, Unit
 from trueup.engine.run import Memory
 from trueup.engine.sources import SourceKeeper
 from trueup.workqueue import WorkQueue
@@ -86,7 +86,7 @@ class Proposer:
             repository=state.declaration.git.url,
             bad=Revision.parse(offer.revision).commit,
             good=Revision.parse(offer.good).commit,
-            branch=state.declaration.git.ref.branch,
+            branch=_branch(state.declaration, offer),
             paths=offer.paths,
             title=title_of(Revision.parse(offer.revision).commit, commit),
             body=body_of(unit.ref, offer.revision, commit, (offer.failed,) if offer.failed else (), offer.good),
@@ -109,3 +109,8 @@ class Proposer:
             return (await self._keeper.recall(unit.source, offer.revision)).commit
         except (SourceError, ValueError):
             return None
+
+
+def _branch(declaration: SourceDeclaration, offer: Offer) -> str:
+    """Give the branch that the bad revision was found by, where it was found by a name; a tag's is one too."""
+    return declaration.git.ref.branch or Revision.parse(offer.revision).name.removeprefix("refs/heads/")

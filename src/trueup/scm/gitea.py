@@ -15,6 +15,9 @@ _PER_PAGE = {"limit": "50"}
 class Gitea(GitHub):
     """A repository at Gitea or Forgejo. Implements `Host`."""
 
+    # Without being asked, Gitea begins with the oldest status.
+    _newest_first = {"sort": "recentupdate", **_PER_PAGE}
+
     def __init__(self, api: Api, location: Location) -> None:
         """Take the API and where in it the repository is."""
         super().__init__(api, location)

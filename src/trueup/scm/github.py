@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 import msgspec
@@ -62,6 +63,7 @@ class Pull(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True):
     """A commit's status; Gitea names its state `status`."""
 
+    id: int = 0
     context: str = ""
     state: str = ""
     status: str = ""
@@ -84,6 +86,8 @@ class Repository(msgspec.Struct, frozen=True):
 
 class GitHub:
     """A repository at GitHub. Implements `Host`."""
+
+    _newest_first: Mapping[str, str] = PER_PAGE
 
     def __init__(self, api: Api, location: Location) -> None:
         """Take the API and where in it the repository is."""
@@ -127,13 +131,12 @@ class GitHub:
             "target_url": status.url,
         }
         at = quote(commit, safe="")
-        for known in await self._api.all(Status, f"{self._at}/commits/{at}/statuses", PER_PAGE):
-            if known.context == status.name:
-                # The newest comes first.
-                state = known.state or known.status
-                if (state, known.description or "", known.target_url or "") == tuple(list(wanted.values())[1:]):
-                    return False
-                break
+        known = await self._api.all(Status, f"{self._at}/commits/{at}/statuses", self._newest_first)
+        newest = max((one for one in known if one.context == status.name), key=lambda one: one.id, default=None)
+        if newest is not None:
+            told = (newest.state or newest.status, newest.description or "", newest.target_url or "")
+            if told == (wanted["state"], wanted["description"], wanted["target_url"]):
+                return False
         await self._api.one(Status, "POST", f"{self._at}/statuses/{at}", None, wanted)
         return True
 

@@ -126,6 +126,21 @@ async def test_a_rewritten_history_is_brought_back_too(place: Place) -> None:
     assert place.file(made.branch, "shop/b.yaml") == "b: 1"
 
 
+@pytest.mark.parametrize("branch", ["", "v1.0.0"])
+async def test_without_a_branch_of_that_name_the_default_one_is_changed(place: Place, branch: str) -> None:
+    bad = place.change({"shop/b.yaml": "b: bad\n"}, "Break")
+    place.repository.tag("v1.0.0", bad)
+    made = await place.proposals().propose(place.proposal(bad, branch=branch))
+    assert place.log(made.branch) == ['Revert "Break"']
+
+
+async def test_another_branch_than_the_default_one_is_changed(place: Place) -> None:
+    place.repository.branch("staging", place.good)
+    bad = place.repository.commit({"shop/b.yaml": "b: bad\n"}, "Break", branch="staging")
+    made = await place.proposals().propose(place.proposal(bad, branch="staging"))
+    assert place.repository.git("rev-parse", f"{made.branch}^") == bad
+
+
 async def test_what_is_reverted_already_is_not_proposed(place: Place) -> None:
     bad = place.change({"shop/b.yaml": "b: bad\n"}, "Break")
     place.repository.revert()

@@ -27,6 +27,7 @@ async def test_a_policy_of_proposing_leaves_it_in_place_and_proposes_its_revert(
     assert world.cluster.objects[ref("a")]["data"] == {"key": "2"}
     asked = world.proposals.asked
     assert [(item.unit, item.bad, item.good, item.branch) for item in asked] == [(unit.ref, bad, good, "main")]
+    assert any(path.startswith("web") for path in asked[0].paths), "only what the unit reads is taken back"
     assert asked[0].repository == "https://x/r" and 'Revert "change"' in asked[0].title
     assert "crash" in asked[0].body
     report = world.report(unit)

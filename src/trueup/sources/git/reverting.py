@@ -39,7 +39,9 @@ class Author(msgspec.Struct, frozen=True):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What shall be taken back: full commit ids, the branch it is based on (empty: the default one) and the new one.
+    """What shall be taken back: full commit ids, the branch it is for, and the new one.
+
+    Where `base` is no branch (a tag, or empty) it is for the default branch.
 
     `paths` are the files and folders of interest, all when empty.
     """
@@ -77,10 +79,10 @@ async def take_back(
     mirror: Mirror, url: GitUrl, credentials: GitCredentials | None, wanted: Wanted, timeout: float
 ) -> Pushed:
     """Make the commits and push the branch. Raises `SourceError`, `NothingToTakeBack`."""
-    base = f"{HEADS}{wanted.base}" if wanted.base else "HEAD"
-    remote = await mirror.refs(url, credentials, (base, f"{HEADS}{wanted.branch}"), timeout)
-    name = wanted.base or remote.default.removeprefix(HEADS)
-    head = remote.refs.get(base)
+    base = f"{HEADS}{wanted.base}"
+    remote = await mirror.refs(url, credentials, ("HEAD", base, f"{HEADS}{wanted.branch}"), timeout)
+    name = wanted.base if wanted.base and base in remote.refs else remote.default.removeprefix(HEADS)
+    head = remote.refs.get(f"{HEADS}{name}") or remote.refs.get("HEAD")
     if head is None or not name:
         raise SourceError(Fault.REF, f"{url.shown}: there is no {name or 'default'} branch to propose a change for")
     if there := remote.refs.get(f"{HEADS}{wanted.branch}"):
