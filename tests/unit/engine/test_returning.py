@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from support.engine import World, claim, claim_ref, config, job, job_ref, ref
+from trueup.core.artifact import Fault, SourceError
 from trueup.core.deployment import Ending
 from trueup.core.health import HealthStatus
 from trueup.core.ports import ApplyError
 from trueup.core.recipe import DirectoryRecipe
-from trueup.core.reports import Reason, SyncState, UnitPhase
+from trueup.core.reports import OperationState, Reason, SyncState, UnitPhase
 from trueup.core.unit import Dependency, HealthGate, Operation, ReturnPolicy, SyncPolicy, ValueRef
 
 
@@ -414,6 +415,21 @@ async def test_a_sync_may_read_a_revision_as_it_was_read_then(world: World) -> N
     assert world.report(world.unit("web")).phase is UnitPhase.OUT_OF_SYNC
     await world.later(400)
     assert world.cluster.objects[ref("a")]["data"] == {"key": "0"}
+
+
+async def test_a_sync_to_a_revision_that_is_not_there_ends_and_the_unit_goes_on(world: World) -> None:
+    world.declare(world.unit("web"))
+    await world.commit(web=[config("a", key="1")])
+    world.repository.fault = SourceError(Fault.REF, "no such commit")
+    world.declare(world.unit("web", operation=Operation("lost", revision="0123abc")))
+    await world.settle()
+    report = world.report(world.unit("web"))
+    assert report.operation is not None and report.operation.state is OperationState.ERROR
+    assert "0123abc is not delivered: no such commit" in report.operation.message
+    assert (report.handled_operation, report.phase) == ("lost", UnitPhase.SETTLED)
+    world.repository.fault = None
+    await world.commit(web=[config("a", key="2")])
+    assert world.cluster.objects[ref("a")]["data"] == {"key": "2"}
 
 
 async def _ask(world: World, policy: SyncPolicy, operation: Operation) -> None:

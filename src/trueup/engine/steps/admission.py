@@ -63,9 +63,9 @@ async def locate(run: Run, parts: Parts) -> None:
     elif operation is not None and operation.revision:
         try:
             run.resolved = await parts.keeper.resolve(unit.source, GitRef(revision=operation.revision))
+            return
         except SourceError as error:
-            raise Halt(UnitPhase.FAILED, Reason.SOURCE_FAILED, str(error), Next.STALL) from error
-        return
+            refuse_operation(run, parts, f"revision {operation.revision} is not delivered: {error}")
     if state.error is not None and (own or state.resolved is None):
         if state.resolved is None:
             phase, reason = (
