@@ -1,6 +1,6 @@
 """`python -m bench [--units N ...] [--quiet SECONDS]`: prints each figure, and ratios to the limit of this machine.
 
-`python -m bench history` measures the history instead.
+`python -m bench history` measures the history instead, `python -m bench --recording 2` what recording adds to a sync.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import argparse
 import asyncio
 import sys
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,9 +28,9 @@ from trueup.localcluster import Cluster
 RESULTS = Path(__file__).parent / "results"
 
 
-async def measured(units: int, quiet: float) -> Result:
-    """Measure everything for so many units, on a cluster of its own."""
-    result = Result(units)
+@asynccontextmanager
+async def standing(units: int, **environment: str) -> AsyncIterator[tuple[Bench, Driven]]:
+    """Give a cluster of its own, a repository of so many units, and a controller that is not started yet."""
     with tempfile.TemporaryDirectory(prefix="trueup-bench-") as name:
         folder = Path(name)
         repository = Repository.create(folder / "git" / "bench")
@@ -40,23 +42,48 @@ async def measured(units: int, quiet: float) -> Result:
         ):
             mapper = Mapper(client)
             await mapper.refresh()
-            bench = Bench(client, mapper, repository)
-            environment = {"TRUEUP_GIT_INSTEAD_OF": f"https://git.example.com/={server.url}/"}
+            environment["TRUEUP_GIT_INSTEAD_OF"] = f"https://git.example.com/={server.url}/"
             work = folder / "controller"
             work.mkdir()
             controller = Driven(cluster.kubeconfig, work, environment)
-            await bench.raw(result)
-            await controller.start()
-            await mapper.refresh()
             try:
-                await bench.cold(controller, result)
-                await bench.commit(controller, result)
-                await bench.heal(result)
-                await bench.quiet(controller, result, quiet)
-                await bench.restart(controller, result)
+                yield Bench(client, mapper, repository), controller
             finally:
                 await controller.stop()
+
+
+async def measured(units: int, quiet: float) -> Result:
+    """Measure everything for so many units."""
+    result = Result(units)
+    async with standing(units) as (bench, controller):
+        await bench.raw(result)
+        await controller.start()
+        await bench.mapper.refresh()
+        await bench.cold(controller, result)
+        await bench.commit(controller, result)
+        await bench.heal(result)
+        await bench.quiet(controller, result, quiet)
+        await bench.restart(controller, result)
     return result
+
+
+async def recorded(units: int, rounds: int) -> None:
+    """Say what recording adds to a sync: all units cold, with and without a history, in turns."""
+    found: dict[str, list[tuple[float, float]]] = {"": [], "none": []}
+    for _ in range(rounds):
+        for url, figures in found.items():
+            result = Result(units)
+            async with standing(units, BENCH_HISTORY=url) as (bench, controller):
+                await controller.start()
+                await bench.mapper.refresh()
+                await bench.cold(controller, result)
+                # What is written behind the syncs counts too.
+                await asyncio.sleep(3)
+                figures.append((result.cold_seconds, (await controller.usage()).cpu))
+    (seconds, cpu), (bare_seconds, bare_cpu) = (tuple(map(min, zip(*each, strict=True))) for each in found.values())
+    print(f"{units} units cold, the best of {rounds}, with a history and without")
+    print(f"  time {seconds:8.2f} s  {bare_seconds:8.2f} s  ratio {seconds / bare_seconds:.3f}")
+    print(f"  CPU  {cpu:8.2f} s  {bare_cpu:8.2f} s  ratio {cpu / bare_cpu:.3f}", flush=True)
 
 
 def shown(result: Result) -> str:
@@ -96,8 +123,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--units", type=int, nargs="+", default=[200, 1000])
     parser.add_argument("--quiet", type=float, default=60.0, help="seconds of quiet that are counted")
+    parser.add_argument("--recording", type=int, default=0, metavar="ROUNDS", help="only what recording syncs adds")
     arguments = parser.parse_args()
     for units in arguments.units:
+        if arguments.recording:
+            asyncio.run(recorded(units, arguments.recording))
+            continue
         result = asyncio.run(measured(units, arguments.quiet))
         print(shown(result), flush=True)
         RESULTS.mkdir(exist_ok=True)

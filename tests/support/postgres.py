@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -28,11 +29,16 @@ def binaries() -> Path:
         return found
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise NoPostgres("PostgreSQL's server is not installed, and only root on Debian could install it here")
-    environment = {**os.environ, **QUIET}
-    for command in (["apt-get", "update"], INSTALL):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
-        if done.returncode:
-            raise NoPostgres(f"`{' '.join(command)}` failed: {done.stderr[-300:]}")
+    # Several test processes may come here at once; the first one installs.
+    with Path("/tmp/trueup-postgresql.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if found := _newest():
+            return found
+        environment = {**os.environ, **QUIET}
+        for command in (["apt-get", "update"], INSTALL):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
+            if done.returncode:
+                raise NoPostgres(f"`{' '.join(command)}` failed: {done.stderr[-300:]}")
     if found := _newest():
         return found
     raise NoPostgres("the package postgresql brought no /usr/lib/postgresql/*/bin")

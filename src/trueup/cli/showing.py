@@ -30,7 +30,7 @@ def show(form: Form, data: Any, columns: Sequence[str], rows: Sequence[Sequence[
             table.add_column(column, overflow="fold")
         for row in rows:
             # What a status says is text, whatever brackets stand in it.
-            table.add_row(*map(Text, row))
+            table.add_row(*(Text(visible(cell)) for cell in row))
         console().print(table)
 
 
@@ -38,6 +38,11 @@ def console() -> Console:
     """Give a console that does not cut lines where no terminal says how wide it is."""
     made = Console(highlight=False)
     return made if made.is_terminal else Console(highlight=False, width=200)
+
+
+def visible(text: str) -> str:
+    """Take control characters out of what others wrote: a commit's message must not move the terminal's cursor."""
+    return "".join(character if character.isprintable() or character == "\n" else " " for character in text)
 
 
 def short(revision: str) -> str:

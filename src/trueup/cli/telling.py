@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from trueup.cli.showing import visible
 from trueup.core.artifact import CommitInfo
 from trueup.core.changes import FieldChange, ObjectChange
 from trueup.core.deployment import DeploymentRecord
@@ -14,9 +15,8 @@ WIDTH = 14
 
 
 def lines_of(told: Told) -> Iterator[str]:
-    """Give the lines. What others wrote loses its control characters: a commit message must not move the cursor."""
-    for line in _lines(told):
-        yield "".join(character if character.isprintable() else " " for character in line)
+    """Give the lines, without control characters in what others wrote."""
+    yield from map(visible, _lines(told))
 
 
 def _lines(told: Told) -> Iterator[str]:

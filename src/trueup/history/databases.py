@@ -115,11 +115,13 @@ def _tune(engine: Engine, read_only: bool) -> None:
         cursor = connection.cursor()
         if read_only:
             cursor.execute("pragma query_only=on")
+            # Only here: an I/O error behind a mapping kills the process, which must not be the controller.
+            cursor.execute("pragma mmap_size=268435456")
         else:
             cursor.execute("pragma journal_mode=wal")
             cursor.execute("pragma synchronous=normal")
+            cursor.execute("pragma journal_size_limit=67108864")
         cursor.execute("pragma cache_size=-65536")
-        cursor.execute("pragma mmap_size=268435456")
         cursor.close()
 
     @event.listens_for(engine, "begin")
