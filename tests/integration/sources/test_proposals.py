@@ -141,6 +141,12 @@ async def test_another_branch_than_the_default_one_is_changed(place: Place) -> N
     assert place.repository.git("rev-parse", f"{made.branch}^") == bad
 
 
+async def test_where_no_commit_touches_what_is_read_now_all_are_taken_back(place: Place) -> None:
+    bad = place.change({"shop/b.yaml": None}, "Remove")
+    made = await place.proposals().propose(place.proposal(bad, paths=("shop/a.yaml",)))
+    assert place.log(made.branch) == ['Revert "Remove"'] and place.file(made.branch, "shop/b.yaml") == "b: 1"
+
+
 async def test_what_is_reverted_already_is_not_proposed(place: Place) -> None:
     bad = place.change({"shop/b.yaml": "b: bad\n"}, "Break")
     place.repository.revert()

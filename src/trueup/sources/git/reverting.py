@@ -4,10 +4,11 @@ No working tree and no clone is needed: a revert is a merge of trees (`git merge
 a folder of its own beside the mirror's objects, which is removed when the branch has been pushed.
 
 **What is taken back.** The commits of the branch's own line (first parents) between the good revision and the bad one
-that touch the paths of interest, newest first, each by a commit of its own as `git revert` makes it; a merge commit as
-with `-m 1`. Where one of these does not merge with what came later, or the good revision is no ancestor of the bad one
-(its history was rewritten, or is longer than the mirror keeps), or there are more than `MOST_COMMITS`, a single commit
-brings the files of interest that differ between the two back to their content at the good revision.
+that touch the paths of interest (all, where none does), newest first, each by a commit of its own as `git revert` makes
+it; a merge commit as with `-m 1`. Where one of these does not merge with what came later, or the good revision is no
+ancestor of the bad one (its history was rewritten, or is longer than the mirror keeps), or there are more than
+`MOST_COMMITS`, a single commit brings the files of interest that differ between the two back to their content at the
+good revision.
 """
 
 from __future__ import annotations
@@ -155,12 +156,19 @@ class _Making:
             await self._git(["merge-base", "--is-ancestor", good, bad])
         except GitFailed:
             raise _Conflict from None
-        limit = f"--max-count={MOST_COMMITS + 1}"
-        raw = await self._git(["rev-list", "--first-parent", limit, f"{good}..{bad}", "--", *self._paths])
-        found = raw.decode().split()
+        found = await self._touching(f"{good}..{bad}")
+        if not found and self._paths:
+            # What only removed files is not seen in what is read afterwards: then everything between is suspected.
+            self._paths = []
+            found = await self._touching(f"{good}..{bad}")
         if len(found) > MOST_COMMITS or not found:
             raise _Conflict
         return found
+
+    async def _touching(self, between: str) -> list[str]:
+        limit = f"--max-count={MOST_COMMITS + 1}"
+        raw = await self._git(["rev-list", "--first-parent", limit, between, "--", *self._paths])
+        return raw.decode().split()
 
     async def _merged(self, ours: str, commit: str, parent: str) -> str:
         """Give the tree of `ours` without what `commit` changed against `parent`.
