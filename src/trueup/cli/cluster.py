@@ -2,69 +2,84 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
-from trueup.cli.problems import BAD_USE, Problem
+from trueup.cli.options import Form
+from trueup.cli.problems import BAD_USE, FAILED, Problem
+from trueup.cli.showing import show
+from trueup.localcluster.controlplane import PARTS, State
 from trueup.localcluster.errors import ClusterError
 from trueup.localcluster.kubectl import kubectl_command, kubectl_environment
-from trueup.localcluster.layout import Layout, data_folder
+from trueup.localcluster.layout import Layout
+from trueup.localcluster.names import BadName, is_passing, kept_layout, layout_of, passing_layout, starting
 from trueup.localcluster.options import Options
 from trueup.localcluster.ports import HOST
+from trueup.localcluster.processes import Process
 from trueup.localcluster.supervising import running, serve, start_in_background, stop
 
 
 def up(name: str, nodes: int, *, ephemeral: bool, foreground: bool) -> int:
     """Start a cluster; gives the exit code. Raises `Problem`."""
-    layout = _layout(name)
     with told():
-        if running(layout) is not None:
-            typer.echo(f"cluster {name} is already up; {_export(layout)}")
-            return 0
-        if ephemeral:
-            shutil.rmtree(layout.root, ignore_errors=True)
-        options = Options(folder=layout.root, nodes=nodes)
-        if foreground:
-            return serve(options)
-        state = start_in_background(options)
-    typer.echo(f"cluster {name} is up at https://{HOST}:{state.ports.api}")
-    typer.echo(_export(layout))
-    return 0
+        kept_layout(name)
+        with starting(name, lambda: typer.echo(f"cluster {name} is being started by somebody else", err=True)):
+            found = layout_of(name)
+            if running(found) is not None:
+                _refuse_other_kind(name, found, ephemeral)
+                typer.echo(f"cluster {name} is already up")
+                typer.echo(_export(found))
+                return 0
+            layout = passing_layout(name) if ephemeral else kept_layout(name)
+            options = Options(folder=layout.root, nodes=nodes, durable=not ephemeral)
+            if not foreground:
+                state = start_in_background(options, forget=ephemeral)
+                typer.echo(f"cluster {name} is up at https://{HOST}:{state.ports.api}")
+                typer.echo(_export(layout))
+                return 0
+        return serve(options, forget=ephemeral, ready=lambda: typer.echo(_export(layout)))
 
 
 def down(name: str) -> None:
     """Stop a cluster. Raises `Problem`."""
     with told():
-        typer.echo(f"cluster {name} is down" if stop(_layout(name)) else f"cluster {name} was not up")
+        typer.echo(f"cluster {name} is down" if stop(layout_of(name)) else f"cluster {name} was not up")
 
 
-def status(name: str, output: str) -> int:
-    """Say how a cluster stands; gives the exit code."""
-    layout = _layout(name)
+def status(name: str, form: Form) -> int:
+    """Say how a cluster stands, and each of its parts; gives the exit code. Raises `Problem`."""
+    with told():
+        layout = layout_of(name)
     state = running(layout)
-    told = {
-        "name": name,
-        "up": state is not None,
-        "ready": bool(state and state.ready),
-        "server": f"https://{HOST}:{state.ports.api}" if state else "",
-        "process": state.pid if state else 0,
-        "kubeconfig": str(layout.kubeconfig),
-        "folder": str(layout.root),
-    }
-    if output == "json":
-        typer.echo(json.dumps(told, indent=2))
-    else:
-        for key, value in told.items():
+    parts = state.parts if state else {}
+    well = state is not None and state.ready and all(part.lives for part in parts.values())
+    rows = [_described(part, parts.get(part, Process())) for part in PARTS]
+    if state is not None:
+        rows.insert(0, _described("supervisor", state.runner))
+    if form is Form.TABLE:
+        typer.echo(f"cluster {name} is {_stands(state, well)}")
+        for key, value in (("server", _server(state)), ("kubeconfig", layout.kubeconfig), ("folder", layout.root)):
             typer.echo(f"{key + ':':<12}{value}")
-    return 0 if state else 1
+    if form is not Form.TABLE or state is not None:
+        described = {
+            "name": name,
+            "up": state is not None,
+            "ready": well,
+            "ephemeral": is_passing(name, layout),
+            "server": _server(state),
+            "kubeconfig": str(layout.kubeconfig),
+            "folder": str(layout.root),
+            "parts": rows,
+        }
+        show(form, described, ("PART", "STATE", "PID", "SINCE", "MEMORY"), [_row(part) for part in rows], "")
+    return 0 if well else 1
 
 
 def kubeconfig(name: str, *, export: bool) -> None:
@@ -75,7 +90,8 @@ def kubeconfig(name: str, *, export: bool) -> None:
 
 def reset(name: str, *, yes: bool) -> None:
     """Stop a cluster and remove its data. Raises `Problem`."""
-    layout = _layout(name)
+    with told():
+        layout = layout_of(name)
     if not layout.root.exists():
         typer.echo(f"there is no cluster {name}")
         return
@@ -85,7 +101,8 @@ def reset(name: str, *, yes: bool) -> None:
         typer.confirm(f"Remove all data of cluster {name} in {layout.root}?", abort=True)
     with told():
         stop(layout)
-    shutil.rmtree(layout.root)
+    # A cluster that is not kept has removed its folder by itself.
+    shutil.rmtree(layout.root, ignore_errors=is_passing(name, layout))
     typer.echo(f"cluster {name} is gone")
 
 
@@ -106,17 +123,49 @@ def told() -> Iterator[None]:
     try:
         yield
     except (ClusterError, BuildFailed, GoMissing, SourceMissing) as error:
-        raise Problem(str(error)) from error
+        raise Problem(str(error), code=BAD_USE if isinstance(error, BadName) else FAILED) from error
 
 
-def _layout(name: str) -> Layout:
-    if not name or "/" in name or name.startswith("."):
-        raise Problem(f"{name!r} cannot name a cluster", "use letters, digits and dashes", BAD_USE)
-    return Layout(data_folder() / name)
+def _refuse_other_kind(name: str, layout: Layout, ephemeral: bool) -> None:
+    if is_passing(name, layout) != ephemeral:
+        kind = "an ephemeral one" if not ephemeral else "one whose data is kept"
+        hint = f"`trueup cluster down --name {name}` stops it; or choose another --name"
+        raise Problem(f"cluster {name} is already up, and is {kind}", hint)
+
+
+def _stands(state: State | None, well: bool) -> str:
+    if state is None:
+        return "down"
+    if well:
+        return "up"
+    return "up, but one of its parts has ended" if state.ready else "coming up"
+
+
+def _server(state: State | None) -> str:
+    return f"https://{HOST}:{state.ports.api}" if state else ""
+
+
+def _described(name: str, process: Process) -> dict[str, Any]:
+    lives = process.lives
+    since = process.since if lives else None
+    return {
+        "name": name,
+        "running": lives,
+        "pid": process.pid if lives else None,
+        "since": since.isoformat().replace("+00:00", "Z") if since else None,
+        "memory": process.memory if lives else None,
+    }
+
+
+def _row(part: dict[str, Any]) -> tuple[str, ...]:
+    memory = f"{part['memory'] / 2**20:.0f} MiB" if part["memory"] is not None else ""
+    state = "running" if part["running"] else "not running"
+    return part["name"], state, str(part["pid"] or ""), part["since"] or "", memory
 
 
 def _started(name: str) -> Layout:
-    layout = _layout(name)
+    with told():
+        layout = layout_of(name)
     if not layout.kubeconfig.exists():
         hint = "`trueup cluster up`" + ("" if name == "default" else f" --name {name}")
         raise Problem(f"cluster {name} was never started", hint)

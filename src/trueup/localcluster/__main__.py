@@ -1,4 +1,4 @@
-"""`python -m trueup.localcluster FOLDER NODES`: what `trueup cluster up` starts in the background."""
+"""`python -m trueup.localcluster FOLDER NODES [forget]`: what `trueup cluster up` starts in the background."""
 
 import sys
 from pathlib import Path
@@ -7,4 +7,5 @@ from trueup.localcluster.options import Options
 from trueup.localcluster.supervising import serve
 
 if __name__ == "__main__":
-    sys.exit(serve(Options(folder=Path(sys.argv[1]), nodes=int(sys.argv[2]))))
+    forget = sys.argv[3:] == ["forget"]
+    sys.exit(serve(Options(folder=Path(sys.argv[1]), nodes=int(sys.argv[2]), durable=not forget), forget=forget))

@@ -36,22 +36,30 @@ from trueup.localcluster.layout import Layout
 from trueup.localcluster.options import Options
 from trueup.localcluster.part import Part
 from trueup.localcluster.ports import HOST, Ports, choose_ports
+from trueup.localcluster.processes import Process
 from trueup.localcluster.session import Refused, Session
 from trueup.toolchain import binary
 
 READY_TIMEOUT_S = 90.0
 """How long the whole may take to come up: some 4 s on a quiet machine, far longer on one that compiles meanwhile."""
 
+PARTS = ("etcd", "apiserver", "controller-manager", "scheduler", "kwok")
+"""The parts, in the order in which they start: each needs those before it."""
+
 _POLL_S = 0.05
 _ABSENT = (OSError, http.client.HTTPException, Refused)
 
 
 class State(msgspec.Struct, frozen=True):
-    """What is kept in the state file: who runs the cluster (0: nobody), where, and whether it is ready."""
+    """What is kept in the state file: who runs the cluster, which process each part is, where, and whether it is ready.
 
-    pid: int = 0
+    The parts are kept when it became ready, in the order in which they are started.
+    """
+
+    runner: Process = Process()
     ports: Ports = Ports()
     ready: bool = False
+    parts: dict[str, Process] = {}
 
 
 def read_state(layout: Layout) -> State:
@@ -93,8 +101,9 @@ class ControlPlane:
             self._take_lock()
             try:
                 self._ports = choose_ports(read_state(self.layout).ports)
+                # Before anything that takes long: others who want to start it see that somebody does.
+                self._write_state()
                 self._keys = issue_credentials(self.layout)
-                self._write_state(ready=False)
                 self._parts = self._make_parts(cluster, kwok, self._keys)
                 admin = kubeconfig(self.server, self._keys.ca.certificate, self._keys.admin, "admin")
                 write_private(self.layout.kubeconfig, admin.encode())
@@ -107,12 +116,12 @@ class ControlPlane:
         """Stop all parts; the data stays. Parts that have not ended in `grace` seconds are killed."""
         with self._turn:
             # Those that write go first, and what they write to goes last.
-            for name in ("kwok", "scheduler", "controller-manager", "apiserver", "etcd"):
+            for name in reversed(PARTS):
                 if name in self._parts:
                     # The API server waits for open watches of others when asked politely; it has nothing to save.
                     self._parts[name].stop(grace if name == "etcd" else 0)
             if self._lock is not None:
-                self._write_state(ready=False, pid=0)
+                write_private(self.layout.state, msgspec.json.encode(State(ports=self._ports)))
                 self._lock.close()
                 self._lock = None
 
@@ -126,6 +135,7 @@ class ControlPlane:
         with self._turn:
             self._part("apiserver").start()
             self._wait("apiserver", lambda: self._api().answers("/readyz"))
+            self._write_state(ready=True)
 
     def wipe(self) -> None:
         """Forget all data: a new, empty cluster at the same address, with the same authorities. Raises StartFailed."""
@@ -246,13 +256,14 @@ class ControlPlane:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             lock.close()
-            pid = read_state(self.layout).pid
+            pid = read_state(self.layout).runner.pid
             raise AlreadyRunning(
                 f"The local cluster in {self.layout.root} is already running (process {pid}): stop it first, or "
                 "choose another folder"
             ) from error
         self._lock = lock
 
-    def _write_state(self, *, ready: bool, pid: int | None = None) -> None:
-        state = State(pid=os.getpid() if pid is None else pid, ports=self._ports, ready=ready)
+    def _write_state(self, *, ready: bool = False) -> None:
+        parts = {name: Process.of(pid) for name, pid in self.pids.items()}
+        state = State(runner=Process.of(os.getpid()), ports=self._ports, ready=ready, parts=parts)
         write_private(self.layout.state, msgspec.json.encode(state))

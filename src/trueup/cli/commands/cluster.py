@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from trueup.cli.options import EPILOG
+from trueup.cli.options import EPILOG, Form, Output
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -29,7 +29,7 @@ def root(context: typer.Context) -> None:
 def up(
     name: Name = DEFAULT,
     nodes: Annotated[int, typer.Option(min=1, max=100, help="Simulated nodes.")] = 3,
-    ephemeral: Annotated[bool, typer.Option(help="Forget earlier data first.")] = False,
+    ephemeral: Annotated[bool, typer.Option(help="Keep nothing: all is gone when it is stopped.")] = False,
     foreground: Annotated[bool, typer.Option(help="Stay, and end the cluster with Ctrl-C.")] = False,
 ) -> None:
     """Start the cluster and wait until pods can run. The first time it is built, which takes minutes.
@@ -52,9 +52,9 @@ def down(name: Name = DEFAULT) -> None:
 @app.command(epilog=EPILOG)
 def status(
     name: Name = DEFAULT,
-    output: Annotated[str, typer.Option("--output", "-o", help="text or json.")] = "text",
+    output: Output = Form.TABLE,
 ) -> None:
-    """Say whether the cluster is up, where, and by which process. Exits 1 where it is not."""
+    """Say whether the cluster is up, where, and how each of its parts runs. Exits 1 where one does not."""
     from trueup.cli.cluster import status as work
 
     raise typer.Exit(work(name, output))
