@@ -25,7 +25,6 @@ from trueup.api.desk import WebhookDesk, taking
 from trueup.api.health import health_routes
 from trueup.api.server import serving
 from trueup.api.webhooks import webhook_routes
-from trueup.argo_notifications import ArgoNotifications
 from trueup.core.desired import OptionsReader
 from trueup.core.dialect import Context
 from trueup.core.objects import Body, ObjectOptions, ObjectRef
@@ -45,6 +44,7 @@ from trueup.kube.discovery import Mapper
 from trueup.kube.errors import AlreadyExists, KubeError
 from trueup.kube.lease import Lease
 from trueup.kube.transport import Limits, Observer
+from trueup.notifying import Notifying, TellingSettings
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.sources.git import ArtifactStore, GitSettings, GitSource, GitSources
 from trueup.sources.proposals import ProposalSettings, RevertProposals
@@ -266,7 +266,15 @@ class Controller:
             fenced, mapper, lambda body: owner_of(body, known), live_options, listener.object_changed
         )
         credentials = SecretCredentials(values, lambda: values.all("Secret", settings.home), settings.home)
-        argo = ArgoNotifications(fenced, mapper, declarations, values, renderer.expressions(), clock, settings.home)
+        notifying = Notifying(
+            fenced,
+            mapper,
+            declarations,
+            values,
+            renderer.expressions(),
+            clock,
+            TellingSettings(settings.home, settings.data, settings.cross_namespace, neighbours.owner),
+        )
         engine = Engine(
             sources=sources,
             credentials=credentials,
@@ -275,7 +283,7 @@ class Controller:
             states=states,
             values=values,
             reports=statuses,
-            journal=Journals([journal, argo]),
+            journal=Journals((journal, notifying)),
             claims=Finalizers(fenced, mapper, declarations.body),
             clock=clock,
             fence=fence,
@@ -296,7 +304,7 @@ class Controller:
             stack.push_async_callback(target.stop)
             stack.push_async_callback(values.stop)
             stack.push_async_callback(declarations.stop)
-            await stack.enter_async_context(argo.working())
+            await stack.enter_async_context(notifying.working())
             stack.push_async_callback(statuses.stop)
             stack.push_async_callback(engine.stop)
             stack.push_async_callback(neighbours.stop)

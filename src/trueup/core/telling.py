@@ -5,6 +5,8 @@ It is addressed in the words of the service that its users configured; which dia
 
 from __future__ import annotations
 
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 import msgspec
@@ -12,12 +14,49 @@ import msgspec
 from trueup.core.objects import ObjectRef
 
 
+class Severity(StrEnum):
+    """How bad what happened is."""
+
+    INFO = "info"
+    ERROR = "error"
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """What a message tells of, in neutral words, for services that write it in their own way.
+
+    `reason` is one word for programs. `source` and `commit` are the repository's URL and the commit's full id, empty
+    where there is none. `recovered`: it ends an earlier bad state. `facts` are further names and values. `thread` is
+    the same for all that belongs together: what one commit brought about, say. `also` are further objects of which
+    the very same is told.
+    """
+
+    about: ObjectRef
+    severity: Severity
+    reason: str
+    message: str
+    at: datetime
+    revision: str = ""
+    source: str = ""
+    commit: str = ""
+    recovered: bool = False
+    facts: tuple[tuple[str, str], ...] = ()
+    thread: str = ""
+    also: tuple[ObjectRef, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Whom it is about, in one line."""
+        more = f" and {len(self.also)} more" if self.also else ""
+        return f"{self.about}{more}"
+
+
 class Telling(msgspec.Struct, frozen=True):
     """A message ready to go: through which service, to whom, what.
 
     `service` is the service's type, `service_name` what its users call it. `options` are the service's, with secret
     values in them, and `section` (what only this service understands) may hold such values too: neither is for any log.
-    `key` is the same for the same message to the same recipient; `once` is what it is told once for.
+    `key` is the same for the same message to the same recipient; `once` is what it is told once for. `happening` is
+    what it tells of, where its users left the writing to the service.
     """
 
     about: ObjectRef
@@ -30,6 +69,11 @@ class Telling(msgspec.Struct, frozen=True):
     recipient: str
     message: str
     section: dict[str, Any]
+    happening: Happening | None = None
+
+    def __repr__(self) -> str:
+        """Name the message; what may be secret is left out."""
+        return f"Telling({self.about}, {self.trigger!r}, {self.service_name!r})"
 
 
 class Courier(Protocol):

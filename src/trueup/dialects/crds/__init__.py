@@ -11,7 +11,7 @@ from typing import Any
 from trueup.core.state import STATE_GROUP, STATE_KIND, STATE_PLURAL, STATE_VERSION
 from trueup.dialects.argo import application
 from trueup.dialects.crds.schema import PRESERVE, Schema, any_object, schema_of
-from trueup.dialects.flux import kustomization, receiver, repository
+from trueup.dialects.flux import alert, kustomization, receiver, repository
 
 Definition = dict[str, Any]
 _KEEP = {"helm.sh/resource-policy": "keep"}
@@ -19,7 +19,7 @@ _KEEP = {"helm.sh/resource-policy": "keep"}
 
 def crds() -> list[Definition]:
     """Give all definitions, ready to be applied."""
-    return [_application(), _project(), _kustomization(), _repository(), _receiver(), _state()]
+    return [_application(), _project(), _kustomization(), _repository(), _receiver(), *_alerting(), _state()]
 
 
 def _column(name: str, path: str, kind: str = "string", priority: int = 0) -> Definition:
@@ -199,6 +199,17 @@ def _receiver() -> Definition:
         [_AGE, _READY, _STATUS],
         "Receiver is the Schema for the receivers API.",
     )
+
+
+def _alerting() -> list[Definition]:
+    kinds = (
+        (alert.PROVIDER, "providers", alert.ProviderSpec, "Provider is the Schema for the providers API."),
+        (alert.ALERT, "alerts", alert.AlertSpec, "Alert is the Schema for the alerts API."),
+    )
+    return [
+        _flux(alert.GROUP, kind, plural, (), alert.VERSIONS, schema_of(spec), [_AGE], words)
+        for kind, plural, spec, words in kinds
+    ]
 
 
 def _state() -> Definition:

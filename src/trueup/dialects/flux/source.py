@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from trueup.core.artifact import Artifact, GitRef, GitSpec, IgnoreRules
+from trueup.core.artifact import Artifact, Fault, GitRef, GitSpec, IgnoreRules
 from trueup.core.dialect import Context, Translated, annotations_of
 from trueup.core.objects import Body, ObjectRef
 from trueup.core.reports import SourceReport, StatusWrite
@@ -49,6 +49,13 @@ _OWNED = frozenset(
     }
 )
 _REASONS = {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed"}
+
+
+def failure_reason(fault: Fault) -> str:
+    """Give Flux's word for what went wrong with a source."""
+    return _REASONS.get(fault.name, "GitOperationFailed")
+
+
 """Upstream's word for a fault, by its name; everything else is a failed Git operation to it."""
 
 
@@ -171,7 +178,7 @@ def _conditions(report: SourceReport) -> Iterable[Condition]:
         yield Condition(IN_STORAGE, "True", SUCCEEDED, stored)
     fault = report.fault
     if fault is not None or report.stalled:
-        reason = _REASONS.get(fault.name, "GitOperationFailed") if fault is not None else "URLInvalid"
+        reason = failure_reason(fault) if fault is not None else "URLInvalid"
         message = report.message or reason
         if report.storing:
             reason = "ArchiveOperationFailed"

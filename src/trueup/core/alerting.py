@@ -1,0 +1,110 @@
+"""Who wants to be told of what: channels to services, and alerts that choose among what happens.
+
+Neutral values that dialects translate users' objects to; choosing is pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from trueup.core.objects import ObjectRef
+from trueup.core.telling import Severity
+from trueup.core.unit import ValueRef
+
+PATTERN_LIMIT = 1024
+MESSAGE_LIMIT = 4096
+"""Characters of a message that are looked at by patterns."""
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """A way to people or programs: a service, where it is, and the Secrets that hold what must not be written down.
+
+    `recipient` is a channel, room or list within the service, `sender` the name to appear as. `secret` may hold
+    `address`, `token`, `username`, `password`, `headers` (YAML) and `proxy`; `certificates` `ca.crt`, `tls.crt`,
+    `tls.key`; `proxy_secret` `address`, `username`, `password`. `timeout` is in seconds. `expression` is CEL that names
+    a commit's status. `problems`: it asks for what cannot be done.
+    """
+
+    ref: ObjectRef
+    service: str
+    address: str = ""
+    recipient: str = ""
+    sender: str = ""
+    secret: ValueRef | None = None
+    certificates: ValueRef | None = None
+    proxy_secret: ValueRef | None = None
+    proxy: str = ""
+    timeout: float = 15.0
+    expression: str = ""
+    suspended: bool = False
+    problems: tuple[str, ...] = ()
+
+
+class Selector(msgspec.Struct, frozen=True):
+    """Which objects an alert is about: of a kind, by name (`*`: every one) and labels, in one namespace."""
+
+    kind: str
+    name: str
+    namespace: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+    def selects(self, ref: ObjectRef, labels: Mapping[str, str]) -> bool:
+        """Say whether an object is meant."""
+        return (
+            ref.kind == self.kind
+            and ref.namespace == self.namespace
+            and self.name in ("*", ref.name)
+            and all(labels.get(name) == value for name, value in self.labels)
+        )
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """What is told through which channel.
+
+    `severity` error: bad news, and that they are over. `include` and `exclude` are patterns on messages: where there
+    are any of the first, one must be found; none of the second may. `facts` go with every message.
+    """
+
+    ref: ObjectRef
+    channel: ObjectRef
+    selectors: tuple[Selector, ...]
+    severity: Severity = Severity.INFO
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    suspended: bool = False
+    problems: tuple[str, ...] = ()
+
+    def selects(self, ref: ObjectRef, labels: Mapping[str, str]) -> bool:
+        """Say whether an object is meant."""
+        return any(selector.selects(ref, labels) for selector in self.selectors)
+
+    def wants(self, severity: Severity, message: str, *, recovered: bool) -> bool:
+        """Say whether a message is wanted, whomever it is about."""
+        if self.severity is Severity.ERROR and severity is not Severity.ERROR and not recovered:
+            return False
+        text = message[:MESSAGE_LIMIT]
+        if self.include and not any(re.search(pattern, text) for pattern in self.include):
+            return False
+        return not any(re.search(pattern, text) for pattern in self.exclude)
+
+
+def pattern_problem(pattern: str) -> str:
+    """Say why a pattern cannot be used; empty where it can.
+
+    Patterns are RE2's upstream, which cannot take long. Python's can, where something that repeats stands inside of
+    something that repeats: such a pattern is refused.
+    """
+    if len(pattern) > PATTERN_LIMIT:
+        return f"it is longer than {PATTERN_LIMIT} characters"
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError) as error:
+        return f"it is no regular expression: {error}"
+    return "something that repeats stands inside of something that repeats" if _NESTED.search(pattern) else ""
+
+
+_NESTED = re.compile(r"\([^()]*[*+}][^()]*\)\s*[*+{]")

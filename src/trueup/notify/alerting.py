@@ -1,0 +1,234 @@
+"""Tells what alerts ask for: chooses, drops what is no news, gathers what belongs together, hands it to the courier."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+import yaml
+
+from trueup.core.alerting import Alert, Channel
+from trueup.core.events import Event
+from trueup.core.objects import ObjectRef
+from trueup.core.ports import Unreachable, Values
+from trueup.core.telling import Complaints, Courier, Happening, Telling
+from trueup.core.unit import ValueRef
+from trueup.notify.grouping import Group, add, key_of, together
+from trueup.notify.memory import Memory
+
+log = structlog.get_logger(__name__)
+
+WAITING = 5000
+"""Happenings that may wait to be looked at; what comes then is counted and told of."""
+
+RETRY_AFTER = 2.0
+TICK = 0.2
+
+
+class Declared(Protocol):
+    """Knows channels and alerts."""
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """Give all alerts."""
+        ...
+
+    def channel(self, ref: ObjectRef) -> Channel | None:
+        """Give a channel."""
+        ...
+
+
+class Alerting:
+    """Implements the `Journal` port. `read` says what an event is to users, `labels_of` gives an object's labels.
+
+    `gathered` are the services whose messages are for people: several at once become one. Programs get each.
+    `occupied` names the other controller that tells for an alert: it is left to that one.
+    """
+
+    def __init__(
+        self,
+        *,
+        declared: Declared,
+        read: Callable[[Event], Happening | None],
+        labels_of: Callable[[ObjectRef], Mapping[str, str]],
+        values: Values,
+        courier: Courier,
+        complaints: Complaints,
+        memory: Memory,
+        gathered: frozenset[str],
+        occupied: Callable[[ObjectRef], str] = lambda ref: "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take who declares, reads, delivers and remembers."""
+        self._declared = declared
+        self._read = read
+        self._labels_of = labels_of
+        self._values = values
+        self._courier = courier
+        self._complaints = complaints
+        self._memory = memory
+        self._gathered = gathered
+        self._occupied = occupied
+        self._clock = clock
+        self._queue: asyncio.Queue[Happening] = asyncio.Queue(WAITING)
+        self._groups: dict[tuple[ObjectRef, Hashable], Group] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self.dropped = 0
+        """Happenings that found no room."""
+
+    def start(self) -> None:
+        """Begin to tell."""
+        self._memory.load()
+        self._tasks = [
+            asyncio.create_task(self._choose_all(), name="alerts-choosing"),
+            asyncio.create_task(self._gather_all(), name="alerts-gathering"),
+        ]
+
+    async def stop(self) -> None:
+        """Tell what is gathered, and end."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tell_due(float("inf"))
+        await self._memory.flush()
+
+    def note(self, event: Event) -> None:
+        """Take note of what happens."""
+        if not self._declared.alerts():
+            return
+        happening = self._read(event)
+        if happening is None:
+            return
+        try:
+            self._queue.put_nowait(happening)
+        except asyncio.QueueFull:
+            self.dropped += 1
+            if self.dropped & (self.dropped - 1) == 0:
+                log.error("too much happens at once; not everything is told", dropped=self.dropped)
+
+    async def _choose_all(self) -> None:
+        while True:
+            happening = await self._queue.get()
+            try:
+                await self._choose(happening)
+            except Exception as error:
+                log.error("a happening was not told", about=str(happening.about), error=f"{type(error).__name__}")
+
+    async def _choose(self, happening: Happening) -> None:
+        labels = self._labels_of(happening.about)
+        for alert in self._declared.alerts():
+            if alert.suspended or not alert.selects(happening.about, labels) or self._occupied(alert.ref):
+                continue
+            bad_before = self._memory.was_bad(alert.ref, happening.about)
+            recovered = happening.recovered or (bad_before and happening.severity.value == "info")
+            if not alert.wants(happening.severity, happening.message, recovered=recovered and bad_before):
+                continue
+            told = msgspec.structs.replace(happening, recovered=recovered and bad_before)
+            if happening.recovered and not bad_before:
+                continue
+            if not self._memory.news(alert.ref, told):
+                continue
+            await self._forward(alert, told)
+
+    async def _forward(self, alert: Alert, happening: Happening) -> None:
+        channel = self._declared.channel(alert.channel)
+        if channel is None:
+            self._complaints.complain(alert.ref, f"{alert.channel} does not exist; create it, or name another one")
+            return
+        if channel.suspended or channel.problems:
+            return
+        if channel.service in self._gathered:
+            key = (alert.ref, key_of(happening))
+            self._groups[key] = add(self._groups.get(key), happening, self._clock())
+        else:
+            await self._hand_over(alert, channel, happening)
+
+    async def _gather_all(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            try:
+                await self._tell_due(self._clock())
+            except Exception as error:
+                log.error("gathered messages were not told", error=type(error).__name__)
+
+    async def _tell_due(self, now: float) -> None:
+        for key, group in list(self._groups.items()):
+            if group.due(now) > 0:
+                continue
+            del self._groups[key]
+            alert = next((one for one in self._declared.alerts() if one.ref == key[0]), None)
+            channel = self._declared.channel(alert.channel) if alert else None
+            if alert is not None and channel is not None:
+                await self._hand_over(alert, channel, together(group))
+
+    async def _hand_over(self, alert: Alert, channel: Channel, happening: Happening) -> None:
+        facts = dict(happening.facts) | dict(alert.facts)
+        told = msgspec.structs.replace(happening, facts=tuple(facts.items()))
+        try:
+            options = await self._options(channel)
+        except Unreachable as error:
+            log.warning("a Secret could not be read; trying again", channel=str(channel.ref), error=str(error))
+            await asyncio.sleep(RETRY_AFTER)
+            try:
+                options = await self._options(channel)
+            except Unreachable as again:
+                self._complaints.complain(channel.ref, f"{again}; a message was not told")
+                return
+        self._courier.tell(
+            Telling(
+                about=happening.about,
+                key=f"{channel.ref}|{happening.about}|{happening.reason}|{happening.revision}",
+                trigger=happening.reason,
+                once=happening.revision,
+                service=channel.service,
+                service_name=str(channel.ref),
+                options=options,
+                recipient=channel.recipient,
+                message=happening.message,
+                section={},
+                happening=told,
+            )
+        )
+
+    async def _options(self, channel: Channel) -> dict[str, Any]:
+        """Give what a service needs to be reached, with the Secrets' values. Raises `Unreachable`."""
+        secret = await self._secret(channel.secret)
+        certificates = await self._secret(channel.certificates)
+        proxy = await self._secret(channel.proxy_secret)
+        return {
+            "address": secret.get("address") or channel.address,
+            "token": secret.get("token", ""),
+            "username": secret.get("username") or channel.sender,
+            "sender": channel.sender,
+            "password": secret.get("password", ""),
+            "headers": _headers(secret.get("headers", "")),
+            "proxy": proxy.get("address") or secret.get("proxy") or channel.proxy,
+            "proxy_username": proxy.get("username", ""),
+            "proxy_password": proxy.get("password", ""),
+            "ca": certificates.get("ca.crt") or certificates.get("caFile", ""),
+            "certificate": certificates.get("tls.crt") or certificates.get("certFile", ""),
+            "key": certificates.get("tls.key") or certificates.get("keyFile", ""),
+            "timeout": channel.timeout,
+            "expression": channel.expression,
+            "secret": secret,
+        }
+
+    async def _secret(self, ref: ValueRef | None) -> dict[str, str]:
+        if ref is None:
+            return {}
+        data = await self._values.read(ref.kind, ref.namespace, ref.name)
+        if data is None:
+            raise Unreachable(f"{ref.ref} does not exist")
+        return {key: value.decode(errors="replace").strip() for key, value in data.items()}
+
+
+def _headers(text: str) -> dict[str, str]:
+    """Read extra headers, written as a YAML mapping."""
+    try:
+        found = yaml.safe_load(text) if text else None
+    except yaml.YAMLError:
+        return {}
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}

@@ -1,0 +1,143 @@
+"""Takes messages to their services: in turn for each channel, again where time may help, and past one that is down.
+
+A channel that keeps failing is left alone for growing pauses; its messages wait, the oldest being given up when too
+many do. Nothing that happens to one channel delays another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from trueup.core.telling import Complaints, Telling
+from trueup.notify.registry import Service
+from trueup.notify.sending import Client, Refused
+
+log = structlog.get_logger(__name__)
+
+WAITING = 500
+"""Messages that may wait for one channel."""
+
+CHANNELS = 1000
+TRIES = 8
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 120.0
+IDLE = 60.0
+"""Seconds after which a channel without messages is let go."""
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One channel's messages, and who sends them."""
+
+    waiting: deque[Telling] = field(default_factory=deque)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    empty: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    given_up: int = 0
+
+
+class ServiceCourier:
+    """Implements the `Courier` port. `delivered` counts by (service, how it ended) for whoever measures."""
+
+    def __init__(
+        self, services: Mapping[str, Service], complaints: Complaints, *, first_pause: float = FIRST_PAUSE
+    ) -> None:
+        """Take the services by name, and who is told of what did not arrive. `first_pause` is in seconds."""
+        self._services = services
+        self._complaints = complaints
+        self._first_pause = first_pause
+        self._lanes: dict[tuple[str, str, str], _Lane] = {}
+        self._client = Client()
+        self._open = False
+        self.delivered: Counter[tuple[str, str]] = Counter()
+
+    async def start(self) -> None:
+        """Begin to send."""
+        await self._client.__aenter__()
+        self._open = True
+
+    async def stop(self, grace: float = 3.0) -> None:
+        """Send what waits, for at most `grace` seconds, and end."""
+        self._open = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await asyncio.gather(*(lane.empty.wait() for lane in self._lanes.values()))
+        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._client.__aexit__()
+
+    def tell(self, telling: Telling) -> None:
+        """Take a message; it goes out later."""
+        if telling.service not in self._services:
+            self._complain(telling, f"services of the type {telling.service!r} are not supported")
+            return
+        key = (telling.service, telling.service_name, telling.recipient)
+        lane = self._lanes.get(key)
+        if lane is None:
+            if len(self._lanes) >= CHANNELS:
+                self._complain(telling, "there are too many channels at once")
+                return
+            lane = self._lanes[key] = _Lane()
+            lane.task = asyncio.create_task(self._serve(key, lane), name=f"notify-{telling.service}")
+        if len(lane.waiting) >= WAITING:
+            lane.waiting.popleft()
+            lane.given_up += 1
+            self.delivered[(telling.service, "given-up")] += 1
+            if lane.given_up & (lane.given_up - 1) == 0:
+                self._complain(telling, f"it takes messages too slowly; {lane.given_up} were given up")
+        lane.waiting.append(telling)
+        lane.arrived.set()
+        lane.empty.clear()
+
+    async def _serve(self, key: tuple[str, str, str], lane: _Lane) -> None:
+        while True:
+            if not lane.waiting:
+                lane.arrived.clear()
+                lane.empty.set()
+                try:
+                    async with asyncio.timeout(IDLE):
+                        await lane.arrived.wait()
+                except TimeoutError:
+                    if not lane.waiting:
+                        self._lanes.pop(key, None)
+                        return
+            telling = lane.waiting[0]
+            await self._deliver(telling)
+            if lane.waiting and lane.waiting[0] is telling:
+                lane.waiting.popleft()
+
+    async def _deliver(self, telling: Telling) -> None:
+        """Try until it has arrived, or further tries are in vain."""
+        service = self._services[telling.service]
+        for number in range(TRIES):
+            try:
+                await service.send(telling, self._client)
+                self.delivered[(telling.service, "delivered")] += 1
+                return
+            except Refused as refusal:
+                words, retry, after = str(refusal), refusal.retry, refusal.after
+            except Exception as error:
+                # Only the kind of error is told: its words may repeat what is secret.
+                words, retry, after = f"it could not be written ({type(error).__name__})", False, 0.0
+            if not retry or number == TRIES - 1:
+                break
+            pause = min(self._first_pause * 2.0**number, LONGEST_PAUSE) * random.uniform(0.8, 1.2)
+            if number == 0:
+                log.warning("a message is sent again", service=telling.service_name, problem=words)
+            await asyncio.sleep(max(pause, after))
+        self.delivered[(telling.service, "failed")] += 1
+        self._complain(telling, words)
+
+    def _complain(self, telling: Telling, words: str) -> None:
+        message = f"{telling.service_name}: {telling.trigger!r} was not delivered: {words}"
+        log.warning("a notification was not delivered", object=str(telling.about), problem=message)
+        self._complaints.complain(telling.about, message)

@@ -1,0 +1,169 @@
+"""Messages arrive in spite of a provider that is down, in their order, and nobody waits for somebody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from support.happenings import happening, telling, unit
+from support.listener import Listener, listening
+from trueup.core.alerting import Alert, Channel, Selector
+from trueup.core.events import UnitGone
+from trueup.core.objects import ObjectRef
+from trueup.core.telling import Happening
+from trueup.core.unit import ValueRef
+from trueup.notify.alerting import Alerting
+from trueup.notify.courier import WAITING, ServiceCourier
+from trueup.notify.memory import Memory
+from trueup.notify.registry import services
+from trueup.testing import FakeValues
+
+PROVIDER = ObjectRef("notification.toolkit.fluxcd.io", "Provider", "flux-system", "hook")
+ALERT = ObjectRef("notification.toolkit.fluxcd.io", "Alert", "flux-system", "all")
+
+
+class Complaints:
+    def __init__(self) -> None:
+        self.told: list[tuple[ObjectRef, str]] = []
+
+    def complain(self, ref: ObjectRef, message: str) -> None:
+        self.told.append((ref, message))
+
+
+@asynccontextmanager
+async def sending(complaints: Complaints) -> AsyncIterator[ServiceCourier]:
+    courier = ServiceCourier(services(), complaints, first_pause=0.02)
+    await courier.start()
+    try:
+        yield courier
+    finally:
+        await courier.stop(0.1)
+
+
+async def test_a_provider_that_is_down_gets_its_messages_later_and_in_order() -> None:
+    complaints = Complaints()
+    async with listening() as down, listening() as well, sending(complaints) as courier:
+        down.answers = [web.Response(status=503) for _ in range(3)]
+        for number in range(3):
+            told = happening(message=f"number {number}")
+            courier.tell(telling("generic", told, service_name="down", options={"address": down.url}))
+            courier.tell(telling("generic", told, service_name="well", options={"address": well.url}))
+        await well.until(lambda heard: len(heard) == 3)
+        heard = await down.until(lambda heard: len(heard) == 6)
+        assert [item.json()["message"] for item in heard[3:]] == ["number 0", "number 1", "number 2"]
+        assert complaints.told == []
+
+
+async def test_one_that_stays_down_is_told_of_and_given_up() -> None:
+    complaints = Complaints()
+    async with sending(complaints) as courier:
+        told = happening()
+        courier.tell(telling("generic", told, options={"address": "http://127.0.0.1:1/secret-path"}))
+        async with asyncio.timeout(30):
+            while not complaints.told:
+                await asyncio.sleep(0.02)
+    ((ref, words),) = complaints.told
+    assert ref == unit() and "could not be reached" in words and "secret-path" not in words
+    assert courier.delivered[("generic", "failed")] == 1
+
+
+async def test_a_slow_channel_gives_up_its_oldest_messages_and_says_so() -> None:
+    complaints = Complaints()
+    async with listening() as slow, sending(complaints) as courier:
+        for number in range(WAITING + 40):
+            courier.tell(telling("generic", happening(message=str(number)), options={"address": slow.url}))
+        heard = await slow.until(lambda heard: len(heard) >= WAITING - 1)
+    assert heard[-1].json()["message"] == str(WAITING + 39)
+    assert complaints.told and "given up" in complaints.told[0][1]
+
+
+class Declared:
+    """One alert to one channel."""
+
+    def __init__(self, service: str, severity: str = "info") -> None:
+        selector = Selector("Kustomization", "*", "flux-system")
+        self.one = Alert(ALERT, PROVIDER, (selector,), facts=(("cluster", "eu"),))
+        self.way = Channel(PROVIDER, service, secret=ValueRef("Secret", "flux-system", "hook"))
+
+    def alerts(self) -> tuple[Alert, ...]:
+        return (self.one,)
+
+    def channel(self, ref: ObjectRef) -> Channel | None:
+        return self.way if ref == PROVIDER else None
+
+
+@asynccontextmanager
+async def alerting(
+    service: str, url: str, folder: Path
+) -> AsyncIterator[tuple[Callable[[Happening], None], Alerting, Complaints]]:
+    """Give who is told of happenings: the event itself is not looked at."""
+    complaints, values = Complaints(), FakeValues()
+    values.data[("Secret", "flux-system", "hook")] = {"address": url.encode(), "token": b"t"}
+    happened: list[Happening] = []
+    async with sending(complaints) as courier:
+        made = Alerting(
+            declared=Declared(service),
+            read=lambda event: happened.pop(0),
+            labels_of=lambda ref: {},
+            values=values,
+            courier=courier,
+            complaints=complaints,
+            memory=Memory(folder / "told.json"),
+            gathered=frozenset({"slack"}),
+        )
+        made.start()
+
+        def note(told: Happening) -> None:
+            happened.append(told)
+            made.note(UnitGone(None, None, told.at))  # type: ignore[arg-type]
+
+        try:
+            yield note, made, complaints
+        finally:
+            await made.stop()
+
+
+async def test_a_thousand_events_in_a_second_are_one_message_to_people(tmp_path: Path) -> None:
+    async with listening() as chat, alerting("slack", f"{chat.url}/services/x", tmp_path) as (note, made, _):
+        listening_to: Listener = chat
+        for number in range(1000):
+            note(happening(f"unit-{number}", bad=True))
+        (heard,) = await listening_to.until(lambda heard: len(heard) == 1)
+        assert "1000 objects:" in heard.json()["attachments"][0]["text"] and made.dropped == 0
+
+
+async def test_programs_get_each_once_and_a_restart_tells_nothing_anew(tmp_path: Path) -> None:
+    async with listening() as hook:
+        for _ in range(2):
+            async with alerting("generic-hmac", hook.url, tmp_path) as (note, _, complaints):
+                note(happening("a", bad=True))
+                note(happening("a", bad=True))
+                note(happening("b", bad=True))
+                await hook.until(lambda heard: len(heard) == 2)
+                assert complaints.told == []
+        async with alerting("generic-hmac", hook.url, tmp_path) as (note, _, _):
+            note(happening("a", recovered=True, message="well again"))
+            heard = await hook.until(lambda heard: len(heard) == 3)
+        assert heard[2].json()["message"] == "well again"
+        assert {item.json()["metadata"]["cluster"] for item in heard} == {"eu"}
+
+
+async def test_a_missing_secret_is_said_and_the_next_message_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trueup.notify.alerting.RETRY_AFTER", 0.01)
+    async with listening() as hook, alerting("generic", hook.url, tmp_path) as (note, made, complaints):
+        made._declared.way = Channel(PROVIDER, "generic", secret=ValueRef("Secret", "flux-system", "gone"))  # type: ignore[attr-defined]
+        note(happening("a"))
+        async with asyncio.timeout(10):
+            while not complaints.told:
+                await asyncio.sleep(0.01)
+        assert "Secret/flux-system/gone does not exist" in complaints.told[0][1]
+        made._declared.way = Channel(PROVIDER, "generic", address=hook.url)  # type: ignore[attr-defined]
+        note(happening("b"))
+        await hook.until(lambda heard: len(heard) == 1)
