@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from trueup.core.events import Event
 from trueup.core.expressions import Expressions
-from trueup.core.objects import Body, ObjectRef
 from trueup.core.ports import Clock
 from trueup.core.telling import Complaints, Courier
 from trueup.dialects.argo.notifications.telling import Notifications

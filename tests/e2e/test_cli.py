@@ -128,4 +128,5 @@ async def test_sync_by_hand_and_its_history(world: World, trueup: Callable[..., 
 async def test_crds_are_what_kubectl_takes(trueup: Callable[..., Awaitable[Ended]]) -> None:
     done = await trueup("crds")
     kinds = {body["spec"]["names"]["kind"] for body in yaml.safe_load_all(done.out)}
-    assert kinds == {"Application", "AppProject", "Kustomization", "GitRepository", "UnitState"}
+    upstream = {"Application", "AppProject", "Kustomization", "GitRepository", "Receiver", "Provider", "Alert"}
+    assert kinds == {*upstream, "UnitState"}

@@ -24,8 +24,8 @@ class Channel(msgspec.Struct, frozen=True):
 
     `recipient` is a channel, room or list within the service, `sender` the name to appear as. `secret` may hold
     `address`, `token`, `username`, `password`, `headers` (YAML) and `proxy`; `certificates` `ca.crt`, `tls.crt`,
-    `tls.key`; `proxy_secret` `address`, `username`, `password`. `timeout` is in seconds. `expression` is CEL that names
-    a commit's status. `problems`: it asks for what cannot be done.
+    `tls.key`; `proxy_secret` `address`, `username`, `password`. `timeout` is in seconds. `problems`: it asks for what
+    cannot be done; `warnings` are told and change nothing.
     """
 
     ref: ObjectRef
@@ -38,9 +38,9 @@ class Channel(msgspec.Struct, frozen=True):
     proxy_secret: ValueRef | None = None
     proxy: str = ""
     timeout: float = 15.0
-    expression: str = ""
     suspended: bool = False
     problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Selector(msgspec.Struct, frozen=True):
@@ -77,6 +77,7 @@ class Alert(msgspec.Struct, frozen=True):
     facts: tuple[tuple[str, str], ...] = ()
     suspended: bool = False
     problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def selects(self, ref: ObjectRef, labels: Mapping[str, str]) -> bool:
         """Say whether an object is meant."""

@@ -212,7 +212,6 @@ class Alerting:
             "certificate": certificates.get("tls.crt") or certificates.get("certFile", ""),
             "key": certificates.get("tls.key") or certificates.get("keyFile", ""),
             "timeout": channel.timeout,
-            "expression": channel.expression,
             "secret": secret,
         }
 

@@ -29,7 +29,7 @@ MANAGER = "gotk-notification-controller"
 
 TranslateChannel: TypeAlias = Callable[[Body], Channel]
 TranslateAlert: TypeAlias = Callable[[Body], Alert]
-Status: TypeAlias = Callable[[Body, tuple[str, ...]], dict[str, Any] | None]
+Status: TypeAlias = Callable[[Body, tuple[str, ...], tuple[str, ...]], dict[str, Any] | None]
 
 
 class Alerts:
@@ -116,7 +116,7 @@ class Alerts:
         body = feed.get(ref.namespace, ref.name)
         if item is None or body is None:
             return
-        status = self._status(body, item.problems)
+        status = self._status(body, item.problems, item.warnings)
         if status is None:
             return
         try:

@@ -49,6 +49,19 @@ RECEIVER: dict[str, Any] = {
     },
 }
 
+PROVIDER: dict[str, Any] = {
+    "apiVersion": "notification.toolkit.fluxcd.io/v1beta3",
+    "kind": "Provider",
+    "metadata": {"name": "chat", "namespace": "flux-system", "uid": "u-5", "generation": 1},
+    "spec": {"type": "slack", "channel": "ops", "secretRef": {"name": "slack"}},
+}
+ALERT: dict[str, Any] = {
+    "apiVersion": "notification.toolkit.fluxcd.io/v1beta3",
+    "kind": "Alert",
+    "metadata": {"name": "all", "namespace": "flux-system", "uid": "u-6", "generation": 1},
+    "spec": {"providerRef": {"name": "chat"}, "eventSources": [{"kind": "Kustomization", "name": "*"}]},
+}
+
 
 def changed(body: dict[str, Any], spec: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
     """Give a copy with parts of the spec and metadata replaced; `None` in the spec removes a field."""

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from tests.unit.dialects import samples
 
+from trueup.core.alerting import Alert, Channel
 from trueup.core.unit import SourceDeclaration, Unit
 from trueup.core.webhook import Receiver
 from trueup.dialects.argo.application import Spec as ApplicationSpec
+from trueup.dialects.flux.alert import AlertSpec, ProviderSpec, translate_alert, translate_provider
 from trueup.dialects.flux.kustomization import Spec as KustomizationSpec
 from trueup.dialects.flux.receiver import Spec as ReceiverSpec
 from trueup.dialects.flux.receiver import translate_receiver
@@ -26,6 +28,8 @@ KINDS = {
     "Kustomization": (KustomizationSpec, samples.KUSTOMIZATION),
     "GitRepository": (RepositorySpec, samples.REPOSITORY),
     "Receiver": (ReceiverSpec, samples.RECEIVER),
+    "Provider": (ProviderSpec, samples.PROVIDER),
+    "Alert": (AlertSpec, samples.ALERT),
 }
 
 EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
@@ -64,13 +68,22 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
         "spec.gitImplementation": {"gitImplementation": "libgit2"},
     },
     "Receiver": {"spec.oidcProviders": {"oidcProviders": [{"issuerURL": "https://issuer.example"}]}},
+    "Provider": {
+        "spec.commitStatusExpr": {"commitStatusExpr": "'a'"},
+        "spec.serviceAccountName": {"serviceAccountName": "sender"},
+    },
+    "Alert": {},
 }
 
 
-def speaker_of(kind: str, spec: dict[str, Any]) -> Unit | SourceDeclaration | Receiver:
+def speaker_of(kind: str, spec: dict[str, Any]) -> Unit | SourceDeclaration | Receiver | Channel | Alert:
     body = samples.changed(KINDS[kind][1], spec)
     if kind == "Receiver":
         return translate_receiver(body, True)
+    if kind == "Provider":
+        return translate_provider(body, frozenset({"slack"}))
+    if kind == "Alert":
+        return translate_alert(body)
     result = samples.translated(body)
     return result.unit or result.sources[0]
 

@@ -9,7 +9,7 @@ from trueup.core.objects import Body, ObjectRef
 from trueup.core.telling import Severity
 from trueup.core.unit import ValueRef
 from trueup.dialects.flux.kustomization import LocalRef, Part
-from trueup.dialects.reading import REQUIRED, Text, mapping_of, metadata_of, read, text_of
+from trueup.dialects.reading import REQUIRED, Text, mapping_of, metadata_of, read
 from trueup.dialects.times import seconds
 from trueup.dialects.wishes import UNKNOWN
 
@@ -92,6 +92,9 @@ def translate_provider(body: Body, supported: frozenset[str]) -> Channel:
         problems.append(f"spec.type: providers of type {spec.type!r} are not supported; nothing is sent through it")
     if spec.service_account_name:
         problems.append("spec.serviceAccountName: workload identity is not supported; put a token into a Secret")
+    warnings = [UNKNOWN.format(path) for path in found.unknown]
+    if spec.commit_status_expr:
+        warnings.append("spec.commitStatusExpr is not evaluated: a status is named kind/namespace/name")
     timeout = seconds(spec.timeout) if spec.timeout else DEFAULT_TIMEOUT
     if timeout is None:
         problems.append(f"spec.timeout: {spec.timeout!r} is no duration; write for example 20s")
@@ -106,9 +109,9 @@ def translate_provider(body: Body, supported: frozenset[str]) -> Channel:
         proxy_secret=_secret(ref, spec.proxy_secret_ref),
         proxy=spec.proxy,
         timeout=timeout or DEFAULT_TIMEOUT,
-        expression=spec.commit_status_expr,
         suspended=spec.suspend,
         problems=tuple(problems),
+        warnings=tuple(warnings),
     )
 
 
@@ -146,16 +149,16 @@ def translate_alert(body: Body, *, cross_namespace: bool = True) -> Alert:
         facts=tuple(sorted(facts.items())),
         suspended=spec.suspend,
         problems=tuple(problems),
+        warnings=tuple(UNKNOWN.format(path) for path in found.unknown),
     )
 
 
-def notice_status(body: Body, problems: tuple[str, ...]) -> dict[str, Any] | None:
+def notice_status(body: Body, problems: tuple[str, ...], warnings: tuple[str, ...] = ()) -> dict[str, Any] | None:
     """Give the status that says what is wrong with a Provider or Alert; `None`: it says so already, or says nothing.
 
     Upstream has none for these kinds. Where all is well, none is written.
     """
-    kind: type[Part] = ProviderSpec if text_of(body, "kind") == PROVIDER else AlertSpec
-    told = (*problems, *(UNKNOWN.format(path) for path in read(body.get("spec"), kind).unknown))
+    told = (*problems, *warnings)
     before = mapping_of(body, "status").get("conditions")
     if not told:
         return {"conditions": None} if before else None
