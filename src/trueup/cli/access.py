@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import difflib
+import sys
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import msgspec
+import structlog
 
 from trueup.cli.problems import BAD_USE, Problem
-from trueup.core.dialect import Role
+from trueup.core.dialect import Role, WatchedKind
 from trueup.core.objects import Body, ObjectRef
 from trueup.core.state import EMPTY_STATE, UnitState, state_name
 from trueup.dialects import DIALECTS
 from trueup.kube.client import KubeClient
 from trueup.kube.connect import default_connection
 from trueup.kube.discovery import Mapper
-from trueup.kube.errors import KubeError
+from trueup.kube.errors import (
+    ConnectionConfigError,
+    Forbidden,
+    KindNotServed,
+    KubeError,
+    NoConnection,
+    Unauthorized,
+)
 from trueup.kube.resource import Resource
 from trueup.store.states import RESOURCE
 
 _REVIEW = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", False)
 _WORDS = {"app": "application", "apps": "application", "ks": "kustomization", "gitrepo": "gitrepository"}
+"""Upstream's short names."""
 
 
 class Access:
@@ -31,34 +42,50 @@ class Access:
         self.client = client
         self.mapper = mapper
 
+    def kinds(self, role: Role | None) -> list[WatchedKind]:
+        """Give the dialects' kinds of a role, those too that the cluster does not serve."""
+        return [kind for dialect in DIALECTS for kind in dialect.kinds if kind.role is role]
+
     async def objects(self, role: Role, namespace: str = "") -> list[Body]:
         """Give all users' objects of a role, ordered by kind, namespace and name."""
         found: list[Body] = []
-        for dialect in DIALECTS:
-            for kind in dialect.kinds:
-                resource = self.mapper.known(kind.group, kind.kind) if kind.role is role else None
-                if resource is not None:
-                    found.extend((await self.client.list_all(resource, namespace)).items)
+        for kind in self.kinds(role):
+            resource = self.mapper.known(kind.group, kind.kind)
+            if resource is not None:
+                found.extend((await self.client.list_all(resource, namespace)).items)
         return sorted(found, key=lambda body: ObjectRef.of(body))
 
     async def unit(self, word: str, namespace: str = "") -> Body:
         """Find the unit that `word` means: `name`, `kind/name` or `kind/namespace/name`. Raises `Problem`."""
+        return await self.named(word, namespace, (Role.UNIT,))
+
+    async def named(self, word: str, namespace: str, roles: tuple[Role, ...]) -> Body:
+        """Find the object of these roles that `word` means, as `unit` does. Raises `Problem`; it names the nearest."""
         parts = word.split("/")
-        name = parts[-1]
-        kind = _WORDS.get(parts[0].lower(), parts[0].lower().removesuffix("s")) if len(parts) > 1 else ""
+        if len(parts) > 3 or not all(parts):
+            raise Problem(f"{word!r} names nothing", "write name, kind/name or kind/namespace/name", BAD_USE)
+        kind = _kind(parts[0], [kind.kind for role in roles for kind in self.kinds(role)]) if len(parts) > 1 else ""
         where = parts[1] if len(parts) == 3 else namespace
-        found = [
-            body
-            for body in await self.objects(Role.UNIT, where)
-            if ObjectRef.of(body).name == name and (not kind or str(body["kind"]).lower() == kind)
-        ]
+        there = [body for role in roles for body in await self.objects(role, where)]
+        there = [body for body in there if not kind or body["kind"] == kind]
+        found = [body for body in there if ObjectRef.of(body).name == parts[-1]]
         if not found:
-            place = f" in namespace {where}" if where else ""
-            raise Problem(f"there is no unit {word!r}{place}", "`trueup get` lists all units", BAD_USE)
+            raise await self._unknown(word, parts[-1], where, there, roles)
         if len(found) > 1:
             names = ", ".join(written(ObjectRef.of(body)) for body in found)
             raise Problem(f"{word!r} may be any of: {names}", "name it as kind/namespace/name", BAD_USE)
         return found[0]
+
+    async def _unknown(self, word: str, name: str, where: str, there: list[Body], roles: tuple[Role, ...]) -> Problem:
+        place = f" in namespace {where}" if where else ""
+        noun = "unit" if roles == (Role.UNIT,) else "unit or source"
+        near = nearest(name, [ObjectRef.of(body) for body in there])
+        if not near:
+            # The name may be right, and the kind or the namespace another.
+            every = [ObjectRef.of(body) for role in roles for body in await self.objects(role)]
+            near = [ref for ref in every if ref.name == name]
+        hint = f"did you mean {' or '.join(map(written, near))}?" if near else "`trueup get` lists all units"
+        return Problem(f"there is no {noun} {word!r}{place}", hint, BAD_USE)
 
     async def user(self) -> str:
         """Name the user that the API server takes this command's for; empty where it does not say."""
@@ -77,6 +104,39 @@ class Access:
         return EMPTY_STATE if reply is None else msgspec.convert(reply.body.get("state") or {}, UnitState)
 
 
+def nearest(name: str, among: Iterable[ObjectRef], most: int = 3) -> list[ObjectRef]:
+    """Give those whose names are like `name`, the most alike first."""
+    refs = sorted(among)
+    close = difflib.get_close_matches(name, {ref.name for ref in refs}, most)
+    return [ref for each in close for ref in refs if ref.name == each][:most]
+
+
+def _kind(word: str, among: list[str]) -> str:
+    lower = word.lower()
+    full = _WORDS.get(lower, lower)
+    for kind in among:
+        if full in (kind.lower(), f"{kind.lower()}s", f"{kind.lower()[:-1]}ies"):
+            return kind
+    raise Problem(f"{word!r} is no kind that can be named here", f"known are {', '.join(sorted(among))}", BAD_USE)
+
+
+def problem_of(error: KubeError) -> Problem:
+    """Say in words for people what a cluster refused or why it cannot be reached, and what to do."""
+    if isinstance(error, NoConnection | ConnectionConfigError):
+        hint = "`trueup cluster up` starts a cluster on this machine; --kubeconfig and --context name another"
+    elif isinstance(error, Unauthorized):
+        hint = "the cluster does not know you: sign in again, or name another user by --kubeconfig and --context"
+    elif isinstance(error, Forbidden) and "impersonate" in error.message:
+        hint = "the unit acts as a service account: have the verb `impersonate` on it granted to you"
+    elif isinstance(error, Forbidden):
+        hint = "your user may not do this: use another --context, or have somebody grant it; -n asks for less"
+    elif isinstance(error, KindNotServed):
+        hint = "`trueup crds | kubectl apply -f -` installs the definitions; a running controller does it too"
+    else:
+        hint = "check --kubeconfig and --context, and try again"
+    return Problem(str(error), hint)
+
+
 def written(ref: ObjectRef) -> str:
     """Write a unit as commands take it."""
     return f"{ref.kind.lower()}/{ref.namespace}/{ref.name}"
@@ -84,11 +144,16 @@ def written(ref: ObjectRef) -> str:
 
 @asynccontextmanager
 async def access(kubeconfig: str, context: str) -> AsyncIterator[Access]:
-    """Connect. Raises `Problem` where that fails."""
+    """Connect. Raises `Problem` where that fails, and for what the cluster refuses meanwhile."""
+    # What the client logs for controllers is told to people as an error or a warning.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger("critical"),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     try:
         async with KubeClient(default_connection(kubeconfig, context)) as client:
             mapper = Mapper(client)
             await mapper.refresh()
             yield Access(client, mapper)
     except KubeError as error:
-        raise Problem(str(error), "check --kubeconfig, --context, and what your user may do") from error
+        raise problem_of(error) from error

@@ -21,6 +21,16 @@ class Form(StrEnum):
     YAML = "yaml"
 
 
+class View(StrEnum):
+    """How `get` answers: `wide` is a table with more columns, `name` one name on each line as commands take them."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    NAME = "name"
+    JSON = "json"
+    YAML = "yaml"
+
+
 class LogFormat(StrEnum):
     """For people, or a line of JSON for each entry."""
 
@@ -53,6 +63,28 @@ Kubeconfig = Annotated[
     ),
 ]
 ContextName = Annotated[str, typer.Option("--context", envvar="TRUEUP_CONTEXT", help="Context of the kubeconfig.")]
+
+
+def complete_unit(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Give the names that a shell may complete a unit's to."""
+    from trueup.cli.completion import names
+
+    return names(ctx.params.get("kubeconfig") or "", ctx.params.get("context") or "", incomplete)
+
+
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace; by default all.")]
 Output = Annotated[Form, typer.Option("--output", "-o", help="How to answer.")]
-UnitName = Annotated[str, typer.Argument(metavar="UNIT", help="name, kind/name or kind/namespace/name (app/…, ks/…).")]
+UnitName = Annotated[
+    str,
+    typer.Argument(
+        metavar="UNIT", help="name, kind/name or kind/namespace/name (app/…, ks/…).", autocompletion=complete_unit
+    ),
+]
+UnitNames = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="UNIT...",
+        help="name, kind/name or kind/namespace/name (app/…, ks/…, gitrepo/…).",
+        autocompletion=complete_unit,
+    ),
+]

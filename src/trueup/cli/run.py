@@ -13,6 +13,7 @@ import structlog
 
 from trueup.api.server import BadAddress
 from trueup.app import Controller, Settings
+from trueup.cli.access import problem_of
 from trueup.cli.options import Log, LogFormat
 from trueup.cli.problems import BAD_USE, Problem
 from trueup.core.unit import ReturnPolicy
@@ -32,7 +33,7 @@ def run(given: dict[str, Any], data: Path | None, policies: dict[str, str], kept
     except (BadAddress, HistoryUnavailable) as error:
         raise Problem(str(error), code=BAD_USE) from error
     except KubeError as error:
-        raise Problem(str(error), "check --kubeconfig, --context, and what your user may do") from error
+        raise problem_of(error) from error
 
 
 def _policy(name: str, word: str) -> ReturnPolicy:

@@ -34,6 +34,24 @@ def show(form: Form, data: Any, columns: Sequence[str], rows: Sequence[Sequence[
         console().print(table)
 
 
+class Stream:
+    """A table whose rows come one after the other: as wide as the first ones, which is all that can be known."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        """Take the headings."""
+        self._columns = columns
+        self._widths = [len(column) for column in columns]
+
+    def begin(self, rows: Sequence[Sequence[str]]) -> None:
+        """Print the headings, as wide as these rows will need them."""
+        self._widths = [max(map(len, cells)) for cells in zip(self._columns, *rows, strict=True)]
+        self.row(self._columns)
+
+    def row(self, cells: Sequence[str]) -> None:
+        """Print one row."""
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(cells, self._widths, strict=True)).rstrip())
+
+
 def console() -> Console:
     """Give a console that does not cut lines where no terminal says how wide it is."""
     made = Console(highlight=False)

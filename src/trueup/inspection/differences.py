@@ -131,7 +131,10 @@ def _limited(live: Any, wanted: Any) -> Any:
 
 async def _against_live(subject: Subject, prepared: Prepared) -> list[Difference]:
     client, mapper = subject.client, subject.mapper
-    applier = Applier(client, mapper)
+    account = subject.unit.target.service_account
+    # As the controller does it: what its tenant may not write is refused here too.
+    acting = client.impersonate(f"system:serviceaccount:{account}") if account else client
+    applier = Applier(acting, mapper)
     manager = subject.unit.field_manager
     found = await asyncio.gather(*(_compared(client, mapper, applier, item, manager) for item in prepared.desired))
     wanted = {item.ref for item in prepared.desired}

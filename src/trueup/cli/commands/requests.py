@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trueup.cli.options import EPILOG, ContextName, Kubeconfig, Namespace, UnitName
+from trueup.cli.options import EPILOG, ContextName, Kubeconfig, Namespace, UnitName, UnitNames
 
 app = typer.Typer()
 
@@ -18,20 +18,56 @@ def sync(
     revision: Annotated[str, typer.Option(help="Another revision (Applications).")] = "",
     prune: Annotated[bool, typer.Option(help="Also remove what Git no longer has (Applications).")] = False,
     dry_run: Annotated[bool, typer.Option(help="Try out, and change nothing (Applications).")] = False,
+    with_source: Annotated[bool, typer.Option("--with-source", help="Look at its source first.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the outcome.")] = True,
     timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 300.0,
     namespace: Namespace = "",
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Ask the controller for a sync, and wait for its outcome.
+    """Ask the controller for a sync of a unit, or a look at a source, and wait for its outcome.
 
-    Example: trueup sync app/guestbook --prune
+    Example: trueup sync ks/shop --with-source
     """
+    from trueup.cli.sync import Wish
     from trueup.cli.sync import sync as work
 
-    options = {"revision": revision, "prune": prune, "dry_run": dry_run, "wait": wait, "timeout": timeout}
-    asyncio.run(work(kubeconfig, context, unit, namespace, **options))  # type: ignore[arg-type]
+    wish = Wish(revision, prune, dry_run, with_source, wait, timeout)
+    asyncio.run(work(kubeconfig, context, unit, namespace, wish))
+
+
+@app.command(epilog=EPILOG)
+def suspend(
+    units: UnitNames,
+    namespace: Namespace = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Leave units or sources alone until they are resumed: what lives stays, and nothing is healed.
+
+    Example: trueup suspend app/guestbook ks/shop
+    """
+    from trueup.cli.suspension import suspend as work
+
+    asyncio.run(work(kubeconfig, context, units, namespace))
+
+
+@app.command(epilog=EPILOG)
+def resume(
+    units: UnitNames,
+    wait: Annotated[bool, typer.Option(help="Wait until each was looked at.")] = True,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait, for all together.")] = 300.0,
+    namespace: Namespace = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Let suspended units or sources go on.
+
+    Example: trueup resume app/guestbook ks/shop
+    """
+    from trueup.cli.suspension import resume as work
+
+    asyncio.run(work(kubeconfig, context, units, namespace, wait=wait, timeout=timeout))
 
 
 @app.command(epilog=EPILOG)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trueup.cli.options import EPILOG, ContextName, Form, Kubeconfig, Namespace, Output, UnitName
+from trueup.cli.options import EPILOG, ContextName, Form, Kubeconfig, Namespace, Output, UnitName, View, complete_unit
 from trueup.cli.problems import BAD_USE, Problem
 
 app = typer.Typer()
@@ -17,19 +17,22 @@ app = typer.Typer()
 
 @app.command(epilog=EPILOG)
 def get(
-    what: Annotated[str, typer.Argument(metavar="[units|sources|UNIT]", help="What to show.")] = "units",
+    what: Annotated[
+        str, typer.Argument(metavar="[units|sources|UNIT]", help="What to show.", autocompletion=complete_unit)
+    ] = "units",
     namespace: Namespace = "",
-    output: Output = Form.TABLE,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, and show what changes.")] = False,
+    output: Annotated[View, typer.Option("--output", "-o", help="How to answer.")] = View.TABLE,
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
     """Show units, sources or one unit, of both dialects.
 
-    Example: trueup get sources -o json
+    Example: trueup get app/guestbook --watch -o wide
     """
     from trueup.cli.get import get as work
 
-    asyncio.run(work(kubeconfig, context, what, namespace, output))
+    asyncio.run(work(kubeconfig, context, what, namespace, output, watch))
 
 
 @app.command(epilog=EPILOG)
