@@ -5,16 +5,21 @@ Neutral values that dialects translate users' objects to; choosing is pure.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 
 import msgspec
+import re2
 
 from trueup.core.objects import ObjectRef
 from trueup.core.telling import Severity
 from trueup.core.unit import ValueRef
 
 PATTERN_LIMIT = 1024
+PATTERN_MEMORY = 1 << 20
+"""Bytes that one compiled pattern may take: a short one may ask for very many repetitions."""
+
 MESSAGE_LIMIT = 4096
 """Characters of a message that are looked at by patterns."""
 
@@ -88,24 +93,29 @@ class Alert(msgspec.Struct, frozen=True):
         if self.severity is Severity.ERROR and severity is not Severity.ERROR and not recovered:
             return False
         text = message[:MESSAGE_LIMIT]
-        if self.include and not any(re.search(pattern, text) for pattern in self.include):
+        if self.include and not any(_compiled(pattern).search(text) for pattern in self.include):
             return False
-        return not any(re.search(pattern, text) for pattern in self.exclude)
+        return not any(_compiled(pattern).search(text) for pattern in self.exclude)
 
 
 def pattern_problem(pattern: str) -> str:
     """Say why a pattern cannot be used; empty where it can.
 
-    Patterns are RE2's upstream, which cannot take long. Python's can, where something that repeats stands inside of
-    something that repeats: such a pattern is refused.
+    Patterns are RE2's, as upstream: matching takes time in proportion to the message, whatever a user has written.
     """
     if len(pattern) > PATTERN_LIMIT:
         return f"it is longer than {PATTERN_LIMIT} characters"
     try:
-        re.compile(pattern)
-    except (re.error, RecursionError) as error:
-        return f"it is no regular expression: {error}"
-    return "something that repeats stands inside of something that repeats" if _NESTED.search(pattern) else ""
+        _compiled(pattern)
+    except re2.error as error:
+        words = error.args[0] if error.args else ""
+        return f"it is no regular expression: {words.decode() if isinstance(words, bytes) else words}"
+    return ""
 
 
-_NESTED = re.compile(r"\([^()]*[*+}][^()]*\)\s*[*+{]")
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> Any:
+    options = re2.Options()
+    options.max_mem = PATTERN_MEMORY
+    options.log_errors = False
+    return re2.compile(pattern, options)
