@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -63,6 +64,21 @@ def test_help_waits_for_nothing_heavy() -> None:
     loaded = set(subprocess.check_output([sys.executable, "-c", program], text=True).split())
     heavy = {"aiohttp", "cryptography", "msgspec", "rich", "sqlalchemy", "structlog", "trueup.app", "yaml"}
     assert loaded & heavy == set()
+
+
+def test_the_log_has_what_was_asked_for_and_nothing_below() -> None:
+    program = (
+        "import structlog\n"
+        "from trueup.cli.options import Log, LogFormat, LogLevel\n"
+        "from trueup.cli.run import _log_to_stderr\n"
+        "_log_to_stderr(Log(LogFormat.JSON, LogLevel.WARNING))\n"
+        "log = structlog.get_logger()\n"
+        "log.info('quiet')\n"
+        "log.warning('loud', unit='web')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    (entry,) = map(json.loads, done.stderr.splitlines())
+    assert (entry["event"], entry["unit"], entry["level"]) == ("loud", "web", "warning")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
