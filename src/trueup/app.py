@@ -10,10 +10,8 @@ import asyncio
 import contextlib
 import os
 import socket
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,16 +21,18 @@ import structlog
 from trueup.api.artifacts import artifact_routes
 from trueup.api.desk import WebhookDesk, taking
 from trueup.api.health import health_routes
+from trueup.api.metrics import metrics_routes
 from trueup.api.server import serving
 from trueup.api.webhooks import webhook_routes
 from trueup.core.desired import OptionsReader
 from trueup.core.dialect import Context
 from trueup.core.objects import Body, ObjectOptions, ObjectRef
 from trueup.core.ports import Fence, Fenced, Journal
-from trueup.core.unit import ReturnPolicy, SourceDeclaration, Unit
+from trueup.core.unit import ReturnPolicy, Unit
 from trueup.dialects import dialects, live_options, owner_of
 from trueup.dialects.crds import crds
 from trueup.dialects.credentials import SecretCredentials
+from trueup.dialects.measures import source_series, unit_series
 from trueup.dialects.neighbours import SELECTOR, claimed, occupied
 from trueup.engine.engine import Engine
 from trueup.history import Bounds, HistorySettings, keeping
@@ -43,7 +43,9 @@ from trueup.kube.crd import DefinitionWatch, ensure_definitions
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import AlreadyExists, KubeError
 from trueup.kube.lease import Lease
-from trueup.kube.transport import Limits, Observer
+from trueup.kube.transport import Limits, Observer, RequestDone
+from trueup.metrics import Gauge, Metrics
+from trueup.metrics.measuring import PER_OBJECT
 from trueup.notifying import Notifying, TellingSettings
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.sources.git import ArtifactStore, GitSettings, GitSource, GitSources
@@ -56,6 +58,8 @@ from trueup.store.states import UnitStates
 from trueup.store.statuses import StatusWriter
 from trueup.store.values import ReferencedValues
 from trueup.targets.kubernetes import KubernetesTarget
+from trueup.tenure import Later, LeaseFence, SystemClock
+from trueup.tracing import traced
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +77,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     `namespace` is where the lease lies (made if absent), `home` Argo CD's namespace. `listen` is the address that
     artifacts and health are served at, `advertise` the URL under which others reach it (by default the address itself).
-    Webhooks are taken there too, unless `webhooks_listen` gives them an address of their own.
+    Webhooks are taken and metrics given there too, unless `webhooks_listen` or `metrics_listen` gives them an address
+    of their own; `metrics_per_object` is how many objects have series of their own.
     `poll` and `jitter` are in seconds, for sources without an interval of their own. `workers` is the number of render
     processes, `in_flight` of requests to the API server at once. `rollback` is what happens when a change makes a unit
     sick that names no policy, `taken_over` the same for one that another controller had delivered. `history` is the
@@ -88,6 +93,8 @@ class Settings(msgspec.Struct, frozen=True):
     home: str = "argocd"
     listen: str = "127.0.0.1:0"
     webhooks_listen: str = ""
+    metrics_listen: str = ""
+    metrics_per_object: int = PER_OBJECT
     advertise: str = ""
     poll: float = 120.0
     jitter: float = 60.0
@@ -101,36 +108,6 @@ class Settings(msgspec.Struct, frozen=True):
     kept: Bounds = Bounds()
     install_definitions: bool = True
     lease_seconds: float = 15.0
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> float:
-        """Give monotonic seconds."""
-        return time.monotonic()
-
-    def wall(self) -> datetime:
-        """Give the time of day, in UTC."""
-        return datetime.now(UTC)
-
-
-class LeaseFence:
-    """Lets writes through only while the lease is held. `also` may raise too: fault tests cut in there."""
-
-    def __init__(self, lease: Lease) -> None:
-        """Take the lease."""
-        self._lease = lease
-
-    @property
-    def open(self) -> bool:
-        """Whether the lease is held at this moment."""
-        return self._lease.open
-
-    def check(self) -> None:
-        """Raise `Fenced` unless it is."""
-        if not self._lease.open:
-            raise Fenced("this controller does not hold its lease (any more)")
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -153,6 +130,7 @@ class Controller:
         self.settings = settings
         self.identity = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self._observer = observer
+        self.metrics = Metrics(unit_series, source_series, settings.metrics_per_object)
         self.session: Session | None = None
         self.ready = asyncio.Event()
         self.address = ""
@@ -164,10 +142,23 @@ class Controller:
         async with AsyncExitStack() as stack:
             # It outlives a tenure of the lease, and every journal of one tenure.
             history = HistorySettings(settings.data / "history", settings.history, settings.kept)
-            journal = Journals((await stack.enter_async_context(keeping(history, self.identity)),))
+            kept = await stack.enter_async_context(keeping(history, self.identity))
+            self.metrics.add(
+                Gauge(
+                    "trueup_history_records_waiting",
+                    "Records that no disk has yet.",
+                    lambda: {"": getattr(kept, "waiting", 0)},
+                ),
+                Gauge(
+                    "trueup_history_records_lost",
+                    "Records that were lost and that no gap in the history tells of yet.",
+                    lambda: {"": getattr(kept, "lost", 0)},
+                ),
+            )
+            journal = Journals((kept, self.metrics, *await stack.enter_async_context(traced())))
             connection = default_connection(settings.kubeconfig, settings.context)
             client = await stack.enter_async_context(
-                KubeClient(connection, Limits(in_flight=settings.in_flight), self._observer)
+                KubeClient(connection, Limits(in_flight=settings.in_flight), self._requested)
             )
             mapper = Mapper(client)
             await _connected(mapper)
@@ -185,7 +176,11 @@ class Controller:
             if settings.webhooks_listen:
                 await stack.enter_async_context(serving(settings.webhooks_listen, hooks))
                 hooks = []
-            routes = [*health_routes(self.ready.is_set), *hooks, *artifact_routes(store)]
+            measured = metrics_routes(self.metrics.registry)
+            if settings.metrics_listen:
+                await stack.enter_async_context(serving(settings.metrics_listen, measured))
+                measured = []
+            routes = [*health_routes(self.ready.is_set), *measured, *hooks, *artifact_routes(store)]
             address = await stack.enter_async_context(serving(settings.listen, routes))
             self.address = address
             store.base_url = settings.advertise or address
@@ -204,6 +199,11 @@ class Controller:
                 finally:
                     self.ready.clear()
                     self.session = None
+
+    def _requested(self, done: RequestDone) -> None:
+        self.metrics.requested(done.verb, done.code, done.seconds)
+        if self._observer is not None:
+            self._observer(done)
 
     async def _elected(self, client: KubeClient, mapper: Mapper, lease: Lease) -> None:
         """Wait until the lease is held; its namespace is made if it is not there, or has gone."""
@@ -253,7 +253,7 @@ class Controller:
             taken_over=settings.taken_over,
         )
         clock = SystemClock()
-        listener = _Later()
+        listener = Later()
         known = dialects(settings.home)
         declarations = Declarations(client, mapper, known, context)
         neighbours = Neighbours(
@@ -328,34 +328,30 @@ class Controller:
                 settings.cross_namespace,
             )
             listener.desk = desk = await stack.enter_async_context(taken)
+            self.metrics.add(*_gauges(engine, notifying, renderer))
             log.info("working", identity=self.identity)
             yield Session(engine, declarations, statuses, target, states, renderer, desk)
 
 
-class _Later:
-    """Hands events on to the engine, which is made after the parts that give them."""
-
-    def __init__(self) -> None:
-        self.engine: Engine | None = None
-        self.desk: WebhookDesk | None = None
-
-    def object_changed(self, ref: ObjectRef) -> None:
-        if self.engine is not None:
-            self.engine.object_changed(ref)
-
-    def value_changed(self, ref: ObjectRef) -> None:
-        if self.engine is not None:
-            self.engine.value_changed(ref)
-        if self.desk is not None:
-            self.desk.receivers.value_changed(ref)
-
-    def declaration_of(self, ref: ObjectRef) -> SourceDeclaration | None:
-        state = self.engine.keeper.state(ref) if self.engine is not None else None
-        return state.declaration if state is not None else None
-
-    def neighbourhood_changed(self) -> None:
-        if self.engine is not None:
-            self.engine.cluster_changed()
+def _gauges(engine: Engine, notifying: Notifying, renderer: WorkerRenderer) -> tuple[Gauge, ...]:
+    """Give what is read of the parts when somebody asks for metrics."""
+    delivered = notifying.courier.delivered
+    return (
+        Gauge(
+            "trueup_queue_waiting",
+            "What waits to be looked at, by queue.",
+            lambda: {"units": engine.queue.waiting(), "sources": engine.keeper.queue.waiting()},
+            "queue",
+        ),
+        Gauge("trueup_renders", "Renders that workers were asked for.", lambda: {"": renderer.renders}, total=True),
+        Gauge(
+            "trueup_notifications",
+            "Messages to services, by service and how it ended.",
+            lambda: {f"{service}/{ending}": count for (service, ending), count in list(delivered.items())},
+            "delivery",
+            total=True,
+        ),
+    )
 
 
 def _options_of(declarations: Declarations) -> Callable[[Unit], OptionsReader]:

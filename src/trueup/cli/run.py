@@ -55,6 +55,7 @@ async def _until_told(settings: Settings) -> None:
 
 def _log_to_stderr(log: Log) -> None:
     processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]

@@ -261,7 +261,9 @@ class Engine:
         if not memory.loaded:
             load(memory, self._parts, run)
         try:
-            await reconcile(run, self._parts)
+            # Whatever is logged while the unit is looked at says which one.
+            with structlog.contextvars.bound_contextvars(unit=str(ref), revision="", sync=""):
+                await reconcile(run, self._parts)
         except Fenced:
             self.queue.add_after(ref, FENCED_PAUSE)
             return

@@ -8,6 +8,8 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
+import structlog
+
 from trueup.core.changes import told
 from trueup.core.deployment import Cause, DeploymentRecord, Ending
 from trueup.core.events import SyncEnded
@@ -58,6 +60,7 @@ def open_draft(run: Run, parts: Parts) -> Draft:
         resumed=resumed,
     )
     run.sync = memory.draft.id
+    structlog.contextvars.bind_contextvars(sync=run.sync)
     for timing in run.timings:
         memory.draft.spend(timing.name, timing.seconds)
     return memory.draft

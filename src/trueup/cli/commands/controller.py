@@ -33,6 +33,12 @@ def run(
         str,
         typer.Option(envvar="TRUEUP_WEBHOOKS_LISTEN", help="Another address for webhooks; --listen takes none then."),
     ] = "",
+    metrics_listen: Annotated[
+        str, typer.Option(envvar="TRUEUP_METRICS_LISTEN", help="Another address for metrics; --listen gives none then.")
+    ] = "",
+    metrics_per_object: Annotated[
+        int, typer.Option(envvar="TRUEUP_METRICS_PER_OBJECT", min=0, help="Objects with series of their own.")
+    ] = 5000,
     advertise: Annotated[
         str, typer.Option(envvar="TRUEUP_ADVERTISE", help="URL under which others reach that address.")
     ] = "",
@@ -91,6 +97,8 @@ def run(
         "home": home,
         "listen": listen,
         "webhooks_listen": webhooks_listen,
+        "metrics_listen": metrics_listen,
+        "metrics_per_object": metrics_per_object,
         "advertise": advertise,
         "poll": poll,
         "jitter": jitter,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import structlog
 
 from trueup.core.artifact import GitRef, SourceError
 from trueup.core.recipe import RenderError
@@ -79,6 +80,7 @@ async def locate(run: Run, parts: Parts) -> None:
         text = f"{unit.source} has no artifact yet" + (f": {problems}" if problems else "")
         raise Halt(UnitPhase.WAITING, Reason.SOURCE_NOT_READY, text, Next.WAIT)
     run.resolved = state.resolved
+    structlog.contextvars.bind_contextvars(revision=run.revision)
 
 
 async def wait_for_dependencies(run: Run, parts: Parts) -> None:

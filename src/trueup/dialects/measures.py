@@ -1,0 +1,105 @@
+"""How dashboards of both upstreams see units and sources: names and labels of their metrics, from neutral reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trueup.core.deployment import Cause, DeploymentRecord, Ending
+from trueup.core.health import HealthStatus
+from trueup.core.measures import Series
+from trueup.core.redaction import redact
+from trueup.core.reports import Reason, SourceReport, SyncState, UnitPhase, UnitReport
+from trueup.core.unit import SourceDeclaration, Unit
+from trueup.dialects.argo import application
+from trueup.dialects.flux import kustomization, repository
+
+IN_CLUSTER = "https://kubernetes.default.svc"
+_SYNC = {SyncState.SYNCED: "Synced", SyncState.OUT_OF_SYNC: "OutOfSync", SyncState.UNKNOWN: "Unknown"}
+_APP_INFO = "Information about an Application."
+_SYNCS = "Syncs of an Application, by how they ended."
+_SYNC_SECONDS = "Seconds that the syncs of an Application took, in all."
+_CONDITIONS = "Conditions of an Application."
+_RESOURCE_INFO = "A Flux object, as kube-state-metrics shows it by Flux' own configuration."
+_CONDITION = "Whether a Flux object has a condition of this type and status."
+_SUSPENDED = "Whether a Flux object is suspended."
+
+
+def unit_series(
+    unit: Unit, report: UnitReport, source: SourceDeclaration | None, record: DeploymentRecord | None
+) -> Iterator[Series]:
+    """Give a unit's series; `source` is where it comes from. With a `record`, what that sync adds to totals."""
+    url = redact(source.git.url) if source is not None else ""
+    if (unit.ref.group, unit.ref.kind) == (application.GROUP, application.KIND):
+        yield from _application(unit, report, url) if record is None else _application_sync(unit, record)
+    elif (unit.ref.group, unit.ref.kind) == (kustomization.GROUP, kustomization.KIND) and record is None:
+        extra = {"revision": report.applied, "source_name": unit.source.name}
+        ready = "True" if report.phase is UnitPhase.SETTLED else "False"
+        if report.phase in (UnitPhase.APPLYING, UnitPhase.CHECKING, UnitPhase.RENDERING):
+            ready = "Unknown"
+        yield from _flux(unit.ref.kind, unit.ref.namespace, unit.ref.name, ready, unit.suspended, extra)
+
+
+def source_series(declaration: SourceDeclaration, report: SourceReport) -> Iterator[Series]:
+    """Give a source's series."""
+    ref = declaration.ref
+    if (ref.group, ref.kind) == (repository.GROUP, repository.KIND):
+        ready = "False" if report.fault is not None else "True" if report.revision else "Unknown"
+        extra = {"revision": report.revision, "url": redact(declaration.git.url)}
+        yield from _flux(ref.kind, ref.namespace, ref.name, ready, report.suspended, extra)
+
+
+def _application(unit: Unit, report: UnitReport, source: str) -> Iterator[Series]:
+    names = {"namespace": unit.ref.namespace, "name": unit.ref.name, "project": unit.project or "default"}
+    running = report.operation is not None and report.operation.finished is None
+    yield Series(
+        "argocd_app_info",
+        _APP_INFO,
+        {
+            **names,
+            "autosync_enabled": "true" if unit.policy.automated else "false",
+            "repo": source,
+            "dest_server": IN_CLUSTER,
+            "dest_namespace": unit.target.namespace,
+            "sync_status": _SYNC[report.sync],
+            "health_status": (report.health.status if report.health else HealthStatus.UNKNOWN).value,
+            "operation": "delete" if unit.deleting else "sync" if running else "",
+        },
+    )
+    if report.phase in (UnitPhase.FAILED, UnitPhase.HELD):
+        bad = {Reason.INVALID_SPEC: "InvalidSpecError", Reason.RENDER_FAILED: "ComparisonError"}
+        condition = bad.get(report.reason, "SyncError")
+        yield Series("argocd_app_condition", _CONDITIONS, {**names, "condition": condition})
+
+
+def _application_sync(unit: Unit, record: DeploymentRecord) -> Iterator[Series]:
+    if record.cause is Cause.HEAL and record.ending is Ending.SUPERSEDED:
+        return
+    names = {
+        "namespace": unit.ref.namespace,
+        "name": unit.ref.name,
+        "project": unit.project or "default",
+        "dest_server": IN_CLUSTER,
+    }
+    phase = "Succeeded" if record.ending is Ending.GOOD else "Failed"
+    yield Series("argocd_app_sync", _SYNCS, {**names, "phase": phase, "dry_run": "false"}, 1.0, total=True)
+    seconds = max(record.seconds, 0.0)
+    yield Series("argocd_app_sync_duration_seconds", _SYNC_SECONDS, names, seconds, total=True)
+
+
+def _flux(kind: str, namespace: str, name: str, ready: str, suspended: bool, extra: dict[str, str]) -> Iterator[Series]:
+    info = {
+        "name": name,
+        "exported_namespace": namespace,
+        "customresource_kind": kind,
+        "ready": ready,
+        "suspended": "true" if suspended else "false",
+        "revision": extra.get("revision", ""),
+        "source_name": extra.get("source_name", ""),
+        "url": extra.get("url", ""),
+    }
+    yield Series("gotk_resource_info", _RESOURCE_INFO, info)
+    names = {"kind": kind, "namespace": namespace, "name": name}
+    for status in ("True", "False", "Unknown"):
+        labels = {**names, "type": "Ready", "status": status}
+        yield Series("gotk_reconcile_condition", _CONDITION, labels, float(status == ready))
+    yield Series("gotk_suspend_status", _SUSPENDED, names, float(suspended))
