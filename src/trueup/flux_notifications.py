@@ -69,6 +69,10 @@ class FluxNotifications:
         self._alerting.note(event)
         self._write_event(event)
 
+    async def flush(self) -> None:
+        """Wait until what was told is written down; to be called when the courier has ended."""
+        await self._alerting.flush()
+
     def _write_event(self, event: Event) -> None:
         """Have an event written on the object itself, as `kubectl describe` and `flux events` show it."""
         if not isinstance(event, SyncEnded) and getattr(event, "before", None) is None:

@@ -81,4 +81,5 @@ class Notifying:
                 yield
         finally:
             await self.courier.stop()
+            await self._flux.flush()
             await self._events.stop()

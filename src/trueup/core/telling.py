@@ -5,6 +5,7 @@ It is addressed in the words of the service that its users configured; which dia
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -57,6 +58,9 @@ class Telling(msgspec.Struct, frozen=True):
     values in them, and `section` (what only this service understands) may hold such values too: neither is for any log.
     `key` is the same for the same message to the same recipient; `once` is what it is told once for. `happening` is
     what it tells of, where its users left the writing to the service.
+
+    `opened` reads the options anew for each try, so that no Secret is held while a message waits; it raises
+    `Unreachable`. `concluded` is called once: it was delivered, or is given up for good.
     """
 
     about: ObjectRef
@@ -70,6 +74,8 @@ class Telling(msgspec.Struct, frozen=True):
     message: str
     section: dict[str, Any]
     happening: Happening | None = None
+    opened: Callable[[], Awaitable[Any]] | None = None
+    concluded: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
         """Name the message; what may be secret is left out."""

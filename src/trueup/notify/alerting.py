@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -25,7 +26,6 @@ log = structlog.get_logger(__name__)
 WAITING = 5000
 """Happenings that may wait to be looked at; what comes then is counted and told of."""
 
-RETRY_AFTER = 2.0
 TICK = 0.2
 
 
@@ -82,18 +82,18 @@ class Alerting:
     def start(self) -> None:
         """Begin to tell."""
         self._memory.load()
+        self._resume()
         self._tasks = [
             asyncio.create_task(self._choose_all(), name="alerts-choosing"),
             asyncio.create_task(self._gather_all(), name="alerts-gathering"),
         ]
 
     async def stop(self) -> None:
-        """Tell what is gathered, and end."""
+        """Hand over what is gathered, and end. What does not arrive any more is told after the next start."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._tell_due(float("inf"))
-        await self._memory.flush()
+        self._tell_due(float("inf"))
 
     def note(self, event: Event) -> None:
         """Take note of what happens."""
@@ -109,15 +109,27 @@ class Alerting:
             if self.dropped & (self.dropped - 1) == 0:
                 log.error("too much happens at once; not everything is told", dropped=self.dropped)
 
+    async def flush(self) -> None:
+        """Wait until what was told is written down; to be called when the courier has ended."""
+        await self._memory.flush()
+
+    def _resume(self) -> None:
+        """Tell what an earlier process had begun to."""
+        for sent in self._memory.on_the_way():
+            alert = self._alert(sent.listener)
+            channel = self._channel(alert) if alert else None
+            if alert is not None and channel is not None:
+                self._forward(alert, channel, sent.happening)
+
     async def _choose_all(self) -> None:
         while True:
             happening = await self._queue.get()
             try:
-                await self._choose(happening)
+                self._choose(happening)
             except Exception as error:
                 log.error("a happening was not told", about=str(happening.about), error=f"{type(error).__name__}")
 
-    async def _choose(self, happening: Happening) -> None:
+    def _choose(self, happening: Happening) -> None:
         labels = self._labels_of(happening.about)
         for alert in self._declared.alerts():
             if alert.suspended or not alert.selects(happening.about, labels) or self._occupied(alert.ref):
@@ -129,54 +141,58 @@ class Alerting:
             told = msgspec.structs.replace(happening, recovered=recovered and bad_before)
             if happening.recovered and not bad_before:
                 continue
-            if not self._memory.news(alert.ref, told):
-                continue
-            await self._forward(alert, told)
+            # Looked at first: what cannot be told is not remembered as told.
+            channel = self._channel(alert)
+            if channel is not None and self._memory.news(alert.ref, told):
+                self._forward(alert, channel, told)
 
-    async def _forward(self, alert: Alert, happening: Happening) -> None:
+    def _alert(self, ref: ObjectRef) -> Alert | None:
+        return next((one for one in self._declared.alerts() if one.ref == ref), None)
+
+    def _channel(self, alert: Alert) -> Channel | None:
         channel = self._declared.channel(alert.channel)
         if channel is None:
             self._complaints.complain(alert.ref, f"{alert.channel} does not exist; create it, or name another one")
+        return None if channel is None or channel.suspended or channel.problems else channel
+
+    def _forward(self, alert: Alert, channel: Channel, happening: Happening) -> None:
+        if channel.service not in self._gathered:
+            self._hand_over(alert, channel, happening, (happening,))
             return
-        if channel.suspended or channel.problems:
-            return
-        if channel.service in self._gathered:
-            key = (alert.ref, key_of(happening))
-            self._groups[key] = add(self._groups.get(key), happening, self._clock())
-        else:
-            await self._hand_over(alert, channel, happening)
+        key = (alert.ref, key_of(happening))
+        group = self._groups[key] = add(self._groups.get(key), happening, self._clock())
+        if group.members[-1] is not happening:
+            # It is only counted: the message's number is all that will be told of it.
+            self._memory.arrived(alert.ref, happening)
 
     async def _gather_all(self) -> None:
         while True:
             await asyncio.sleep(TICK)
             try:
-                await self._tell_due(self._clock())
+                self._tell_due(self._clock())
             except Exception as error:
                 log.error("gathered messages were not told", error=type(error).__name__)
 
-    async def _tell_due(self, now: float) -> None:
+    def _tell_due(self, now: float) -> None:
         for key, group in list(self._groups.items()):
             if group.due(now) > 0:
                 continue
             del self._groups[key]
-            alert = next((one for one in self._declared.alerts() if one.ref == key[0]), None)
-            channel = self._declared.channel(alert.channel) if alert else None
+            alert = self._alert(key[0])
+            channel = self._channel(alert) if alert else None
             if alert is not None and channel is not None:
-                await self._hand_over(alert, channel, together(group))
+                self._hand_over(alert, channel, together(group), tuple(group.members))
+            else:
+                self._arrived(key[0], group.members)
 
-    async def _hand_over(self, alert: Alert, channel: Channel, happening: Happening) -> None:
+    def _arrived(self, listener: ObjectRef, told: Sequence[Happening]) -> None:
+        for happening in told:
+            self._memory.arrived(listener, happening)
+
+    def _hand_over(self, alert: Alert, channel: Channel, happening: Happening, members: Sequence[Happening]) -> None:
+        """Give the courier one message that tells of `members`."""
         facts = dict(happening.facts) | dict(alert.facts)
         told = msgspec.structs.replace(happening, facts=tuple(facts.items()))
-        try:
-            options = await self._options(channel)
-        except Unreachable as error:
-            log.warning("a Secret could not be read; trying again", channel=str(channel.ref), error=str(error))
-            await asyncio.sleep(RETRY_AFTER)
-            try:
-                options = await self._options(channel)
-            except Unreachable as again:
-                self._complaints.complain(channel.ref, f"{again}; a message was not told")
-                return
         self._courier.tell(
             Telling(
                 about=happening.about,
@@ -185,13 +201,24 @@ class Alerting:
                 once=happening.revision,
                 service=channel.service,
                 service_name=str(channel.ref),
-                options=options,
+                options={},
                 recipient=channel.recipient,
                 message=happening.message,
                 section={},
                 happening=told,
+                opened=partial(self._opened, channel),
+                concluded=partial(self._arrived, alert.ref, members),
             )
         )
+
+    async def _opened(self, channel: Channel) -> dict[str, Any]:
+        """Give the options of a channel as it is declared by now. Raises `Unreachable`."""
+        now = self._declared.channel(channel.ref)
+        try:
+            return await self._options(now if now is not None and now.service == channel.service else channel)
+        except Unreachable as error:
+            self._complaints.complain(channel.ref, f"{error}; messages wait for it")
+            raise
 
     async def _options(self, channel: Channel) -> dict[str, Any]:
         """Give what a service needs to be reached, with the Secrets' values. Raises `Unreachable`."""

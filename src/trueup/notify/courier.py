@@ -1,7 +1,7 @@
 """Takes messages to their services: in turn for each channel, again where time may help, and past one that is down.
 
-A channel that keeps failing is left alone for growing pauses; its messages wait, the oldest being given up when too
-many do. Nothing that happens to one channel delays another.
+A channel that keeps failing is left alone for growing pauses; its messages wait, for a day at most, the oldest being
+given up when too many do. Nothing that happens to one channel, or to its Secrets, delays another.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
 import structlog
 
+from trueup.core.ports import Unreachable
 from trueup.core.telling import Complaints, Telling
 from trueup.notify.registry import Service
 from trueup.notify.sending import Client, Refused
@@ -26,6 +29,11 @@ WAITING = 500
 
 CHANNELS = 1000
 TRIES = 8
+"""Failed tries after which the users are told that something does not arrive; it is tried further."""
+
+PATIENCE = 24 * 3600.0
+"""Seconds for which one message is tried."""
+
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 120.0
 IDLE = 60.0
@@ -47,12 +55,18 @@ class ServiceCourier:
     """Implements the `Courier` port. `delivered` counts by (service, how it ended) for whoever measures."""
 
     def __init__(
-        self, services: Mapping[str, Service], complaints: Complaints, *, first_pause: float = FIRST_PAUSE
+        self,
+        services: Mapping[str, Service],
+        complaints: Complaints,
+        *,
+        first_pause: float = FIRST_PAUSE,
+        patience: float = PATIENCE,
     ) -> None:
-        """Take the services by name, and who is told of what did not arrive. `first_pause` is in seconds."""
+        """Take the services by name, and who is told of what did not arrive. The others are in seconds."""
         self._services = services
         self._complaints = complaints
         self._first_pause = first_pause
+        self._patience = patience
         self._lanes: dict[tuple[str, str, str], _Lane] = {}
         self._client = Client()
         self._open = False
@@ -78,18 +92,18 @@ class ServiceCourier:
     def tell(self, telling: Telling) -> None:
         """Take a message; it goes out later."""
         if telling.service not in self._services:
-            self._complain(telling, f"services of the type {telling.service!r} are not supported")
+            self._give_up(telling, f"services of the type {telling.service!r} are not supported")
             return
         key = (telling.service, telling.service_name, telling.recipient)
         lane = self._lanes.get(key)
         if lane is None:
             if len(self._lanes) >= CHANNELS:
-                self._complain(telling, "there are too many channels at once")
+                self._give_up(telling, "there are too many channels at once")
                 return
             lane = self._lanes[key] = _Lane()
             lane.task = asyncio.create_task(self._serve(key, lane), name=f"notify-{telling.service}")
         if len(lane.waiting) >= WAITING:
-            lane.waiting.popleft()
+            _conclude(lane.waiting.popleft())
             lane.given_up += 1
             self.delivered[(telling.service, "given-up")] += 1
             if lane.given_up & (lane.given_up - 1) == 0:
@@ -117,27 +131,48 @@ class ServiceCourier:
 
     async def _deliver(self, telling: Telling) -> None:
         """Try until it has arrived, or further tries are in vain."""
-        service = self._services[telling.service]
-        for number in range(TRIES):
+        service, began, number = self._services[telling.service], time.monotonic(), 0
+        while True:
             try:
-                await service.send(telling, self._client)
+                await service.send(await _opened(telling), self._client)
                 self.delivered[(telling.service, "delivered")] += 1
+                _conclude(telling)
                 return
             except Refused as refusal:
                 words, retry, after = str(refusal), refusal.retry, refusal.after
+            except Unreachable as error:
+                words, retry, after = str(error), True, 0.0
             except Exception as error:
                 # Only the kind of error is told: its words may repeat what is secret.
                 words, retry, after = f"it could not be written ({type(error).__name__})", False, 0.0
-            if not retry or number == TRIES - 1:
+            pause = min(self._first_pause * 2.0 ** min(number, 20), LONGEST_PAUSE) * random.uniform(0.8, 1.2)
+            number += 1
+            if not retry or time.monotonic() - began + pause > self._patience:
                 break
-            pause = min(self._first_pause * 2.0**number, LONGEST_PAUSE) * random.uniform(0.8, 1.2)
-            if number == 0:
+            if number == 1:
                 log.warning("a message is sent again", service=telling.service_name, problem=words)
+            elif number == TRIES:
+                self._complain(telling, f"{words}; it is tried further")
             await asyncio.sleep(max(pause, after))
         self.delivered[(telling.service, "failed")] += 1
+        self._give_up(telling, words)
+
+    def _give_up(self, telling: Telling, words: str) -> None:
         self._complain(telling, words)
+        _conclude(telling)
 
     def _complain(self, telling: Telling, words: str) -> None:
         message = f"{telling.service_name}: {telling.trigger!r} was not delivered: {words}"
         log.warning("a notification was not delivered", object=str(telling.about), problem=message)
         self._complaints.complain(telling.about, message)
+
+
+async def _opened(telling: Telling) -> Telling:
+    if telling.opened is None:
+        return telling
+    return msgspec.structs.replace(telling, options=await telling.opened())
+
+
+def _conclude(telling: Telling) -> None:
+    if telling.concluded is not None:
+        telling.concluded()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -15,10 +18,10 @@ from support.listener import Listener, listening
 from trueup.core.alerting import Alert, Channel, Selector
 from trueup.core.events import UnitGone
 from trueup.core.objects import ObjectRef
-from trueup.core.telling import Happening
+from trueup.core.telling import Courier, Happening, Telling
 from trueup.core.unit import ValueRef
 from trueup.notify.alerting import Alerting
-from trueup.notify.courier import WAITING, ServiceCourier
+from trueup.notify.courier import PATIENCE, TRIES, WAITING, ServiceCourier
 from trueup.notify.memory import Memory
 from trueup.notify.registry import services
 from trueup.testing import FakeValues
@@ -36,8 +39,8 @@ class Complaints:
 
 
 @asynccontextmanager
-async def sending(complaints: Complaints) -> AsyncIterator[ServiceCourier]:
-    courier = ServiceCourier(services(), complaints, first_pause=0.02)
+async def sending(complaints: Complaints, patience: float = PATIENCE) -> AsyncIterator[ServiceCourier]:
+    courier = ServiceCourier(services(), complaints, first_pause=0.01, patience=patience)
     await courier.start()
     try:
         yield courier
@@ -61,7 +64,7 @@ async def test_a_provider_that_is_down_gets_its_messages_later_and_in_order() ->
 
 async def test_one_that_stays_down_is_told_of_and_given_up() -> None:
     complaints = Complaints()
-    async with sending(complaints) as courier:
+    async with sending(complaints, patience=0.1) as courier:
         told = happening()
         courier.tell(telling("generic", told, options={"address": "http://127.0.0.1:1/secret-path"}))
         async with asyncio.timeout(30):
@@ -72,6 +75,22 @@ async def test_one_that_stays_down_is_told_of_and_given_up() -> None:
     assert courier.delivered[("generic", "failed")] == 1
 
 
+async def test_one_that_is_down_for_long_gets_everything_when_it_is_back() -> None:
+    complaints, concluded = Complaints(), []
+    async with listening() as down, sending(complaints) as courier:
+        down.answers = [web.Response(status=503) for _ in range(TRIES + 1)]
+        for number in range(3):
+            told = happening(message=f"number {number}")
+            courier.tell(
+                telling("generic", told, options={"address": down.url}, concluded=partial(concluded.append, number))
+            )
+        heard = await down.until(lambda heard: len(heard) == TRIES + 1 + 3)
+    assert [item.json()["message"] for item in heard[-3:]] == ["number 0", "number 1", "number 2"]
+    assert concluded == [0, 1, 2]
+    ((_, words),) = complaints.told
+    assert "it answered 503; it is tried further" in words
+
+
 async def test_a_slow_channel_gives_up_its_oldest_messages_and_says_so() -> None:
     complaints = Complaints()
     async with listening() as slow, sending(complaints) as courier:
@@ -80,6 +99,10 @@ async def test_a_slow_channel_gives_up_its_oldest_messages_and_says_so() -> None
         heard = await slow.until(lambda heard: len(heard) >= WAITING - 1)
     assert heard[-1].json()["message"] == str(WAITING + 39)
     assert complaints.told and "given up" in complaints.told[0][1]
+
+
+OTHER_PROVIDER = ObjectRef("notification.toolkit.fluxcd.io", "Provider", "flux-system", "other")
+OTHER_ALERT = ObjectRef("notification.toolkit.fluxcd.io", "Alert", "flux-system", "other")
 
 
 class Declared:
@@ -97,21 +120,44 @@ class Declared:
         return self.way if ref == PROVIDER else None
 
 
+class Both:
+    """Two alerts, each to its own channel."""
+
+    def __init__(self, *declared: Declared) -> None:
+        self.declared = declared
+
+    def alerts(self) -> tuple[Alert, ...]:
+        return tuple(one.one for one in self.declared)
+
+    def channel(self, ref: ObjectRef) -> Channel | None:
+        return next((one.way for one in self.declared if one.way.ref == ref), None)
+
+
+class Recorder:
+    """A courier that takes messages, and delivers none."""
+
+    def __init__(self) -> None:
+        self.taken: list[Telling] = []
+
+    def tell(self, telling: Telling) -> None:
+        self.taken.append(telling)
+
+
 @asynccontextmanager
 async def alerting(
-    service: str, url: str, folder: Path
+    service: str, url: str, folder: Path, courier: Courier | None = None
 ) -> AsyncIterator[tuple[Callable[[Happening], None], Alerting, Complaints]]:
     """Give who is told of happenings: the event itself is not looked at."""
     complaints, values = Complaints(), FakeValues()
     values.data[("Secret", "flux-system", "hook")] = {"address": url.encode(), "token": b"t"}
     happened: list[Happening] = []
-    async with sending(complaints) as courier:
+    async with sending(complaints) as real:
         made = Alerting(
             declared=Declared(service),
             read=lambda event: happened.pop(0),
             labels_of=lambda ref: {},
             values=values,
-            courier=courier,
+            courier=courier or real,
             complaints=complaints,
             memory=Memory(folder / "told.json"),
             gathered=frozenset({"slack"}),
@@ -126,6 +172,7 @@ async def alerting(
             yield note, made, complaints
         finally:
             await made.stop()
+    await made.flush()
 
 
 async def test_a_thousand_events_in_a_second_are_one_message_to_people(tmp_path: Path) -> None:
@@ -153,10 +200,7 @@ async def test_programs_get_each_once_and_a_restart_tells_nothing_anew(tmp_path:
         assert {item.json()["metadata"]["cluster"] for item in heard} == {"eu"}
 
 
-async def test_a_missing_secret_is_said_and_the_next_message_goes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("trueup.notify.alerting.RETRY_AFTER", 0.01)
+async def test_a_missing_secret_is_said_and_its_message_waits_for_it(tmp_path: Path) -> None:
     async with listening() as hook, alerting("generic", hook.url, tmp_path) as (note, made, complaints):
         made._declared.way = Channel(PROVIDER, "generic", secret=ValueRef("Secret", "flux-system", "gone"))  # type: ignore[attr-defined]
         note(happening("a"))
@@ -166,4 +210,53 @@ async def test_a_missing_secret_is_said_and_the_next_message_goes(
         assert "Secret/flux-system/gone does not exist" in complaints.told[0][1]
         made._declared.way = Channel(PROVIDER, "generic", address=hook.url)  # type: ignore[attr-defined]
         note(happening("b"))
+        heard = await hook.until(lambda heard: len(heard) == 2)
+    assert [item.json()["involvedObject"]["name"] for item in heard] == ["a", "b"]
+
+
+async def test_a_missing_secret_holds_up_its_own_channel_alone(tmp_path: Path) -> None:
+    async with listening() as hook, alerting("generic", hook.url, tmp_path) as (note, made, _):
+        good, bad = made._declared, Declared("generic")
+        bad.one = msgspec.structs.replace(bad.one, ref=OTHER_ALERT, channel=OTHER_PROVIDER)
+        bad.way = Channel(OTHER_PROVIDER, "generic", secret=ValueRef("Secret", "flux-system", "gone"))
+        made._declared = Both(bad, good)  # type: ignore[arg-type]
+        for number in range(5):
+            note(happening(f"unit-{number}"))
+        async with asyncio.timeout(1):
+            await hook.until(lambda heard: len(heard) == 5)
+
+
+@pytest.mark.parametrize("service", ["slack", "generic"])
+async def test_what_had_not_arrived_is_told_after_a_restart_once(tmp_path: Path, service: str) -> None:
+    """What the first process has handed over is never delivered: it ends as by kill -9, or while all is down."""
+    lost = Recorder()
+    async with alerting(service, "", tmp_path, lost) as (note, _, _):
+        note(happening("a", bad=True, at=datetime.now(UTC)))
+        async with asyncio.timeout(5):
+            while not (tmp_path / "told.json").exists():
+                await asyncio.sleep(0.01)
+    assert len(lost.taken) == 1
+    async with listening() as hook, alerting(service, hook.url, tmp_path):
         await hook.until(lambda heard: len(heard) == 1)
+    again = Recorder()
+    async with alerting(service, "", tmp_path, again):
+        pass
+    assert again.taken == []
+
+
+async def test_what_happened_while_a_provider_was_suspended_is_told_when_it_still_lasts(tmp_path: Path) -> None:
+    async with listening() as hook, alerting("generic", hook.url, tmp_path) as (note, made, _):
+        way = made._declared.way  # type: ignore[attr-defined]
+        made._declared.way = msgspec.structs.replace(way, suspended=True)  # type: ignore[attr-defined]
+        note(happening("a", bad=True))
+        await settled(made)
+        made._declared.way = way  # type: ignore[attr-defined]
+        note(happening("a", bad=True))
+        await hook.until(lambda heard: len(heard) == 1)
+
+
+async def settled(made: Alerting) -> None:
+    """Wait until all that was noted has been looked at."""
+    async with asyncio.timeout(5):
+        while made._queue.qsize():
+            await asyncio.sleep(0.01)

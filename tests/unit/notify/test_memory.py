@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from support.happenings import happening
 from trueup.core.objects import ObjectRef
-from trueup.notify.memory import Memory
+from trueup.core.telling import Happening
+from trueup.notify.memory import ON_THE_WAY, STALE, Memory
 
 ALERT = ObjectRef("notification.toolkit.fluxcd.io", "Alert", "flux-system", "all")
 OTHER = ObjectRef("notification.toolkit.fluxcd.io", "Alert", "flux-system", "other")
@@ -49,4 +55,68 @@ async def test_a_broken_file_counts_as_none(tmp_path: Path) -> None:
     memory = Memory(tmp_path / "told.json")
     memory.load()
     assert memory.news(ALERT, happening(bad=True))
+    await memory.flush()
+
+
+def recently(name: str = "web", **fields: Any) -> Happening:
+    return happening(name, at=datetime.now(UTC), **fields)
+
+
+async def reopened(memory: Memory, folder: Path) -> Memory:
+    await memory.flush()
+    again = Memory(folder / "told.json")
+    again.load()
+    return again
+
+
+async def test_what_has_not_arrived_is_kept_over_a_restart_until_it_has(tmp_path: Path) -> None:
+    memory, first, second = Memory(tmp_path / "told.json"), recently("a", bad=True), recently("b")
+    assert memory.news(ALERT, first) and memory.news(ALERT, second)
+    memory.arrived(ALERT, second)
+    again = await reopened(memory, tmp_path)
+    assert [(sent.listener, sent.happening) for sent in again.on_the_way()] == [(ALERT, first)]
+    assert not again.news(ALERT, first)
+    again.arrived(ALERT, first)
+    assert (await reopened(again, tmp_path)).on_the_way() == ()
+
+
+async def test_the_arrival_of_old_news_leaves_newer_on_its_way(tmp_path: Path) -> None:
+    memory, bad, well = Memory(tmp_path / "told.json"), recently(bad=True), recently(recovered=True)
+    assert memory.news(ALERT, bad) and memory.news(ALERT, well)
+    memory.arrived(ALERT, bad)
+    assert [sent.happening for sent in memory.on_the_way()] == [well]
+
+
+async def test_what_comes_too_late_is_not_told(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "told.json")
+    assert memory.news(ALERT, happening(at=datetime.now(UTC) - STALE - timedelta(minutes=1)))
+    assert (await reopened(memory, tmp_path)).on_the_way() == ()
+
+
+async def test_a_change_while_the_file_is_written_is_written_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trueup.notify.memory.WRITE_AFTER", 0)
+    memory, write, late = Memory(tmp_path / "told.json"), Memory._write, recently("late")
+    loop = asyncio.get_running_loop()
+
+    def slow(self: Memory, data: bytes) -> None:
+        if not memory.was_bad(ALERT, recently("meanwhile").about):
+            asyncio.run_coroutine_threadsafe(meanwhile(), loop).result(5)
+        write(self, data)
+
+    async def meanwhile() -> None:
+        memory.news(ALERT, recently("meanwhile", bad=True))
+
+    monkeypatch.setattr(Memory, "_write", slow)
+    assert memory.news(ALERT, late)
+    again = await reopened(memory, tmp_path)
+    assert again.was_bad(ALERT, recently("meanwhile").about)
+
+
+async def test_what_is_on_the_way_is_bounded(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "told.json")
+    for number in range(ON_THE_WAY + 5):
+        assert memory.news(ALERT, recently(f"unit-{number}"))
+    assert len(memory.on_the_way()) == ON_THE_WAY and memory.on_the_way()[0].happening.about.name == "unit-5"
     await memory.flush()
