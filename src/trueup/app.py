@@ -32,7 +32,7 @@ from trueup.core.unit import ReturnPolicy, Unit
 from trueup.dialects import dialects, live_options, owner_of
 from trueup.dialects.crds import crds
 from trueup.dialects.credentials import SecretCredentials
-from trueup.dialects.measures import source_series, unit_series
+from trueup.dialects.measures import asked, looked, source_series, unit_series
 from trueup.dialects.neighbours import SELECTOR, claimed, occupied
 from trueup.engine.engine import Engine
 from trueup.history import Bounds, HistorySettings, keeping
@@ -130,7 +130,7 @@ class Controller:
         self.settings = settings
         self.identity = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self._observer = observer
-        self.metrics = Metrics(unit_series, source_series, settings.metrics_per_object)
+        self.metrics = Metrics(unit_series, source_series, settings.metrics_per_object, looked, asked)
         self.session: Session | None = None
         self.ready = asyncio.Event()
         self.address = ""
@@ -199,6 +199,7 @@ class Controller:
                 finally:
                     self.ready.clear()
                     self.session = None
+                    self.metrics.rest()
 
     def _requested(self, done: RequestDone) -> None:
         self.metrics.requested(done.verb, done.code, done.seconds)

@@ -42,6 +42,14 @@ class SourceChanged(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class SourceGone(msgspec.Struct, frozen=True):
+    """A source's declaration is gone, with what it had last been reported."""
+
+    declaration: SourceDeclaration
+    last: SourceReport | None
+    at: datetime
+
+
 class SourcePolled(msgspec.Struct, frozen=True):
     """A source's remote was asked, which took so many seconds; `fault` names what failed, empty for nothing."""
 
@@ -70,4 +78,4 @@ class SyncEnded(msgspec.Struct, frozen=True):
     record: DeploymentRecord
 
 
-Event: TypeAlias = UnitChanged | UnitGone | SourceChanged | SourcePolled | PassEnded | SyncEnded
+Event: TypeAlias = UnitChanged | UnitGone | SourceChanged | SourceGone | SourcePolled | PassEnded | SyncEnded

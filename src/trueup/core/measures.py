@@ -1,4 +1,4 @@
-"""One measured series of one object: what a dialect shows of its units and sources to those who watch dashboards."""
+"""Measured series of objects: what a dialect shows of its units and sources to those who watch dashboards."""
 
 from __future__ import annotations
 
@@ -15,3 +15,17 @@ class Series(msgspec.Struct, frozen=True):
     labels: Mapping[str, str]
     value: float = 1.0
     total: bool = False
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """Something that took seconds or just happened: the metric it is counted in, its help, and the labels.
+
+    With `buckets` (seconds, rising) it is a histogram, without a counter. `own`: the labels name one object, and the
+    series goes with it; otherwise several objects share the series, and it stays.
+    """
+
+    name: str
+    help: str
+    labels: Mapping[str, str]
+    buckets: tuple[float, ...] = ()
+    own: bool = False

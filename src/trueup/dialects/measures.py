@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from trueup.core.deployment import Cause, DeploymentRecord, Ending
 from trueup.core.health import HealthStatus
-from trueup.core.measures import Series
+from trueup.core.measures import Observed, Series
+from trueup.core.objects import ObjectRef
 from trueup.core.redaction import redact
 from trueup.core.reports import Reason, SourceReport, SyncState, UnitPhase, UnitReport
 from trueup.core.unit import SourceDeclaration, Unit
@@ -22,6 +23,15 @@ _CONDITIONS = "Conditions of an Application."
 _RESOURCE_INFO = "A Flux object, as kube-state-metrics shows it by Flux' own configuration."
 _CONDITION = "Whether a Flux object has a condition of this type and status."
 _SUSPENDED = "Whether a Flux object is suspended."
+_LOOKED = "Time that a look at an Application takes."
+_ASKED = "Time that asking a Git repository takes, fetching included where it has moved."
+_ASKINGS = "How often Git repositories were asked."
+_NOT_FETCHED = "How often a Git repository could not be asked or fetched."
+_RECONCILED = "Time that a look at a Flux object takes."
+_LOOK_BUCKETS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+_GIT_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0, 20.0)
+_FLUX_BUCKETS = tuple(round(0.01 * 180_000 ** (step / 9), 4) for step in range(10))
+"""Ten from a hundredth of a second to half an hour, each as many times the one before."""
 
 
 def unit_series(
@@ -46,6 +56,36 @@ def source_series(declaration: SourceDeclaration, report: SourceReport) -> Itera
         ready = "False" if report.fault is not None else "True" if report.revision else "Unknown"
         extra = {"revision": report.revision, "url": redact(declaration.git.url)}
         yield from _flux(ref.kind, ref.namespace, ref.name, ready, report.suspended, extra)
+
+
+def looked(unit: Unit) -> Iterator[Observed]:
+    """Give what a look at a unit is counted in."""
+    ref = unit.ref
+    if (ref.group, ref.kind) == (application.GROUP, application.KIND):
+        labels = {"namespace": ref.namespace, "dest_server": IN_CLUSTER}
+        yield Observed("argocd_app_reconcile", _LOOKED, labels, _LOOK_BUCKETS)
+    elif (ref.group, ref.kind) == (kustomization.GROUP, kustomization.KIND):
+        yield _reconciled(ref)
+
+
+def asked(declaration: SourceDeclaration, failed: bool) -> Iterator[Observed]:
+    """Give what asking a source is counted in."""
+    ref = declaration.ref
+    if (ref.group, ref.kind) == (application.GROUP, application.KIND):
+        repo = {"repo": redact(declaration.git.url)}
+        labels = {**repo, "request_type": "ls-remote"}
+        yield Observed("argocd_git_request_duration_seconds", _ASKED, labels, _GIT_BUCKETS)
+        yield Observed("argocd_git_request", _ASKINGS, labels)
+        if failed:
+            revision = declaration.git.ref.revision or "HEAD"
+            yield Observed("argocd_git_fetch_fail", _NOT_FETCHED, {**repo, "revision": revision})
+    elif (ref.group, ref.kind) == (repository.GROUP, repository.KIND):
+        yield _reconciled(ref)
+
+
+def _reconciled(ref: ObjectRef) -> Observed:
+    labels = {"kind": ref.kind, "name": ref.name, "namespace": ref.namespace}
+    return Observed("gotk_reconcile_duration_seconds", _RECONCILED, labels, _FLUX_BUCKETS, own=True)
 
 
 def _application(unit: Unit, report: UnitReport, source: str) -> Iterator[Series]:

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from trueup.core.artifact import Artifact, Fault, GitRef, Resolved, Revision, SourceError
-from trueup.core.events import SourceChanged, SourcePolled
+from trueup.core.events import SourceChanged, SourceGone, SourcePolled
 from trueup.core.objects import ObjectRef
 from trueup.core.ports import Clock, Credentials, Journal, Reports, Sources
 from trueup.core.reports import Notice, SourceReport
@@ -98,8 +98,10 @@ class SourceKeeper:
 
     def remove(self, ref: ObjectRef) -> None:
         """Forget a source that nobody declares any more."""
-        if self._states.pop(ref, None) is not None:
-            self._reported.pop(ref, None)
+        gone = self._states.pop(ref, None)
+        if gone is not None:
+            last = self._reported.pop(ref, None)
+            self._journal.note(SourceGone(gone.declaration, last, self._clock.wall()))
             self._anew.discard(ref)
             self._polled_anew.pop(ref, None)
             self.queue.forget(ref)

@@ -15,11 +15,21 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from trueup.core.deployment import Cause, DeploymentRecord, Ending
-from trueup.core.events import Event, PassEnded, SourceChanged, SourcePolled, SyncEnded, UnitChanged, UnitGone
-from trueup.core.measures import Series
+from trueup.core.events import (
+    Event,
+    PassEnded,
+    SourceChanged,
+    SourceGone,
+    SourcePolled,
+    SyncEnded,
+    UnitChanged,
+    UnitGone,
+)
+from trueup.core.measures import Observed, Series
 from trueup.core.objects import ObjectRef
 from trueup.core.reports import SourceReport, UnitPhase, UnitReport
 from trueup.core.unit import SourceDeclaration, Unit
+from trueup.metrics.observations import Observations
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 PER_OBJECT = 5000
@@ -40,13 +50,25 @@ UnitSeries: TypeAlias = Callable[
     [Unit, UnitReport, SourceDeclaration | None, DeploymentRecord | None], Iterable[Series]
 ]
 SourceSeries: TypeAlias = Callable[[SourceDeclaration, SourceReport], Iterable[Series]]
+Looked: TypeAlias = Callable[[Unit], Iterable[Observed]]
+Asked: TypeAlias = Callable[[SourceDeclaration, bool], Iterable[Observed]]
 
 
 class Metrics(Collector):
     """Implements the `Journal` port, and a collector of what is read when somebody asks."""
 
-    def __init__(self, unit_series: UnitSeries, source_series: SourceSeries, per_object: int = PER_OBJECT) -> None:
-        """Take how dialects show their objects, and how many objects may have series of their own."""
+    def __init__(
+        self,
+        unit_series: UnitSeries,
+        source_series: SourceSeries,
+        per_object: int = PER_OBJECT,
+        looked: Looked = lambda unit: (),
+        asked: Asked = lambda declaration, failed: (),
+    ) -> None:
+        """Take how dialects show their objects, and how many objects may have series of their own.
+
+        `looked` and `asked` say what a look at a unit and a poll of a source are counted in beside our own metrics.
+        """
         self._unit_series = unit_series
         self._source_series = source_series
         self._per_object = per_object
@@ -54,6 +76,8 @@ class Metrics(Collector):
         self._totals: dict[ObjectRef, dict[tuple[str, tuple[tuple[str, str], ...]], Series]] = {}
         self._sources: dict[ObjectRef, tuple[SourceDeclaration, SourceReport]] = {}
         self._gauges: list[Gauge] = []
+        self._looked, self._asked = looked, asked
+        self._observations = Observations(per_object)
         self.registry = CollectorRegistry(auto_describe=False)
         self._syncs = Counter(
             "trueup_syncs",
@@ -133,18 +157,24 @@ class Metrics(Collector):
         elif isinstance(event, UnitGone):
             self._units.pop(event.unit.ref, None)
             self._totals.pop(event.unit.ref, None)
+            self._observations.forget(event.unit.ref)
         elif isinstance(event, SourceChanged):
             self._sources[event.declaration.ref] = (event.declaration, event.after)
+        elif isinstance(event, SourceGone):
+            self._sources.pop(event.declaration.ref, None)
+            self._observations.forget(event.declaration.ref)
         elif isinstance(event, SourcePolled):
             self._polls.labels(event.fault).observe(event.seconds)
+            asked = self._asked(event.declaration, bool(event.fault))
+            self._observations.take(event.declaration.ref, asked, event.seconds)
         elif isinstance(event, PassEnded):
             for step in event.steps:
                 self._steps.labels(step.name).observe(step.seconds)
-            self._looked(event)
+            self._count_look(event)
         else:
             self._synced(event)
 
-    def _looked(self, event: PassEnded) -> None:
+    def _count_look(self, event: PassEnded) -> None:
         """Count a look as upstream's controllers count a reconciliation: per kind, whatever the object."""
         seconds = sum(step.seconds for step in event.steps)
         phase = event.report.phase if event.report else UnitPhase.WAITING
@@ -152,10 +182,13 @@ class Metrics(Collector):
         kind = event.unit.ref.kind.lower()
         self._looks.labels(kind, result).inc()
         self._look_seconds.labels(kind).observe(seconds)
+        self._observations.take(event.unit.ref, self._looked(event.unit), seconds)
 
-    def source_gone(self, ref: ObjectRef) -> None:
-        """Let go of a source."""
-        self._sources.pop(ref, None)
+    def rest(self) -> None:
+        """Let go of every object, because another controller works on them from now on."""
+        for known in (self._units, self._totals, self._sources):
+            known.clear()
+        self._observations.clear()
 
     def _synced(self, event: SyncEnded) -> None:
         record = event.record
@@ -183,6 +216,7 @@ class Metrics(Collector):
         """Give what is read at this moment."""
         yield from self._phases()
         yield from _families(self._objects())
+        yield from self._observations.collect()
         for gauge in self._gauges:
             family = (CounterMetricFamily if gauge.total else GaugeMetricFamily)(
                 gauge.name, gauge.help, labels=[gauge.label] if gauge.label else []

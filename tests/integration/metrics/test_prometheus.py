@@ -20,7 +20,7 @@ from trueup.core.artifact import GitSpec
 from trueup.core.deployment import StepTiming
 from trueup.core.events import PassEnded, SourcePolled, SyncEnded, UnitChanged
 from trueup.core.unit import SourceDeclaration
-from trueup.dialects.measures import source_series, unit_series
+from trueup.dialects.measures import asked, looked, source_series, unit_series
 from trueup.metrics import Gauge, Metrics
 
 ROOT = Path(__file__).parents[3]
@@ -37,7 +37,7 @@ TOTALS = {"trueup_notifications", "trueup_renders"}
 
 
 def filled() -> Metrics:
-    metrics = Metrics(unit_series, source_series)
+    metrics = Metrics(unit_series, source_series, looked=looked, asked=asked)
     for name, label in OUTSIDE.items():
         metrics.add(Gauge(name, "From elsewhere.", lambda: {"x": 1.0}, label, total=name in TOTALS))
     for unit in (app("web"), ks("web")):
@@ -141,7 +141,7 @@ async def _asked(port: int, query: str) -> list[dict[str, dict[str, str]]]:
 
 
 async def test_a_scrape_of_a_thousand_units_is_quick() -> None:
-    metrics = Metrics(unit_series, source_series)
+    metrics = Metrics(unit_series, source_series, looked=looked, asked=asked)
     for number in range(1000):
         metrics.note(UnitChanged(app(f"app-{number}"), None, GOOD, NOW))
     async with serving("127.0.0.1:0", metrics_routes(metrics.registry)) as url:

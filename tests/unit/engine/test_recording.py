@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from support.engine import World, config, ref
+from support.engine import SOURCE, World, config, ref
 from trueup.core.changes import FieldChange
 from trueup.core.deployment import Cause, Ending
-from trueup.core.events import PassEnded, SourceChanged, UnitChanged, UnitGone
+from trueup.core.events import PassEnded, SourceChanged, SourceGone, UnitChanged, UnitGone
 from trueup.core.health import HealthStatus
 from trueup.core.ports import ApplyError
 from trueup.core.unit import Operation, ReturnPolicy
@@ -137,6 +137,16 @@ async def test_reports_passes_and_sources_are_told_too(world: World) -> None:
     assert changed[0].before is None and changed[-1].after == world.report(unit)
     assert any(isinstance(event, SourceChanged) for event in world.journal.events)
     assert any(isinstance(event, PassEnded) and event.sync and event.steps for event in world.journal.events)
+
+
+async def test_the_end_of_a_source_is_told_with_its_last_report(world: World) -> None:
+    world.declare(world.unit("web"))
+    await world.commit(web=[config("a")])
+    world.engine.withdraw_source(SOURCE)
+    (gone,) = [event for event in world.journal.events if isinstance(event, SourceGone)]
+    assert gone.declaration.ref == SOURCE and gone.last == world.reports.sources[SOURCE]
+    world.engine.withdraw_source(SOURCE)
+    assert sum(isinstance(event, SourceGone) for event in world.journal.events) == 1
 
 
 async def test_a_look_that_somebody_asked_for_names_the_person(world: World) -> None:
