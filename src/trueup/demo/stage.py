@@ -72,6 +72,7 @@ class Stage:
             **os.environ,
             "KUBECONFIG": str(self.cluster.kubeconfig),
             "TRUEUP_GIT_INSTEAD_OF": f"{GITHUB}={self.server.url}/",
+            "TRUEUP_HISTORY": f"sqlite:///{self.folder / 'history.db'}",
         }
 
     async def _working(self) -> None:

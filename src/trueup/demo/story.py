@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ from trueup.demo.watching import (
 )
 from trueup.kube.writes import Write
 
+PATIENCE = 15.0
 ENVIRONMENTS = ("dev", "staging", "production")
 INGRESS = ObjectRef("networking.k8s.io", "Ingress", "production", "shop")
 
@@ -83,6 +85,7 @@ class Story(msgspec.Struct):
         await self.who_when_and_why()
         await self.a_broken_image()
         await self.a_revert()
+        await self.what_the_history_knows()
         await self.a_file_removed()
         await self.a_disaster()
 
@@ -182,6 +185,31 @@ class Story(msgspec.Struct):
         async with self.telling.step("git revert: Git and the cluster agree again"):
             commit = self.stage.shop.revert()
             await self._all_true(commit)
+
+    async def what_the_history_knows(self) -> None:
+        """Ask who deployed an image, what was taken back, and whether the record is as it was written."""
+        image = ("history", "--image", "shop:1.1.0", "--cause", "change", "-o", "json")
+        async with self.telling.step("trueup history: who deployed shop:1.1.0, what was taken back, is all unaltered?"):
+            await self._recorded("history", "--outcome", "returned", "-o", "json", at_least=len(ENVIRONMENTS))
+            told = await self._recorded(*image, at_least=len(ENVIRONMENTS))
+            who = {str(item["commit"]["author"]["name"]) for item in told}
+            if who != {"Grace"}:
+                raise StepFailed(f"shop:1.1.0 is Grace's, not {who}")
+            await self.stage.trueup("history", "verify")
+        lines = await self.stage.trueup("history", "app/shop-production", "--limit", "6")
+        for line in lines.splitlines():
+            self.telling.say(line.rstrip())
+
+    async def _recorded(self, *command: str, at_least: int) -> list[dict[str, Any]]:
+        """Ask the history until it has so many answers: records are stored a moment after a sync."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            found = msgspec.json.decode(await self.stage.trueup(*command), type=list[dict[str, Any]])
+            if len(found) >= at_least:
+                return found
+            if time.monotonic() > deadline:
+                raise StepFailed(f"`trueup {' '.join(command)}` knows {len(found)}, not {at_least}")
+            await asyncio.sleep(0.2)
 
     async def a_file_removed(self) -> None:
         """What Git no longer has goes."""
