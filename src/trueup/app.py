@@ -35,6 +35,7 @@ from trueup.dialects.credentials import SecretCredentials
 from trueup.dialects.measures import asked, looked, source_series, unit_series
 from trueup.dialects.neighbours import SELECTOR, claimed, occupied
 from trueup.engine.engine import Engine
+from trueup.gauges import history_gauges, tenure_gauges
 from trueup.history import Bounds, HistorySettings, keeping
 from trueup.journals import Journals
 from trueup.kube.client import KubeClient
@@ -44,7 +45,7 @@ from trueup.kube.discovery import Mapper
 from trueup.kube.errors import AlreadyExists, KubeError
 from trueup.kube.lease import Lease
 from trueup.kube.transport import Limits, Observer, RequestDone
-from trueup.metrics import Gauge, Metrics
+from trueup.metrics import Metrics
 from trueup.metrics.measuring import PER_OBJECT
 from trueup.notifying import Notifying, TellingSettings
 from trueup.render import RenderSettings, WorkerRenderer
@@ -143,18 +144,7 @@ class Controller:
             # It outlives a tenure of the lease, and every journal of one tenure.
             history = HistorySettings(settings.data / "history", settings.history, settings.kept)
             kept = await stack.enter_async_context(keeping(history, self.identity))
-            self.metrics.add(
-                Gauge(
-                    "trueup_history_records_waiting",
-                    "Records that no disk has yet.",
-                    lambda: {"": getattr(kept, "waiting", 0)},
-                ),
-                Gauge(
-                    "trueup_history_records_lost",
-                    "Records that were lost and that no gap in the history tells of yet.",
-                    lambda: {"": getattr(kept, "lost", 0)},
-                ),
-            )
+            self.metrics.add(*history_gauges(kept))
             journal = Journals((kept, self.metrics, *await stack.enter_async_context(traced())))
             connection = default_connection(settings.kubeconfig, settings.context)
             client = await stack.enter_async_context(
@@ -329,30 +319,9 @@ class Controller:
                 settings.cross_namespace,
             )
             listener.desk = desk = await stack.enter_async_context(taken)
-            self.metrics.add(*_gauges(engine, notifying, renderer))
+            self.metrics.add(*tenure_gauges(engine, notifying.courier.delivered, renderer, target))
             log.info("working", identity=self.identity)
             yield Session(engine, declarations, statuses, target, states, renderer, desk)
-
-
-def _gauges(engine: Engine, notifying: Notifying, renderer: WorkerRenderer) -> tuple[Gauge, ...]:
-    """Give what is read of the parts when somebody asks for metrics."""
-    delivered = notifying.courier.delivered
-    return (
-        Gauge(
-            "trueup_queue_waiting",
-            "What waits to be looked at, by queue.",
-            lambda: {"units": engine.queue.waiting(), "sources": engine.keeper.queue.waiting()},
-            "queue",
-        ),
-        Gauge("trueup_renders", "Renders that workers were asked for.", lambda: {"": renderer.renders}, total=True),
-        Gauge(
-            "trueup_notifications",
-            "Messages to services, by service and how it ended.",
-            lambda: {f"{service}/{ending}": count for (service, ending), count in list(delivered.items())},
-            "delivery",
-            total=True,
-        ),
-    )
 
 
 def _options_of(declarations: Declarations) -> Callable[[Unit], OptionsReader]:

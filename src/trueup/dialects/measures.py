@@ -33,6 +33,13 @@ _GIT_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0, 20.0)
 _FLUX_BUCKETS = tuple(round(0.01 * 180_000 ** (step / 9), 4) for step in range(10))
 """Ten from a hundredth of a second to half an hour, each as many times the one before."""
 
+CLUSTER_LABELS = ("server", "k8s_version", "name")
+
+
+def cluster_labels(version: str) -> tuple[str, str, str]:
+    """Give the values of `CLUSTER_LABELS` for the cluster that is delivered to, of Kubernetes `version`."""
+    return (IN_CLUSTER, version, "in-cluster")
+
 
 def unit_series(
     unit: Unit, report: UnitReport, source: SourceDeclaration | None, record: DeploymentRecord | None

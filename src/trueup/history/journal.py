@@ -47,6 +47,7 @@ class HistoryJournal:
         self._lock = threading.Lock()
         self._in_hand = 0
         self._lost: Gap | None = None
+        self._lost_ever = 0
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._since = wall()
@@ -62,6 +63,16 @@ class HistoryJournal:
     def lost(self) -> int:
         """Records that were lost and are not recorded as a gap yet."""
         return self._lost.count if self._lost is not None else 0
+
+    @property
+    def lost_ever(self) -> int:
+        """Records that were lost since the start, recorded as gaps or not."""
+        return self._lost_ever
+
+    @property
+    def spooled(self) -> int:
+        """Bytes on disk that the database has not taken yet."""
+        return self._spool.size
 
     def note(self, event: Event) -> None:
         """Take note of a sync that has ended; of a unit first seen, what its short history says was recorded before."""
@@ -92,6 +103,7 @@ class HistoryJournal:
             else:
                 # Once something was lost all is, until there is room: a gap has one beginning and one end.
                 lost = self._lost
+                self._lost_ever += 1
                 count, since = (lost.count + 1, lost.since) if lost is not None else (1, record.finished)
                 self._lost = Gap(count, since, record.finished, "neither the spool nor the queue had room")
         self._wake.set()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 import msgspec
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -31,18 +32,23 @@ from trueup.core.reports import SourceReport, UnitPhase, UnitReport
 from trueup.core.unit import SourceDeclaration, Unit
 from trueup.metrics.observations import Observations
 
+log = structlog.get_logger(__name__)
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 PER_OBJECT = 5000
 """Objects that have series of their own; of more, how many there are."""
 
 
 class Gauge(msgspec.Struct, frozen=True):
-    """A value that is read when somebody asks; `total`: it only grows. `read` gives label value → value."""
+    """Values that are read when somebody asks, beside the event loop; `total`: they only grow.
+
+    `read` gives the value for each combination of the `labels`' values, in their order: `()` where there are none.
+    """
 
     name: str
     help: str
-    read: Callable[[], Mapping[str, float]]
-    label: str = ""
+    read: Callable[[], Mapping[tuple[str, ...], float]]
+    labels: tuple[str, ...] = ()
     total: bool = False
 
 
@@ -219,10 +225,15 @@ class Metrics(Collector):
         yield from self._observations.collect()
         for gauge in self._gauges:
             family = (CounterMetricFamily if gauge.total else GaugeMetricFamily)(
-                gauge.name, gauge.help, labels=[gauge.label] if gauge.label else []
+                gauge.name, gauge.help, labels=gauge.labels
             )
-            for label, value in gauge.read().items():
-                family.add_metric([label] if gauge.label else [], value)
+            try:
+                for values, value in gauge.read().items():
+                    family.add_metric(values, value)
+            except Exception as error:
+                # One room that cannot tell must not take all other metrics away.
+                log.error("a metric cannot be read", metric=gauge.name, error=f"{type(error).__name__}: {error}")
+                continue
             yield family
 
     def _source_of(self, unit: Unit) -> SourceDeclaration | None:

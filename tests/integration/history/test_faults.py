@@ -217,6 +217,8 @@ async def test_a_gap_is_recorded_once_there_is_room(url: str, tmp_path: Path, mo
         assert journal.lost == 499
         full = False
         await until(lambda: len(told(url)) == 1002)
+        assert (journal.lost, journal.lost_ever) == (0, 499), "who measures must not miss it"
+        await until(lambda: journal.spooled == 0)
     (gap,) = (entry.gap for entry in told(url) if entry.gap is not None)
     assert (gap.count, gap.since, gap.until) == (499, a_record(1001).finished, a_record(1499).finished)
     assert ids(told(url)) == list(range(1001)) and sound(url)

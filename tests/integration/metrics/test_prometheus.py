@@ -8,7 +8,9 @@ import re
 import socket
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import aiohttp
 from tests.unit.metrics.test_measuring import GOOD, NOW, app, ks, record
@@ -19,27 +21,31 @@ from trueup.api.server import serving
 from trueup.core.artifact import GitSpec
 from trueup.core.deployment import StepTiming
 from trueup.core.events import PassEnded, SourcePolled, SyncEnded, UnitChanged
+from trueup.core.recipe import Capabilities
 from trueup.core.unit import SourceDeclaration
 from trueup.dialects.measures import asked, looked, source_series, unit_series
+from trueup.gauges import history_gauges, tenure_gauges
+from trueup.history import HistoryJournal
 from trueup.metrics import Gauge, Metrics
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "deploy" / "prometheus" / "rules.yaml"
 DASHBOARD = ROOT / "deploy" / "grafana" / "trueup.json"
-OUTSIDE = {
-    "trueup_queue_waiting": "queue",
-    "trueup_notifications": "delivery",
-    "trueup_renders": "",
-    "trueup_history_records_waiting": "",
-    "trueup_history_records_lost": "",
-}
-TOTALS = {"trueup_notifications", "trueup_renders"}
+
+
+def outside() -> tuple[Gauge, ...]:
+    """Give the gauges of other rooms as the controller registers them, over stand-ins for what they read."""
+    queue = SimpleNamespace(waiting=lambda: 1)
+    engine = SimpleNamespace(queue=queue, keeper=SimpleNamespace(queue=queue))
+    target = SimpleNamespace(capabilities=lambda: Capabilities("v1.37.2"))
+    journal = HistoryJournal(SimpleNamespace(size=7), SimpleNamespace())
+    delivered = Counter({("slack", "delivered"): 2})
+    return history_gauges(journal) + tenure_gauges(engine, delivered, SimpleNamespace(renders=1), target)
 
 
 def filled() -> Metrics:
     metrics = Metrics(unit_series, source_series, looked=looked, asked=asked)
-    for name, label in OUTSIDE.items():
-        metrics.add(Gauge(name, "From elsewhere.", lambda: {"x": 1.0}, label, total=name in TOTALS))
+    metrics.add(*outside())
     for unit in (app("web"), ks("web")):
         metrics.note(UnitChanged(unit, None, GOOD, NOW))
         metrics.note(PassEnded(unit, "main", "id", NOW, (StepTiming("write", 0.1),), GOOD))

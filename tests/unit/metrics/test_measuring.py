@@ -123,6 +123,13 @@ def test_names_that_need_escaping_are_given_back_as_they_are() -> None:
 
 def test_gauges_of_other_rooms_are_read_when_asked_and_replaced_by_name() -> None:
     metrics = Metrics(unit_series, source_series)
-    metrics.add(Gauge("trueup_x", "x", lambda: {"a": 1.0}, "which"))
-    metrics.add(Gauge("trueup_x", "x", lambda: {"b": 2.0}, "which"))
+    metrics.add(Gauge("trueup_x", "x", lambda: {("a",): 1.0}, ("which",)))
+    metrics.add(Gauge("trueup_x", "x", lambda: {("b",): 2.0}, ("which",)))
     assert values(metrics.registry)["trueup_x"] == {(("which", "b"),): 2.0}
+
+
+def test_a_gauge_that_cannot_be_read_takes_no_other_metric_away() -> None:
+    metrics = Metrics(unit_series, source_series)
+    metrics.add(Gauge("trueup_bad", "x", lambda: {(): 1 / 0}), Gauge("trueup_good", "x", lambda: {(): 3.0}))
+    found = values(metrics.registry)
+    assert found["trueup_good"] == {(): 3.0} and "trueup_bad" not in found and "trueup_units" in found
