@@ -179,5 +179,7 @@ async def test_a_controller_that_wakes_without_its_lease_writes_nothing(
             await world.until(
                 MAPS, "flux-system", "unit", lambda body: body is not None and body["data"]["value"] != "drift"
             )
+            # Long enough for the first to have looked at what has changed while it slept.
             await asyncio.sleep(2)
             assert writes_of(first) == before, "the first has lost its lease"
+            assert writes_of(second), "the second holds it"

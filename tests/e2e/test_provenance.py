@@ -147,13 +147,16 @@ def row(found: Blame, path: str) -> FieldBlame:
     return rows[0]
 
 
-LATER = datetime.now(UTC) + timedelta(minutes=1)
 CONTAINER = 'spec.template.spec.containers[name="app"]'
 
 
 async def test_fields_of_a_base_and_an_overlay(world: World, repo: Repository) -> None:
     bump = OVERLAY.replace("1.0", "1.1")
-    commit = repo.commit({"overlays/prod/kustomization.yaml": bump}, "Ship web 1.1 (#7)\n\nIt is time.\n", when=LATER)
+    commit = repo.commit(
+        {"overlays/prod/kustomization.yaml": bump},
+        "Ship web 1.1 (#7)\n\nIt is time.\n",
+        when=datetime.now(UTC) + timedelta(minutes=1),
+    )
     await world.until(KUSTOMIZATION, "flux-system", "prov", lambda body: ready(body, commit))
     found = await blamed(world, "prov-flux", "web")
     assert str(found.unit) == "Kustomization/flux-system/prov" and commit in found.revision and not found.note

@@ -18,7 +18,10 @@ from support.e2e import World
 async def started(
     world: World, folder: Path, lease: str, *, seconds: float
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Start a controller that notes its writes in `folder`; it is ended, however it fares, on leaving."""
+    """Start a controller that notes its writes in `folder`, and wait until it holds the lease and works.
+
+    It is ended, however it fares, on leaving.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
@@ -40,10 +43,8 @@ async def started(
         process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
     try:
         async with asyncio.timeout(30):
-            while "working" not in (folder / "log").read_text(errors="replace") and lease != "shared-lease":
+            while "working" not in (folder / "log").read_text(errors="replace"):
                 await asyncio.sleep(0.05)
-        if lease == "shared-lease":
-            await asyncio.sleep(3)
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
