@@ -25,6 +25,8 @@ from trueup.localcluster.certificates import Authority
 
 _HOPS = {"host", "connection", "keep-alive", "transfer-encoding", "content-length", "accept-encoding"}
 
+_PATIENCE = 30.0
+
 
 class Seen(NamedTuple):
     """A request, told apart as tests need it: `verb` is get, list, watch, create, update, patch or delete."""
@@ -81,6 +83,12 @@ class _Watch:
         self._request = request
         self._response = response
 
+    @property
+    def open(self) -> bool:
+        """Whether somebody still listens: a pump learns of a broken connection only with the next event."""
+        transport = self._request.transport
+        return transport is not None and not transport.is_closing()
+
     async def pump(self, content: aiohttp.StreamReader) -> None:
         async for chunk in content.iter_any():
             if self.half:
@@ -129,13 +137,20 @@ class FaultyServer:
             self.faults = []
 
     async def interrupt(self, plural: str, line: bytes = b"", *, half: bool = False) -> None:
-        """Break the open watches of a kind: now, after a last line, or in the midst of the next event."""
-        found = [watch for watch in self._watches if watch.seen.plural == plural]
-        assert found, f"nobody watches {plural}"
+        """Break the open watches of a kind: now, after a last line, or in the midst of the next event.
+
+        Waits until there is one: who was cut off before may be about to come back.
+        """
+        async with asyncio.timeout(_PATIENCE):
+            while not (found := self._open(plural)):
+                await asyncio.sleep(0.02)
         for watch in found:
             watch.half = half
             if not half:
                 await watch.say(line)
+
+    def _open(self, plural: str) -> list[_Watch]:
+        return [watch for watch in self._watches if watch.seen.plural == plural and watch.open]
 
     async def answer(self, request: web.BaseRequest, session: aiohttp.ClientSession, base: str) -> web.StreamResponse:
         """Pass a request on, or do to it what a fault says."""

@@ -256,7 +256,12 @@ class GitSource:
         texts: dict[str, str] = {}
         for item in listing.files():
             if item.path.rpartition("/")[2] == RULES_FILE and item.size <= RULES_LIMIT:
-                raw = await mirror.git(["cat-file", "blob", item.id])
+                try:
+                    raw = await mirror.git(["cat-file", "blob", item.id])
+                except GitFailed as error:
+                    raise failure(error.words, shown, None) from None
+                except OSError as error:
+                    raise disk(error, shown) from error
                 texts[item.path] = raw.decode(errors="replace")
         return ignored(listing, ignore, texts, shown)
 
