@@ -123,3 +123,26 @@ async def test_where_no_database_is_the_short_history_answers_and_says_so(world:
     assert "short history" in err and "there is no history at /nonexistent/history.db" in err
     code, out, err = await trueup(world, "history", "--author", "ada", *nowhere)
     assert code == 1 and err.splitlines()[1].startswith("hint: name it with --history-url")
+
+
+async def test_a_history_that_git_has_rewritten_is_still_told(world: World) -> None:
+    shop = world.repository("team/rewritten", web("1.0.0", 1))
+    await world.apply(repository("rewritten", "https://github.com/team/rewritten"))
+    await world.apply(kustomization("rewritten", "./web", "rewritten", wait=True, targetNamespace="argocd"))
+    await world.until(KUSTOMIZATION, "flux-system", "rewritten", ready)
+    old = shop.commit(web("1.1.0", 1), "Ship 1.1.0 (#21)", author="Ada Lovelace <ada@example.org>")
+    await world.until(KUSTOMIZATION, "flux-system", "rewritten", lambda body: ready(body, old))
+    (before,) = await records(world, "ks/rewritten", "--version", "1.1.0", count=1)
+    new = shop.commit(web("2.0.0", 1), "A history of its own", parents=[])
+    shop.git("reflog", "expire", "--expire=now", "--all")
+    shop.git("gc", "--quiet", "--prune=now")
+    await world.until(KUSTOMIZATION, "flux-system", "rewritten", lambda body: ready(body, new))
+    (after,) = await records(world, "ks/rewritten", "--version", "2.0.0", count=1)
+    assert after["previous"].endswith(old) and after["commit"]["id"] == new
+    (again,) = await records(world, "ks/rewritten", "--version", "1.1.0", count=1)
+    assert again == before and again["commit"]["author"]["name"] == "Ada Lovelace"
+    _, out, _ = await trueup(world, "history", "show", again["id"])
+    assert "Ship 1.1.0 (#21)" in out and "pull/21" in out
+    assert (await trueup(world, "history", "verify"))[0] == 0
+    code, _, err = await trueup(world, "diff", "ks/rewritten", "--from", old, "--to", "main")
+    assert code == 2 and old[:8] in err, "what Git no longer has is said to be gone"
