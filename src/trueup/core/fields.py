@@ -341,11 +341,6 @@ _by_bytes: dict[bytes, FieldSet] = {}
 _by_digest: dict[str, FieldSet] = {}
 
 
-def known_field_set(digest: str) -> FieldSet | None:
-    """Give the set of this digest if it was read lately: to tell, of an entry that changed, what it has lost."""
-    return _by_digest.get(digest)
-
-
 # ----------------------------------------------------------------------------------------------- ownership
 
 
@@ -377,31 +372,3 @@ def ownership(body: Mapping[str, Any], entries: Sequence[ManagedEntry], manager:
     owned = mine.fields
     others = [entry.fields for entry in entries if entry is not mine and entry.subresource == ""]
     return Ownership(owned.digest, owned.values_digest(body, others))
-
-
-class Owner(msgspec.Struct, frozen=True):
-    """Who owns a field: the manager, how it wrote (`Apply` or `Update`), through which subresource, and when."""
-
-    manager: str
-    operation: str
-    subresource: str = ""
-    time: str = ""
-
-
-def owners_of(entries: Iterable[ManagedEntry], path: str) -> tuple[Owner, ...]:
-    """Give everyone who owns a path, in the order of the entries."""
-    return tuple(
-        Owner(entry.manager, entry.operation, entry.subresource, entry.time)
-        for entry in entries
-        if entry.fields.owns(path)
-    )
-
-
-def provenance(entries: Iterable[ManagedEntry]) -> dict[str, tuple[Owner, ...]]:
-    """Give the owners of every owned path."""
-    owners: dict[str, tuple[Owner, ...]] = {}
-    for entry in entries:
-        owner = Owner(entry.manager, entry.operation, entry.subresource, entry.time)
-        for path in entry.fields.paths:
-            owners[path] = (*owners.get(path, ()), owner)
-    return owners
