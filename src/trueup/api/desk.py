@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-import msgspec
 import structlog
 
 from trueup.api.webhooks import Unknown, Unproven
@@ -15,7 +14,7 @@ from trueup.core.objects import Body, ObjectRef
 from trueup.core.ports import Clock, Values
 from trueup.core.recipe import RenderError
 from trueup.core.unit import SourceDeclaration
-from trueup.core.webhook import Check, HookTarget, Push, concerns, proven, same_repository, shallow
+from trueup.core.webhook import Check, HookTarget, Push, concerns, payload_of, proven, same_repository
 from trueup.dialects.argo.webhook import Refused, key_of, read_push
 from trueup.dialects.flux import receiver as flux
 from trueup.kube.client import KubeClient
@@ -97,7 +96,9 @@ class WebhookDesk:
             return
         payload: Any = None
         if receiver.proof.check is Check.JSON or receiver.expression or any(one.expression for one in receiver.targets):
-            payload = _object(body)
+            payload = payload_of(body)
+            if payload is None:
+                raise Unproven
         woken = 0
         for target in receiver.targets:
             for ref in await self._matching(target, receiver.expression, payload):
@@ -177,13 +178,3 @@ async def taking(
 
 def _moved(push: Push, declared: Iterable[SourceDeclaration]) -> list[ObjectRef]:
     return [one.ref for one in declared if same_repository(one.git.url, push.urls) and concerns(one.git.ref, push)]
-
-
-def _object(body: bytes) -> Any:
-    try:
-        payload = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        raise Unproven from None
-    if not isinstance(payload, dict) or not shallow(payload):
-        raise Unproven
-    return payload

@@ -13,6 +13,7 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -23,6 +24,9 @@ from trueup.core.unit import ValueRef
 
 BODY_LIMIT = 4 * 1024 * 1024
 """Bytes of a body. A push of a thousand commits is about one; what is larger is refused, and polling finds the push."""
+
+PARTS_LIMIT = 50_000
+"""Opening brackets in a body. A push of two thousand commits has about 15,000; millions take seconds to decode."""
 
 DEPTH_LIMIT = 64
 """Objects and lists within each other; hosts' payloads have below ten."""
@@ -131,6 +135,17 @@ def hook_path(token: bytes, ref: ObjectRef) -> str:
     """Give a receiver's path, as Flux makes it."""
     salted = token + ref.name.encode() + ref.namespace.encode()
     return f"/hook/{hashlib.sha256(salted).hexdigest()}"
+
+
+def payload_of(body: bytes) -> dict[str, Any] | None:
+    """Decode a body; `None` where it is no JSON object, or one that is made to cost time."""
+    if body.count(b"[") + body.count(b"{") > PARTS_LIMIT:
+        return None
+    try:
+        payload = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return payload if isinstance(payload, dict) and shallow(payload) else None
 
 
 def shallow(value: object) -> bool:

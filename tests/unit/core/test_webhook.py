@@ -12,7 +12,20 @@ from hypothesis import strategies as st
 
 from trueup.core.artifact import GitRef
 from trueup.core.objects import ObjectRef
-from trueup.core.webhook import DEPTH_LIMIT, Check, Proof, Push, concerns, hook_path, proven, same_repository, shallow
+from trueup.core.webhook import (
+    BODY_LIMIT,
+    DEPTH_LIMIT,
+    PARTS_LIMIT,
+    Check,
+    Proof,
+    Push,
+    concerns,
+    hook_path,
+    payload_of,
+    proven,
+    same_repository,
+    shallow,
+)
 
 TOKEN, BODY = b"a token", b'{"ref": "refs/heads/main"}'
 HUB = Proof(Check.HMAC, ("X-Hub-Signature-256", "X-Hub-Signature"))
@@ -145,3 +158,13 @@ def test_nesting_is_bounded() -> None:
         return value
 
     assert shallow(nested(DEPTH_LIMIT // 2 - 1)) and not shallow(nested(DEPTH_LIMIT))
+
+
+def test_a_body_is_decoded_unless_it_is_made_to_cost_time() -> None:
+    parts = b",".join([b"[]"] * (PARTS_LIMIT - 2))
+    assert payload_of(b'{"a": [%s]}' % parts) is not None
+    assert payload_of(b'{"a": [[],%s]}' % parts) is None
+    assert payload_of(b'{"a":' * (BODY_LIMIT // 8)) is None
+    assert payload_of(b'{"a": ' + b"[" * DEPTH_LIMIT + b"]" * DEPTH_LIMIT + b"}") is None
+    assert payload_of(b"[]") is None and payload_of(b"words") is None
+    assert payload_of(b'{"a": "[text]"}') == {"a": "[text]"}

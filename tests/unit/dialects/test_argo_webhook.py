@@ -196,3 +196,10 @@ def test_keys_are_found_in_argo_cds_own_secrets_only() -> None:
     signed = {"X-GitHub-Event": "push", "X-Hub-Signature-256": f"sha256={mac(body, key=b'3')}"}
     found = {"argocd-secret": {"webhook.github.secret": b"$ours:c"}, "ours": {"c": b"3"}}
     assert read_push(signed, body, lambda name, key: found.get(name, {}).get(key)) is not None
+
+
+def test_of_a_push_with_very_many_urls_the_first_are_read() -> None:
+    links = [{"href": f"https://git.example/{number}"} for number in range(10_000)]
+    body = json.dumps({"repository": {"links": {"clone": links}}}).encode()
+    push = read_push({"X-Event-Key": "repo:refs_changed"}, body, secrets({}))
+    assert push is not None and len(push.urls) == 20

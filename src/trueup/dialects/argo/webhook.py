@@ -14,7 +14,7 @@ import msgspec
 
 from trueup.core.dialect import labels_of
 from trueup.core.objects import Body
-from trueup.core.webhook import Check, Proof, Push, proven, shallow
+from trueup.core.webhook import Check, Proof, Push, payload_of, proven
 from trueup.dialects.credentials import decoded
 from trueup.dialects.reading import list_of, mapping_of, metadata_of, text_of
 
@@ -22,6 +22,9 @@ SECRET = "argocd-secret"
 _PART_OF = "app.kubernetes.io/part-of"
 _REFS = 100
 """Refs read of one push."""
+
+_URLS = 20
+"""URLs read of one push; hosts name below five. Each is compared with those of all sources."""
 
 Secrets = Callable[[str, str], bytes | None]
 """Gives a key of a Secret in Argo CD's namespace."""
@@ -76,7 +79,7 @@ def _azure(body: Mapping[str, Any]) -> Push:
 
 
 def _push(urls: list[str], refs: list[str], default: str) -> Push:
-    known = tuple(url for url in urls if url and len(url) < 2048)
+    known = tuple(url for url in urls[:_URLS] if url and len(url) < 2048)
     return Push(known, tuple(dict.fromkeys(name for name in refs[:_REFS] if name)), default)
 
 
@@ -125,13 +128,10 @@ def read_push(headers: Mapping[str, str], body: bytes, secrets: Secrets) -> Push
         raise Refused("no proof")
     if sender.events and event not in sender.events:
         return None
-    try:
-        decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        raise Refused("no JSON") from None
-    if not isinstance(decoded, Mapping) or not shallow(decoded):
+    payload = payload_of(body)
+    if payload is None:
         raise Refused("no JSON object")
-    push = sender.read(decoded)
+    push = sender.read(payload)
     return push if push.urls else None
 
 
