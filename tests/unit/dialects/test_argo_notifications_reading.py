@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trueup.core.expressions import Condition
+from trueup.dialects.argo.notifications import subscriptions
 from trueup.dialects.argo.notifications.catalogue import standard_configuration
 from trueup.dialects.argo.notifications.configuration import (
     Configuration,
@@ -20,7 +22,7 @@ from trueup.dialects.argo.notifications.configuration import (
 )
 from trueup.dialects.argo.notifications.remembered import MAX_REMEMBERED, Remembered, read_remembered, remembered_key
 from trueup.dialects.argo.notifications.selectors import parse_selector, selects
-from trueup.dialects.argo.notifications.subscriptions import Destination, destinations_of
+from trueup.dialects.argo.notifications.subscriptions import MAX_DESTINATIONS, Destination, destinations_of
 
 EXAMPLE = {
     "context": "argocdUrl: https://cd.example\nregion: 1\n",
@@ -153,6 +155,21 @@ def test_annotations(annotations: dict[str, str], expected: dict[str, list[tuple
     assert destinations_of(body, None, READ) == wanted
     assert destinations_of(app(), body, READ) == wanted, "a project's annotations are those of its applications"
     assert destinations_of(body, body, READ) == wanted, "nobody is told twice"
+
+
+def test_triggers_times_recipients_are_not_made_beyond_what_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = 0
+
+    def counted(service: str, recipient: str = "") -> Destination:
+        nonlocal made
+        made += 1
+        return Destination(service, recipient)
+
+    monkeypatch.setattr(subscriptions, "Destination", counted)
+    names = [str(number) for number in range(1000)]
+    text = json.dumps([{"trigger": names, "destinations": [{"service": "slack", "recipients": names}]}])
+    found = destinations_of(app({"notifications.argoproj.io/subscriptions": text}), None, Configuration())
+    assert sum(map(len, found.values())) == made == MAX_DESTINATIONS
 
 
 def test_default_subscriptions_choose_by_labels() -> None:

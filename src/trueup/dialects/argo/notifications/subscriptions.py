@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
@@ -35,12 +36,13 @@ Destinations = dict[str, tuple[Destination, ...]]
 def destinations_of(app: Body, project: Body | None, configuration: Configuration) -> Destinations:
     """Give by trigger who is told of an application's; nobody twice."""
     found: dict[str, dict[Destination, None]] = {}
-    wishes = [
-        *_default(labels_of(app), configuration),
-        *_annotated(annotations_of(app), configuration),
-        *(_annotated(annotations_of(project), configuration) if project is not None else ()),
-    ]
-    for trigger, destination in wishes[:MAX_DESTINATIONS]:
+    # One by one: a short list of triggers and one of recipients multiply to more than memory holds.
+    wishes = chain(
+        _default(labels_of(app), configuration),
+        _annotated(annotations_of(app), configuration),
+        _annotated(annotations_of(project), configuration) if project is not None else (),
+    )
+    for trigger, destination in islice(wishes, MAX_DESTINATIONS):
         found.setdefault(trigger, {})[destination] = None
     return {trigger: tuple(each) for trigger, each in found.items()}
 
@@ -72,10 +74,11 @@ def _listed(text: str, configuration: Configuration) -> Iterable[tuple[str, Dest
     except (yaml.YAMLError, ValueError):
         return
     for item in items if isinstance(items, list) else ():
+        triggers = dict.fromkeys(_names(item, "trigger") or ("",))
         for destination in list_of(item, "destinations"):
-            for trigger in _names(item, "trigger") or ("",):
-                service = text_of(destination, "service")
-                yield from _wished(trigger, service, _names(destination, "recipients") or ("",), configuration)
+            service, recipients = text_of(destination, "service"), _names(destination, "recipients") or ("",)
+            for trigger in triggers if service else ():
+                yield from _wished(trigger, service, recipients, configuration)
 
 
 def _wished(
