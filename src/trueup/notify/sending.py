@@ -19,6 +19,7 @@ import msgspec
 
 ANSWER_LIMIT = 64 * 1024
 TIMEOUT = 15.0
+LONGEST_TRY = 60.0
 LONGEST_WAIT = 600.0
 
 
@@ -51,7 +52,7 @@ class Way(msgspec.Struct, frozen=True):
         seconds = options.get("timeout")
         return cls(
             **found,
-            timeout=float(seconds) if isinstance(seconds, int | float) and seconds > 0 else TIMEOUT,
+            timeout=min(float(seconds), LONGEST_TRY) if isinstance(seconds, int | float) and seconds > 0 else TIMEOUT,
             verify=options.get("insecureSkipVerify") is not True,
         )
 
@@ -83,7 +84,10 @@ class Client:
 
     async def __aenter__(self) -> Client:
         """Open the pool."""
-        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+        # A common bound on connections would let those who answer slowly hold up all others; each channel has one
+        # request under way, and the courier bounds the channels.
+        connector = aiohttp.TCPConnector(limit=0)
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,7 +15,7 @@ from support.happenings import happening, telling
 from support.listener import Heard, Listener, listening
 from trueup.core.telling import Telling
 from trueup.notify.registry import services
-from trueup.notify.sending import Client, Refused
+from trueup.notify.sending import Client, Refused, Way
 
 SERVICES = services()
 
@@ -190,6 +192,32 @@ async def test_answers_say_whether_time_may_help(
     assert "very-secret" not in str(refused.value)
 
 
+async def test_channels_that_never_answer_hold_up_nobody() -> None:
+    silent = asyncio.Event()
+    begun = asyncio.Semaphore(0)
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun.release()
+        await silent.wait()
+        writer.close()
+
+    server = await asyncio.start_server(never, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with Client() as client, listening() as other:
+        way = Way.of({"timeout": 1e9})
+        assert way.timeout <= 60.0
+        waiting = [asyncio.create_task(client.send("GET", f"http://127.0.0.1:{port}/", way)) for _ in range(120)]
+        async with asyncio.timeout(20):
+            for _ in waiting:
+                await begun.acquire()
+            assert (await client.send("GET", other.url, Way())).status == 200
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    silent.set()
+    server.close()
+
+
 async def test_what_cannot_be_reached_is_told_without_its_address() -> None:
     with pytest.raises(Refused) as refused:
         await send(telling("generic", happening(), options={"address": "http://127.0.0.1:1/very-secret"}))
@@ -198,3 +226,15 @@ async def test_what_cannot_be_reached_is_told_without_its_address() -> None:
         await send(telling("generic", happening(), options={"address": "file:///etc/passwd"}))
     with pytest.raises(Refused, match="https"):
         await send(telling("googlechat", happening(), options={"address": "syslog://"}))
+
+
+async def test_a_library_that_blocks_takes_no_thread_of_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+
+    def notify(*_: object, **__: object) -> bool:
+        names.append(threading.current_thread().name)
+        return True
+
+    monkeypatch.setattr("apprise.Apprise.notify", notify)
+    await send(telling("telegram", happening(), options={"token": "123456789:" + "a" * 35}, recipient="12315544"))
+    assert names and names[0].startswith("apprise")

@@ -1,13 +1,15 @@
 """Services that apprise knows: their options, as users of Argo CD and Flux write them, become one of its URLs.
 
-Apprise blocks, so that it runs in a thread, with a bound of time; what it says of a failure may repeat a secret, and is
-not told.
+Apprise blocks, so that it runs in threads of its own, with a bound of time; what it says of a failure may repeat a
+secret, and is not told.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
@@ -19,6 +21,9 @@ from trueup.notify.services.text import cut, facts, needed, option, options_of
 
 TIMEOUT = 30.0
 TEXT_LIMIT = 3500
+
+_THREADS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="apprise")
+"""Not the event loop's own threads: a service that never ends its answer keeps one, and name look-ups need those."""
 
 UrlOf: TypeAlias = Callable[[Telling], str]
 
@@ -44,9 +49,8 @@ class Apprised:
         title = f"{happening.reason}: {happening.title}" if happening else str(telling.about)
         try:
             async with asyncio.timeout(TIMEOUT):
-                arrived = await asyncio.to_thread(
-                    target.notify, body=cut(text, TEXT_LIMIT), title=cut(title, 200), notify_type=kind
-                )
+                notify = partial(target.notify, body=cut(text, TEXT_LIMIT), title=cut(title, 200), notify_type=kind)
+                arrived = await asyncio.get_running_loop().run_in_executor(_THREADS, notify)
         except TimeoutError:
             raise Refused(f"it did not answer within {TIMEOUT:.0f} s", retry=True) from None
         if not arrived:
