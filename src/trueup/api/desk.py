@@ -120,6 +120,7 @@ class WebhookDesk:
     async def _matching(self, target: HookTarget, expression: str, payload: Any) -> list[ObjectRef]:
         expressions = [text for text in (expression, target.expression) if text]
         found: list[ObjectRef] = []
+        asked = 0
         for ref in self._engine.wakeable(target.group, target.kind):
             if ref.namespace != target.namespace or target.name not in ("*", ref.name):
                 continue
@@ -127,8 +128,9 @@ class WebhookDesk:
             labels = labels_of(body)
             if any(labels.get(name) != value for name, value in target.labels.items()):
                 continue
-            if len(found) >= EXPRESSIONS and expressions:
+            if asked >= EXPRESSIONS and expressions:
                 break
+            asked += 1
             if await self._wanted(expressions, body, payload):
                 found.append(ref)
         return found

@@ -18,6 +18,9 @@ from trueup.core.webhook import BODY_LIMIT
 READ_SECONDS = 10.0
 """How long a sender may take for its body."""
 
+WORK_SECONDS = 20.0
+"""How long filters may take for one request; senders wait for about ten seconds."""
+
 AT_ONCE = 16
 """Bodies that may be in memory together."""
 
@@ -79,7 +82,10 @@ def _taker(desk: Callable[[], Desk | None]) -> Desk:
 
 async def _answered(work: Awaitable[None]) -> web.Response:
     try:
-        await work
+        async with asyncio.timeout(WORK_SECONDS):
+            await work
+    except TimeoutError:
+        raise web.HTTPServiceUnavailable(text="busy\n", headers={"Retry-After": "5"}) from None
     except Unknown:
         raise web.HTTPNotFound(text="not found\n") from None
     except Unproven:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 import aiohttp
 import pytest
 
-from trueup.api import webhooks
+from trueup.api import desk, webhooks
 from trueup.api.desk import WebhookDesk
 from trueup.api.server import read_address, serving
 from trueup.api.webhooks import webhook_routes
@@ -207,6 +207,24 @@ async def test_slow_senders_keep_others_out_for_a_bounded_time(place: Place, mon
 async def test_a_filter_chooses_by_body_and_object(place: Place) -> None:
     assert await place.send(PATHS["filter"], b'{"name": "mail"}') == 200
     assert place.engine.woken == ["mail"]
+
+
+async def test_a_filter_is_asked_for_so_many_objects_and_no_more(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "EXPRESSIONS", 2)
+    assert await place.send(PATHS["filter"], b'{"name": "stock"}') == 200
+    assert await place.send(PATHS["filter"], b'{"name": "mail"}') == 200
+    assert place.engine.woken == ["stock"], "the third is not asked for, though the first two were not meant"
+
+
+async def test_filters_that_take_long_give_their_place_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(expression: str, variables: dict[str, object]) -> object:
+        return await asyncio.Event().wait()
+
+    monkeypatch.setattr(webhooks, "WORK_SECONDS", 0.05)
+    monkeypatch.setattr(webhooks, "AT_ONCE", 1)
+    monkeypatch.setattr(place.engine, "evaluate", never)
+    assert await place.send(PATHS["filter"], b'{"name": "mail"}') == 503
+    assert await place.send(PATHS["open"]) == 200
 
 
 async def test_a_filter_that_cannot_be_evaluated_wakes_nobody(place: Place) -> None:
