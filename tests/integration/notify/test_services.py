@@ -84,6 +84,19 @@ async def test_slack_as_a_bot_makes_a_thread_that_says_how_things_stand(listener
     assert update.json()["attachments"][0]["color"] == "good"
 
 
+async def test_a_reply_that_arrived_is_not_written_again_for_its_threads_beginning(listener: Listener) -> None:
+    def answer(heard: Heard) -> web.Response:
+        if heard.path.endswith("chat.update"):
+            return web.json_response({"ok": False, "error": "ratelimited"})
+        return web.json_response({"ok": True, "ts": "2.5", "channel": "C2"})
+
+    listener.answer = answer
+    options = {"token": "xoxb-1", "address": f"{listener.url}/api/chat.postMessage"}
+    for message in ("first", "second"):
+        await send(telling("slack", happening(message=message), options=options, recipient="again"))
+    assert len(listener.heard) == 3
+
+
 async def test_slacks_own_errors_are_told_apart(listener: Listener) -> None:
     options = {"token": "xoxb-1", "address": listener.url}
     listener.answer = lambda heard: web.json_response({"ok": False, "error": "channel_not_found"})
@@ -139,6 +152,15 @@ async def test_alertmanagers_alert_ends_with_the_same_labels(listener: Listener)
     (fires,), (ended,) = (item.json() for item in listener.heard)
     assert fires["labels"] == ended["labels"] and fires["labels"]["name"] == "web"
     assert fires["endsAt"] > fires["startsAt"] and ended["endsAt"] <= "2026-11-25T10:00:00+00:00"
+
+
+async def test_one_alertmanager_of_several_is_enough(listener: Listener) -> None:
+    up, down = listener.url.removeprefix("http://"), "127.0.0.1:1"
+    await send(telling("alertmanager", happening(bad=True), options={"targets": [down, up]}))
+    assert len(listener.heard) == 1
+    with pytest.raises(Refused) as refused:
+        await send(telling("alertmanager", happening(bad=True), options={"targets": [down, down]}))
+    assert refused.value.retry
 
 
 async def test_grafana_webhook_and_what_they_carry(listener: Listener) -> None:

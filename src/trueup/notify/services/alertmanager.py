@@ -23,8 +23,16 @@ class Alertmanager:
         headers = dict(options_of(telling).get("headers") or {})
         if token := option(telling, "token", "bearerToken"):
             headers["Authorization"] = f"Bearer {token}"
-        for url in _addresses(telling):
-            await client.send("POST", url, Way.of(options_of(telling)), json=[_alert(telling)], headers=headers)
+        refusals = []
+        addresses = _addresses(telling)
+        for url in addresses:
+            try:
+                await client.send("POST", url, Way.of(options_of(telling)), json=[_alert(telling)], headers=headers)
+            except Refused as refusal:
+                refusals.append(refusal)
+        # Members of a cluster tell each other: one that has it is enough.
+        if len(refusals) == len(addresses):
+            raise next((refusal for refusal in refusals if refusal.retry), refusals[0])
 
 
 def _addresses(telling: Telling) -> list[str]:

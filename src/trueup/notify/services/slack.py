@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
+import structlog
+
 from trueup.core.telling import Telling
 from trueup.notify.sending import Answer, Client, Refused, Way
 from trueup.notify.services.text import colour, cut, decoded, facts, needed, option, options_of
+
+log = structlog.get_logger(__name__)
 
 API = "https://slack.com/api"
 TEXT_LIMIT = 3000
@@ -50,7 +54,13 @@ class Slack:
         if known is not None:
             if policy in ("", "Update", "PostAndUpdate"):
                 changed = {**payload, "channel": known[0], "ts": known[1]}
-                await _call(telling, client, f"{api}/chat.update", token, changed)
+                try:
+                    await _call(telling, client, f"{api}/chat.update", token, changed)
+                except Refused as refusal:
+                    if policy == "Update":
+                        raise
+                    # The reply has arrived: were this tried again, it would stand there twice.
+                    log.info("a thread's beginning is not changed", service=telling.service_name, problem=str(refusal))
             return
         answer = await _call(telling, client, f"{api}/chat.postMessage", token, payload)
         if matter and answer.get("ts"):
