@@ -27,6 +27,9 @@ log = structlog.get_logger(__name__)
 WAITING = 500
 """Messages that may wait for one channel."""
 
+WAITING_IN_ALL = 20_000
+"""Messages that may wait for all channels together; of more, the channel that has most gives up its oldest."""
+
 CHANNELS = 1000
 TRIES = 8
 """Failed tries after which the users are told that something does not arrive; it is tried further."""
@@ -103,14 +106,20 @@ class ServiceCourier:
             lane = self._lanes[key] = _Lane()
             lane.task = asyncio.create_task(self._serve(key, lane), name=f"notify-{telling.service}")
         if len(lane.waiting) >= WAITING:
-            _conclude(lane.waiting.popleft())
-            lane.given_up += 1
-            self.delivered[(telling.service, "given-up")] += 1
-            if lane.given_up & (lane.given_up - 1) == 0:
-                self._complain(telling, f"it takes messages too slowly; {lane.given_up} were given up")
+            self._shorten(lane)
+        elif sum(len(each.waiting) for each in self._lanes.values()) >= WAITING_IN_ALL:
+            self._shorten(max(self._lanes.values(), key=lambda each: len(each.waiting)))
         lane.waiting.append(telling)
         lane.arrived.set()
         lane.empty.clear()
+
+    def _shorten(self, lane: _Lane) -> None:
+        oldest = lane.waiting.popleft()
+        _conclude(oldest)
+        lane.given_up += 1
+        self.delivered[(oldest.service, "given-up")] += 1
+        if lane.given_up & (lane.given_up - 1) == 0:
+            self._complain(oldest, f"it takes messages too slowly; {lane.given_up} were given up")
 
     async def _serve(self, key: tuple[str, str, str], lane: _Lane) -> None:
         while True:

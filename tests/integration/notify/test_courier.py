@@ -20,6 +20,7 @@ from trueup.core.events import UnitGone
 from trueup.core.objects import ObjectRef
 from trueup.core.telling import Courier, Happening, Telling
 from trueup.core.unit import ValueRef
+from trueup.notify import courier as courier_room
 from trueup.notify.alerting import Alerting
 from trueup.notify.courier import PATIENCE, TRIES, WAITING, ServiceCourier
 from trueup.notify.memory import Memory
@@ -89,6 +90,19 @@ async def test_one_that_is_down_for_long_gets_everything_when_it_is_back() -> No
     assert concluded == [0, 1, 2]
     ((_, words),) = complaints.told
     assert "it answered 503; it is tried further" in words
+
+
+async def test_where_too_much_waits_in_all_the_fullest_channel_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courier_room, "WAITING_IN_ALL", 5)
+    complaints = Complaints()
+    async with sending(complaints) as courier:
+        options = {"address": "http://127.0.0.1:1/"}
+        for number in range(5):
+            courier.tell(telling("generic", happening(message=str(number)), options=options, recipient="full"))
+        for name in ("one", "two"):
+            courier.tell(telling("generic", happening(), options=options, recipient=name))
+        assert courier.delivered[("generic", "given-up")] == 2
+        assert {key[2]: len(lane.waiting) for key, lane in courier._lanes.items()} == {"full": 3, "one": 1, "two": 1}
 
 
 async def test_a_slow_channel_gives_up_its_oldest_messages_and_says_so() -> None:
