@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from trueup.core.alerting import Alert, pattern_problem
+from trueup.core.changes import FieldChange, told
+from trueup.core.deployment import Cause, DeploymentRecord, Ending
+from trueup.core.events import SyncEnded
 from trueup.core.objects import ObjectRef
 from trueup.core.telling import Severity
 from trueup.dialects.flux.alert import notice_status, translate_alert, translate_provider
+from trueup.dialects.flux.happenings import happening_of
+from trueup.testing import a_unit
 
 SUPPORTED = frozenset({"slack", "generic-hmac"})
 
@@ -113,3 +120,14 @@ def test_anything_is_read_without_raising(spec: Any) -> None:
     metadata = {"name": "odd", "namespace": "default"}
     assert translate_alert({"kind": "Alert", "metadata": metadata, "spec": spec}).problems
     assert translate_provider({"kind": "Provider", "metadata": metadata, "spec": spec}, SUPPORTED).problems
+
+
+def test_drift_names_fields_and_tells_no_text_that_may_be_secret() -> None:
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    fields = (FieldChange("spec.replicas", "4", "1"), FieldChange("spec.env", '"hunter2"', '"hunter3"'))
+    change = told(ObjectRef("apps", "Deployment", "shop", "web"), "heal", fields)
+    web = msgspec.structs.replace(a_unit("web", unit("web")), ref=unit("web"))
+    record = DeploymentRecord("id", web.ref, "u", Cause.HEAL, Ending.GOOD, now, now, changes=(change,))
+    happening = happening_of(SyncEnded(web, record))
+    assert happening is not None and "spec.replicas 4 → 1, spec.env" in happening.message
+    assert "hunter" not in happening.message

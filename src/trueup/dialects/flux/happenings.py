@@ -179,8 +179,9 @@ def _commit(revision: str) -> str:
 
 
 def _field(change: FieldChange) -> str:
-    if change.hidden:
-        return f"{change.path} (hidden)"
+    """Name a field; with its values only where these are numbers or truths: a text may be somebody's password."""
+    if change.hidden or any(value[:1] in '"[{' for value in (change.before, change.after) if value):
+        return change.path
     return f"{change.path} {change.before or '(none)'} → {change.after or '(none)'}"
 
 
