@@ -40,7 +40,7 @@ bench: $(VENV)/.ready binaries ## Measure: units, what recording adds, blame, th
 	@$(PY) -m bench.blame
 	@$(PY) -m bench history
 
-binaries: $(VENV)/.ready
+binaries: $(VENV)/.ready ## Build the control plane and the render worker, once
 	@$(PY) -m trueup.toolchain all
 
 clean: ## Remove what was made in this folder (the build cache stays)

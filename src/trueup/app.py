@@ -164,15 +164,16 @@ class Controller:
             # Artifacts come last: their route fits every path.
             hooks = webhook_routes(lambda: self.session.desk if self.session else None)
             if settings.webhooks_listen:
-                await stack.enter_async_context(serving(settings.webhooks_listen, hooks))
+                log.info("webhooks", address=await stack.enter_async_context(serving(settings.webhooks_listen, hooks)))
                 hooks = []
             measured = metrics_routes(self.metrics.registry)
             if settings.metrics_listen:
-                await stack.enter_async_context(serving(settings.metrics_listen, measured))
+                log.info("metrics", address=await stack.enter_async_context(serving(settings.metrics_listen, measured)))
                 measured = []
             routes = [*health_routes(self.ready.is_set), *measured, *hooks, *artifact_routes(store)]
             address = await stack.enter_async_context(serving(settings.listen, routes))
             self.address = address
+            log.info("listening", address=address)
             store.base_url = settings.advertise or address
             while True:
                 await self._elected(client, mapper, lease)

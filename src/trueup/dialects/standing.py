@@ -55,12 +55,14 @@ def _application(body: Mapping[str, Any], status: Mapping[str, Any]) -> Standing
     healthy = text_of(health, "status")
     synced = text_of(sync, "status")
     good = synced == "Synced" and healthy in ("Healthy", "Suspended")
+    # What an operation failed of says nothing once Git and the cluster agree again.
+    last = "" if good and text_of(operation, "phase") != "Succeeded" else text_of(operation, "message")
     return Standing(
         ready="True" if good else ("False" if synced else "Unknown"),
         sync=synced,
         health=healthy,
         revision=text_of(sync, "revision"),
-        message="; ".join(filter(None, said)) or text_of(operation, "message"),
+        message="; ".join(filter(None, said)) or last,
         suspended=annotations_of(body).get("argocd.argoproj.io/skip-reconcile") == "true",
     )
 
