@@ -9,8 +9,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(shell command -v uv || echo $(CACHE)/uv/bin/uv)
 PYTEST_ARGS ?=
+# Tests mostly wait: more of them than there are cores run beside each other.
+TEST_WORKERS ?= 5
 
-.PHONY: help demo test unit lint format bench clean lock binaries
+.PHONY: help demo test test-all unit lint format bench clean lock binaries
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -19,7 +21,10 @@ demo: $(VENV)/.ready binaries ## Start a control plane and a Git server, and wat
 	@$(VENV)/bin/trueup demo
 
 test: lint binaries ## Lint, types, layers, then every test
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(PY) -m pytest -n $(TEST_WORKERS) $(PYTEST_ARGS)
+
+test-all: PYTEST_ARGS += --all-crash-points
+test-all: test ## The same, with a controller killed at every write of a sync, not at a sample of them
 
 unit: $(VENV)/.ready ## The tests that need no server, in seconds
 	@$(PY) -m pytest tests/unit -q $(PYTEST_ARGS)
@@ -41,7 +46,7 @@ bench: $(VENV)/.ready binaries ## Measure: units, what recording adds, blame, th
 	@$(PY) -m bench history
 
 binaries: $(VENV)/.ready ## Build the control plane and the render worker, once
-	@$(PY) -m trueup.toolchain all
+	@$(PY) -m trueup.devtools.toolchain all
 
 clean: ## Remove what was made in this folder (the build cache stays)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist bench/results

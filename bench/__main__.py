@@ -19,11 +19,11 @@ import msgspec
 from bench import history, scenario
 from bench.measuring import Bench, Result
 from bench.process import Driven
-from trueup.gitserver import GitServer, Repository
+from trueup.devtools.gitserver import GitServer, Repository
+from trueup.devtools.localcluster import Cluster
 from trueup.kube.client import KubeClient
-from trueup.kube.connect import default_connection
+from trueup.kube.config.connect import default_connection
 from trueup.kube.discovery import Mapper
-from trueup.localcluster import Cluster
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -18,14 +18,14 @@ import msgspec
 import yaml
 
 from bench.process import Driven
-from trueup.core.objects import ObjectRef
-from trueup.gitserver import GitServer, Repository
-from trueup.inspection import Blame, blame
+from trueup.core.model.objects import ObjectRef
+from trueup.devtools.gitserver import GitServer, Repository
+from trueup.devtools.localcluster import Cluster
 from trueup.kube.client import KubeClient
-from trueup.kube.connect import default_connection
+from trueup.kube.config.connect import default_connection
 from trueup.kube.discovery import Mapper
 from trueup.kube.writes import Write
-from trueup.localcluster import Cluster
+from trueup.queries import Blame, blame
 
 URL = "https://git.example.com/large"
 COMMITS = 200

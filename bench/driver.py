@@ -9,8 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
-from trueup.app import Controller, Settings
 from trueup.kube.transport import RequestDone
+from trueup.runtime.controller import Controller, Settings
 
 
 async def main(kubeconfig: str, folder: Path, lease: str) -> None:

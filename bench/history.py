@@ -21,10 +21,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Engine, Table, func, insert, select, text
 
-from trueup.core.artifact import CommitInfo, PullRequest, Signature
-from trueup.core.changes import FieldChange, ObjectChange
-from trueup.core.deployment import Cause, DeploymentRecord, Ending, StepTiming
-from trueup.core.objects import ObjectRef
+from trueup.core.fields.changes import FieldChange, ObjectChange
+from trueup.core.model.artifact import Provenance, PullRequest, Signature
+from trueup.core.model.deployment_record import Cause, DeploymentRecord, Ending, StepTiming
+from trueup.core.model.objects import ObjectRef
 from trueup.history import History, Question, open_database, read_url, verify
 from trueup.history import terms as terms_room
 from trueup.history.chain import START, Head
@@ -63,7 +63,7 @@ def record(number: int, total: int) -> DeploymentRecord:
         path=f"apps/{name}",
         revision=f"main@sha1:{digest}",
         previous=f"main@sha1:{commit - 1:040x}",
-        commit=CommitInfo(
+        commit=Provenance(
             id=digest,
             tree=f"{commit:040x}",
             author=signature,

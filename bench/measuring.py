@@ -13,11 +13,12 @@ import yaml
 
 from bench import scenario
 from bench.process import Driven
-from trueup.core.objects import ObjectRef
-from trueup.gitserver import Repository
+from trueup.core.model.objects import ObjectRef
+from trueup.devtools.gitserver import Repository
+from trueup.kube.cache.informer import ObjectFeed
+from trueup.kube.cache.watch import Selection
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
-from trueup.kube.feed import ObjectFeed
 from trueup.kube.writes import Write
 
 IN_FLIGHT = 20
@@ -116,7 +117,7 @@ class Bench:
         renders = (await controller.told())["renders"]
         number = result.units // 2
         changed = asyncio.Event()
-        deployments = ObjectFeed(self.client, self.mapper, "apps", "Deployment", scenario.NAMESPACE)
+        deployments = ObjectFeed(self.client, self.mapper, Selection("apps", "Deployment", scenario.NAMESPACE))
         deployments.subscribe(lambda event, old, new: changed.set() if '"2"' in json.dumps(new) else None)
         deployments.start()
         await deployments.wait_synced(30)
@@ -155,7 +156,7 @@ class Bench:
                     if len(seen) > 1 and seen[-1] == 0 and 1 in seen:
                         healed.set()  # noqa: B023
 
-            feed = ObjectFeed(self.client, self.mapper, "apps", "Deployment", scenario.NAMESPACE)
+            feed = ObjectFeed(self.client, self.mapper, Selection("apps", "Deployment", scenario.NAMESPACE))
             feed.subscribe(look)
             feed.start()
             await feed.wait_synced(30)
@@ -192,7 +193,9 @@ class Bench:
         """Watch the units."""
         if self._units is None:
             self._units = ObjectFeed(
-                self.client, self.mapper, "kustomize.toolkit.fluxcd.io", "Kustomization", scenario.NAMESPACE
+                self.client,
+                self.mapper,
+                Selection("kustomize.toolkit.fluxcd.io", "Kustomization", scenario.NAMESPACE),
             )
             self._units.start()
             await self._units.wait_synced(30)

@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
+import hypothesis
 import pytest
 
-from trueup.localcluster import Cluster
-from trueup.localcluster.kubectl import kubectl_command, kubectl_environment
+from support.scheduling import LongestFirstScheduling
+from trueup.devtools.localcluster import Cluster
+from trueup.devtools.localcluster.kubectl import kubectl_command, kubectl_environment
 
-pytest_plugins = ["trueup.localcluster.fixtures"]
+pytest_plugins = ["trueup.devtools.localcluster.fixtures"]
+
+# How long an example takes tells of the machine's other work, not of the code.
+hypothesis.settings.register_profile(
+    "trueup", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("trueup")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take our own options."""
+    parser.addoption(
+        "--all-crash-points", action="store_true", help="kill a controller at every write of a sync, not at some"
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirstScheduling:
+    """Give each worker whole modules, because they share a cluster."""
+    return LongestFirstScheduling(config, log)
 
 
 @pytest.fixture(scope="session", name="kubectl")

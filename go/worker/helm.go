@@ -127,7 +127,7 @@ func (r *render) takeRendered(loaded *chart.Chart, folder string, rendered map[s
 	sort.Strings(names)
 	for _, name := range names {
 		file := chartPath(loaded, folder, name)
-		found, err := splitManifest(r.artifact, file, []byte(rendered[name]))
+		found, err := splitRendered(r.artifact, file, []byte(rendered[name]))
 		if err != nil {
 			return outputProblem(file, err)
 		}

@@ -45,10 +45,14 @@ func (r *render) loadChart(folder string) (*chart.Chart, error) {
 	var files []*archive.BufferedFile
 	err = r.artifact.walk(folder, true, func(name string, info fs.FileInfo) error {
 		relative := strings.TrimPrefix(name, folder+"/")
-		if rules.Ignore(relative, info) {
-			return errSkip
-		}
+		ignored := rules.Ignore(relative, info)
 		if info.IsDir() {
+			if ignored {
+				return errSkip
+			}
+			return nil
+		}
+		if ignored {
 			return nil
 		}
 		content, err := r.artifact.readFile(name)

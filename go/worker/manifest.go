@@ -67,8 +67,22 @@ func isSeparator(line []byte) bool {
 
 // splitManifest parses every document of a file; empty ones are left out.
 func splitManifest(from *tree, name string, content []byte) ([]manifest, error) {
+	return parseDocuments(from, name, splitDocuments(content))
+}
+
+// splitRendered does so for what a template gave. Helm writes each document with one line break at its end, however it
+// ends in the template, which decides about the last line of a block text.
+func splitRendered(from *tree, name string, content []byte) ([]manifest, error) {
+	parts := splitDocuments(content)
+	for index := range parts {
+		parts[index].content = append(bytes.TrimRight(parts[index].content, " \t\r\n"), '\n')
+	}
+	return parseDocuments(from, name, parts)
+}
+
+func parseDocuments(from *tree, name string, parts []document) ([]manifest, error) {
 	var found []manifest
-	for _, part := range splitDocuments(content) {
+	for _, part := range parts {
 		encoded, err := yaml.YAMLToJSON(part.content)
 		if err != nil {
 			return found, parseProblem(from, name, part, err)

@@ -87,6 +87,12 @@ class WorkQueue(Generic[K]):
             timer.cancel()
         self._timers[key] = loop.call_later(seconds, self._due, key, urgent)
 
+    def hasten(self) -> None:
+        """Have everything worked on now that is due later."""
+        for key, timer in list(self._timers.items()):
+            timer.cancel()
+            self._due(key, urgent=True)
+
     def forget(self, key: K) -> None:
         """Drop a key's timer and its record of failures."""
         timer = self._timers.pop(key, None)
@@ -97,6 +103,11 @@ class WorkQueue(Generic[K]):
     def waiting(self) -> int:
         """Count the keys that wait for a worker."""
         return len(self._queued)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is queued or under way; what is due later does not count."""
+        return not self._idle.is_set()
 
     async def idle(self) -> None:
         """Wait until nothing is queued or under way; what is due later does not count."""

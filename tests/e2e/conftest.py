@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from support.e2e import World, world
-from trueup.localcluster import Cluster
-from trueup.localcluster.kubectl import kubectl_command, kubectl_environment
+from trueup.devtools.localcluster import Cluster
+from trueup.devtools.localcluster.kubectl import kubectl_command, kubectl_environment
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", name="world")

@@ -13,10 +13,10 @@ import pytest_asyncio
 
 from support.e2e import KUSTOMIZATION, World, kustomization, ready, repository, says, told, working, world
 from support.faulty import Fault, FaultyServer, expired, faulty
-from trueup.app import Controller, Settings
-from trueup.core.objects import Body
-from trueup.gitserver import Repository
-from trueup.localcluster import Cluster
+from trueup.core.model.objects import Body
+from trueup.devtools.gitserver import Repository
+from trueup.devtools.localcluster import Cluster
+from trueup.runtime.controller import Controller, Settings
 
 MAPS = ("", "ConfigMap")
 ACCOUNTS = ("", "ServiceAccount")

@@ -10,9 +10,9 @@ import pytest_asyncio
 import yaml
 
 from support.e2e import APPLICATION, World, application, synced, world
-from trueup.core.objects import Body
-from trueup.gitserver import Repository
-from trueup.localcluster import Cluster
+from trueup.core.model.objects import Body
+from trueup.devtools.gitserver import Repository
+from trueup.devtools.localcluster import Cluster
 
 MAPS = ("", "ConfigMap")
 NAMESPACES = ("", "Namespace")

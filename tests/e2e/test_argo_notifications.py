@@ -12,9 +12,9 @@ import yaml
 
 from support.e2e import APPLICATION, World, application, synced, world
 from support.hooks import Hook, hook
-from trueup.core.objects import Body
-from trueup.gitserver import Repository
-from trueup.localcluster import Cluster
+from trueup.core.model.objects import Body
+from trueup.devtools.gitserver import Repository
+from trueup.devtools.localcluster import Cluster
 
 WHERE = "argocd"
 PREFIX = "notifications.argoproj.io/subscribe."

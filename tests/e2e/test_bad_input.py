@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from support.e2e import KUSTOMIZATION, World, condition, kustomization, ready, repository, says
-from trueup.core.objects import ObjectRef
-from trueup.gitserver import Repository
+from trueup.core.model.objects import ObjectRef
+from trueup.devtools.gitserver import Repository
 
 MAPS = ("", "ConfigMap")
 URL = "https://github.com/team/bad"
@@ -67,7 +66,7 @@ async def bad(world: World) -> AsyncIterator[Repository]:
 @pytest.mark.parametrize("name", CASES)
 async def test_bad_input_is_told_on_its_unit_alone(world: World, bad: Repository, name: str) -> None:
     words = CASES[name][1]
-    body = await world.until(KUSTOMIZATION, "flux-system", name, says(*words), patience=60)
+    body = await world.until(KUSTOMIZATION, "flux-system", name, says(*words))
     assert condition(body, "Ready")["status"] == "False"
     await world.until(KUSTOMIZATION, "flux-system", "fine", ready)
 
@@ -159,19 +158,25 @@ spec:
     await world.apply(kustomization("things", "./things", "bad"))
     await world.until(KUSTOMIZATION, "flux-system", "things", ready)
     before = await world.until(("example.org", "Thing"), "flux-system", "a", lambda body: body is not None)
+    first = await world.get(("apiextensions.k8s.io", "CustomResourceDefinition"), "", "things.example.org")
     await world.delete(("apiextensions.k8s.io", "CustomResourceDefinition"), "", "things.example.org")
+
+    def made_anew(body: Any) -> bool:
+        assert first is not None
+        established = condition(body, "Established").get("status") == "True"
+        return body is not None and body["metadata"]["uid"] != first["metadata"]["uid"] and established
 
     def anew(body: Any) -> bool:
         return body is not None and body["metadata"]["uid"] != before["metadata"]["uid"]
 
-    await asyncio.sleep(1)
+    await world.until(("apiextensions.k8s.io", "CustomResourceDefinition"), "", "things.example.org", made_anew)
     await world.mapper.refresh()
-    await world.until(("example.org", "Thing"), "flux-system", "a", anew, patience=60)
+    await world.until(("example.org", "Thing"), "flux-system", "a", anew)
     await world.until(KUSTOMIZATION, "flux-system", "fine", ready)
 
 
 async def test_nothing_of_all_this_has_stopped_the_neighbour(world: World, bad: Repository) -> None:
     commit = bad.commit({"fine/fine.yaml": config("fine", a="2")}, "the neighbour goes on")
-    await world.until(KUSTOMIZATION, "flux-system", "fine", lambda body: ready(body, commit), patience=60)
+    await world.until(KUSTOMIZATION, "flux-system", "fine", lambda body: ready(body, commit))
     listed = await world.client.list_all(await world.mapper.of(ObjectRef(*MAPS, "flux-system", "x")), "flux-system")
     assert "fine" in {item["metadata"]["name"] for item in listed.items}

@@ -28,8 +28,8 @@ from support.e2e import (
     repository,
     synced,
 )
-from trueup.dialects.standing import standing
-from trueup.gitserver import Repository
+from trueup.devtools.gitserver import Repository
+from trueup.dialects.status_summary import standing
 
 URL = "https://github.com/team/cli"
 DEPLOYMENT = """apiVersion: apps/v1

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest_asyncio
 
 from support.e2e import APPLICATION, KUSTOMIZATION, World, application, kustomization, ready, repository, synced
-from trueup.core.objects import Body
-from trueup.gitserver import Repository
+from trueup.core.model.objects import Body
+from trueup.devtools.gitserver import Repository
 
 URL = "https://github.com/team/drift"
 DEPLOYMENTS = ("apps", "Deployment")
@@ -76,16 +75,12 @@ async def test_drift_on_a_list_with_repeated_keys_is_healed(world: World, repo: 
         containers = [{"name": "app", "image": "app:1", "env": env}]
         patch = {"spec": {"template": {"spec": {"containers": containers}}}}
         await world.patch(DEPLOYMENTS, "flux-system", "twice", patch)
-        await world.until(
-            DEPLOYMENTS, "flux-system", "twice", lambda body: environment(body) == ["1", "2", "3"], patience=10.0
-        )
+        await world.until(DEPLOYMENTS, "flux-system", "twice", lambda body: environment(body) == ["1", "2", "3"])
 
 
 async def test_drift_on_what_is_written_by_replace_is_healed(world: World, repo: Repository) -> None:
     await world.patch(MAPS, "drift", "replaced", {"data": {"value": "by hand"}})
-    await world.until(
-        MAPS, "drift", "replaced", lambda body: body is not None and body["data"] == {"value": "1"}, patience=10.0
-    )
+    await world.until(MAPS, "drift", "replaced", lambda body: body is not None and body["data"] == {"value": "1"})
 
 
 async def test_drift_of_a_kind_watched_in_another_version_is_healed(world: World, repo: Repository) -> None:
@@ -95,10 +90,10 @@ async def test_drift_of_a_kind_watched_in_another_version_is_healed(world: World
     aim = {"type": "Utilization", "averageUtilization": 5}
     metrics = [{"type": "Resource", "resource": {"name": "cpu", "target": aim}}]
     await world.patch(SCALERS, "flux-system", "scaler", {"spec": {"metrics": metrics}})
-    await world.until(SCALERS, "flux-system", "scaler", lambda body: target(body) == [70], patience=10.0)
+    await world.until(SCALERS, "flux-system", "scaler", lambda body: target(body) == [70])
     await world.patch(SCALERS, "flux-system", "scaler", {"spec": {"maxReplicas": 9}})
     await world.until(
-        SCALERS, "flux-system", "scaler", lambda body: body is not None and body["spec"]["maxReplicas"] == 3, 10.0
+        SCALERS, "flux-system", "scaler", lambda body: body is not None and body["spec"]["maxReplicas"] == 3
     )
 
 
@@ -110,7 +105,7 @@ async def test_what_is_true_is_not_written_again(world: World, repo: Repository)
         return [str(body and body["metadata"]["resourceVersion"]) for body in found]
 
     # What a heal left to be done is done by then.
-    await asyncio.sleep(2)
+    await world.settled()
     before = await versions()
     repo.commit({"README.md": "nothing of theirs\n"}, "touch nothing")
     for wish in ("first", "second"):

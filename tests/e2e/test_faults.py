@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from support.controllers import started, writes_of
 from support.e2e import KUSTOMIZATION, REPOSITORY, World, condition, kustomization, ready, repository, says
-from trueup.gitserver import Repository
+from trueup.devtools.gitserver import Repository
 
 MAPS = ("", "ConfigMap")
 URL = "https://github.com/team/faults"

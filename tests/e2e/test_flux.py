@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from support.e2e import KUSTOMIZATION, REPOSITORY, World, condition, kustomization, ready, repository, says
-from trueup.core.objects import Body
-from trueup.gitserver import Repository
+from trueup.core.model.objects import Body
+from trueup.devtools.gitserver import Repository
 
 MAPS = ("", "ConfigMap")
 WHERE = "flux-system"

@@ -13,9 +13,9 @@ import yaml
 from support.e2e import KUSTOMIZATION, World, condition, kustomization, ready, repository
 from support.e2e import world as a_world
 from support.listener import Heard, Listener, listening
-from trueup.core.objects import Body
-from trueup.gitserver import Repository
-from trueup.localcluster import Cluster
+from trueup.core.model.objects import Body
+from trueup.devtools.gitserver import Repository
+from trueup.devtools.localcluster import Cluster
 
 URL = "https://github.com/team/alerts"
 TOKEN = "signing-token"

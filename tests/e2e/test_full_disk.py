@@ -9,8 +9,8 @@ from pathlib import Path
 
 from support.disks import small_disk
 from support.e2e import KUSTOMIZATION, REPOSITORY, condition, kustomization, ready, repository, told, world
-from trueup.core.objects import Body
-from trueup.localcluster import Cluster
+from trueup.core.model.objects import Body
+from trueup.devtools.localcluster import Cluster
 
 MAPS = ("", "ConfigMap")
 NAMESPACE = "flux-system"

@@ -12,6 +12,7 @@ import aiohttp
 from support.e2e import (
     APPLICATION,
     KUSTOMIZATION,
+    PATIENCE,
     REPOSITORY,
     World,
     application,
@@ -41,7 +42,7 @@ async def scraped(world: World) -> str:
 
 
 async def until_scraped(world: World, pattern: str, *, there: bool = True) -> str:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         text = await scraped(world)
         if bool(re.search(pattern, text, re.MULTILINE)) is there:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from support.e2e import APPLICATION, KUSTOMIZATION, World, application, kustomization, ready, repository, synced
+from support.e2e import (
+    APPLICATION,
+    KUSTOMIZATION,
+    World,
+    application,
+    eventually,
+    kustomization,
+    ready,
+    repository,
+    synced,
+)
+from trueup.core.model.objects import ObjectRef
 
 URL = "https://github.com/team/neighbours"
 MAPS = ("", "ConfigMap")
@@ -27,12 +36,13 @@ async def test_objects_of_another_controller_are_left_alone_until_claimed(world:
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\ndata: {a: '1'}\n"
     world.repository("team/neighbours", {"argo/one.yaml": text, "flux/one.yaml": text})
     await world.apply(ARGO)
-    await asyncio.sleep(1)
+    managed_by = world.session().statuses.managed_by
+    await eventually(lambda: bool(managed_by(ObjectRef(*APPLICATION, "argocd", "theirs"))))
     await world.apply(application("theirs", URL, "argo", "theirs"))
     await world.apply(repository("neighbours", URL))
     await world.apply(kustomization("ours", "./flux", "neighbours"))
     await world.until(KUSTOMIZATION, "flux-system", "ours", ready)
-    await asyncio.sleep(2)
+    await world.seen(APPLICATION, "argocd", "theirs")
     body = await world.get(APPLICATION, "argocd", "theirs")
     assert body is not None and "status" not in body, "its status is its controller's to write"
     assert await world.get(MAPS, "theirs", "one") is None
@@ -45,7 +55,7 @@ async def test_objects_of_another_controller_are_left_alone_until_claimed(world:
 
 async def test_when_the_other_controller_is_gone_its_objects_are_taken_over(world: World) -> None:
     await world.apply(application("later", URL, "argo", "later"))
-    await asyncio.sleep(1)
+    await world.seen(APPLICATION, "argocd", "later")
     assert await world.get(MAPS, "later", "one") is None
     await world.delete(("apps", "StatefulSet"), "argocd", "argocd-application-controller")
     await world.until(APPLICATION, "argocd", "later", synced)

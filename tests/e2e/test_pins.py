@@ -24,7 +24,7 @@ from support.e2e import (
     synced,
     told,
 )
-from trueup.gitserver import Repository
+from trueup.devtools.gitserver import Repository
 
 CONFIG = ("", "ConfigMap")
 STATE = ("trueup.dev", "UnitState")
@@ -156,5 +156,5 @@ async def test_an_application_goes_back_to_an_entry_of_its_history_with_the_sour
         lambda found: (found or {})["status"]["sync"]["status"] == "OutOfSync" and "operation" not in (found or {}),
     )
     assert body["status"]["operationState"]["phase"] == "Succeeded"
-    await asyncio.sleep(2)
-    await world.until(CONFIG, "back", "web", holds("one"))  # type: ignore[arg-type]
+    await world.settled()
+    assert holds("one")(await world.get(CONFIG, "back", "web"))  # type: ignore[operator]

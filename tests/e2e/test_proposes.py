@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from support.e2e import KUSTOMIZATION, World, kustomization, ready, repository, says, world
 from support.hosts import TOKEN, GiteaServer
-from trueup.localcluster import Cluster
+from trueup.devtools.localcluster import Cluster
 
 SECRET = f"""apiVersion: v1
 kind: Secret

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest_asyncio
 
 from support.e2e import APPLICATION, KUSTOMIZATION, World, application, kustomization, ready, repository, synced, told
-from trueup.core.objects import ObjectRef
-from trueup.gitserver import Repository
-from trueup.inspection import Blame, FieldBlame, between, blame, compared, explanation
+from trueup.core.model.objects import ObjectRef
+from trueup.devtools.gitserver import Repository
 from trueup.kube.writes import PatchType, Write
+from trueup.queries import Blame, FieldBlame, between, blame, compared, explanation
 
 DEPLOYMENT = ("apps", "Deployment")
 URL = "https://github.com/team/provenance"

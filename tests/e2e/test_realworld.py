@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from itertools import pairwise
-from pathlib import Path
 
-import pytest
 import yaml
 
 from support.e2e import (
@@ -22,20 +20,18 @@ from support.e2e import (
     says,
     synced,
 )
-from trueup.core.objects import Body
+from support.manifests import REALWORLD, needs_realworld
+from trueup.core.model.objects import Body
 
-SHARED = Path(__file__).parents[3] / "shared"
-REAL = SHARED / "realworld"
 HOOK = "argocd.argoproj.io/hook"
 EXAMPLES = "https://github.com/argoproj/argocd-example-apps"
 
-needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="skipped: ../shared/realworld is not there")
+pytestmark = needs_realworld
 
 
-@needs_real
 async def test_argo_cds_example_applications_by_their_app_of_apps(world: World) -> None:
     examples = world.repository("argoproj/argocd-example-apps")
-    examples.commit(files_of(REAL / "argocd-example-apps"), "as published", branch="master")
+    examples.commit(files_of(REALWORLD / "argocd-example-apps"), "as published", branch="master")
     examples.git("symbolic-ref", "HEAD", "refs/heads/master")
     helm = {"values": f"config:\n  spec:\n    source:\n      repoURL: {EXAMPLES}\n"}
     await world.apply(application("apps", EXAMPLES, "apps", "argocd", targetRevision="master", helm=helm))
@@ -64,9 +60,8 @@ async def test_argo_cds_example_applications_by_their_app_of_apps(world: World) 
         assert body is None, f"{name} changes nothing, not even its namespace"
 
 
-@needs_real
 async def test_plain_objects_of_the_waves_example_go_in_order(world: World) -> None:
-    text = (REAL / "argocd-example-apps" / "sync-waves" / "manifests.yaml").read_text()
+    text = (REALWORLD / "argocd-example-apps" / "sync-waves" / "manifests.yaml").read_text()
     plain = [body for body in yaml.safe_load_all(text) if body and HOOK not in _annotations(body)]
     waves: dict[int, list[tuple[str, str]]] = {}
     for body in plain:
@@ -95,10 +90,9 @@ async def test_plain_objects_of_the_waves_example_go_in_order(world: World) -> N
         assert healthy < made, f"wave {later} began before wave {earlier} was healthy"
 
 
-@needs_real
 async def test_podinfo_through_flux(world: World) -> None:
     podinfo = world.repository("stefanprodan/podinfo")
-    podinfo.commit(files_of(REAL / "podinfo"), "as published", branch="master")
+    podinfo.commit(files_of(REALWORLD / "podinfo"), "as published", branch="master")
     await world.apply(repository("podinfo", "https://github.com/stefanprodan/podinfo", branch="master"))
     names = []
     for path in ("kustomize", "deploy/overlays/dev", "deploy/overlays/staging", "deploy/overlays/production"):

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from support.e2e import KUSTOMIZATION, World, kustomization, ready, repository, working, world
-from trueup.app import Controller, Settings
-from trueup.core.objects import ObjectRef
+from trueup.core.model.objects import ObjectRef
+from trueup.devtools.localcluster import Cluster
 from trueup.kube.transport import RequestDone
-from trueup.localcluster import Cluster
+from trueup.runtime.controller import Controller, Settings
 
 MAPS = ("", "ConfigMap")
 UNITS = 1000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,7 +20,7 @@ from support.e2e import (
     says,
     synced,
 )
-from trueup.gitserver import Repository
+from trueup.devtools.gitserver import Repository
 
 DEPLOYMENT = ("apps", "Deployment")
 URL = "https://github.com/team/returns"
@@ -74,8 +73,8 @@ async def test_a_kustomization_returns_and_says_why(world: World, repo: Reposito
     assert condition(body, "Ready") | {"status": "False", "reason": "HealthCheckFailed"} == condition(body, "Ready")
     await world.until(DEPLOYMENT, "flux-system", "web", runs(image.removeprefix("web:")))
     repo.commit({"elsewhere.yaml": "a: 1\n"}, "something else does not try it again")
-    await asyncio.sleep(2)
-    await world.until(DEPLOYMENT, "flux-system", "web", runs(image.removeprefix("web:")))
+    await world.settled()
+    assert runs(image.removeprefix("web:"))(await world.get(DEPLOYMENT, "flux-system", "web"))
     commit = repo.commit({"flux/web.yaml": web(good)}, "a good one ends the hold")
     await world.until(KUSTOMIZATION, "flux-system", "web", lambda found: ready(found, commit))
     await world.until(DEPLOYMENT, "flux-system", "web", runs(good))

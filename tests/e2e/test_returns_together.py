@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 
 from support.e2e import KUSTOMIZATION, World, kustomization, ready, repository, says, told
-from trueup.core.objects import Body
+from trueup.core.model.objects import Body
 
 CONFIG = ("", "ConfigMap")
 DEPLOYMENT = ("apps", "Deployment")
@@ -150,7 +150,7 @@ async def test_a_node_lost_under_fifty_units_takes_nothing_back(world: World) ->
     repo = world.repository("team/many", {f"{name}/web.yaml": deployment(name, "1") for name in names})
     await world.apply(repository("many", "https://github.com/team/many"))
     for name in names:
-        await world.apply(kustomization(name, f"./{name}", "many", timeout="5s"))
+        await world.apply(kustomization(name, f"./{name}", "many", wait=True, timeout="5s"))
     for name in names:
         await world.until(
             DEPLOYMENT, "flux-system", name, lambda body: bool(body and body["status"].get("readyReplicas"))

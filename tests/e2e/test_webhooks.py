@@ -19,8 +19,8 @@ import pytest_asyncio
 
 from support.e2e import KUSTOMIZATION, World, condition, kustomization, ready, repository
 from support.e2e import world as in_world
-from trueup.core.objects import Body
-from trueup.localcluster import Cluster
+from trueup.core.model.objects import Body
+from trueup.devtools.localcluster import Cluster
 
 RECEIVER = ("notification.toolkit.fluxcd.io", "Receiver")
 MAPS = ("", "ConfigMap")

@@ -12,8 +12,8 @@ import signal
 import sys
 from pathlib import Path
 
-from trueup.app import Controller, Settings
 from trueup.kube.transport import Answer, Call, Transport
+from trueup.runtime.controller import Controller, Settings
 
 STARTING = ("/leases", "/customresourcedefinitions", "/api/v1/namespaces")
 """Paths that a controller writes to before it looks at any unit."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from trueup.core.artifact import CommitInfo, PullRequest, Signature
-from trueup.core.changes import FieldChange, ObjectChange
-from trueup.core.deployment import Cause, DeploymentRecord, Ending, StepTiming
-from trueup.core.objects import ObjectRef
+from trueup.core.fields.changes import FieldChange, ObjectChange
+from trueup.core.model.artifact import Provenance, PullRequest, Signature
+from trueup.core.model.deployment_record import Cause, DeploymentRecord, Ending, StepTiming
+from trueup.core.model.objects import ObjectRef
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AUTHORS = (("Ada Lovelace", "ada@example.com"), ("Grace Hopper", "grace@example.org"))
 
 
-def a_commit(number: int) -> CommitInfo:
+def a_commit(number: int) -> Provenance:
     name, mail = AUTHORS[number % 2]
     signature = Signature(name, mail, START + timedelta(seconds=number))
-    return CommitInfo(
+    return Provenance(
         id=f"{number:08x}" * 5,
         tree=f"{number:040x}",
         author=signature,

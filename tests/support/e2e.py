@@ -7,26 +7,30 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from trueup.app import Controller, Settings
-from trueup.core.objects import Body, ObjectRef
-from trueup.gitserver import GitServer, Repository
+from trueup.core.model.objects import Body, ObjectRef
+from trueup.core.ports import Clock
+from trueup.devtools.gitserver import GitServer, Repository
+from trueup.devtools.localcluster import Cluster
 from trueup.kube.client import KubeClient
-from trueup.kube.connect import default_connection
+from trueup.kube.config.connect import default_connection
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
 from trueup.kube.transport import Observer
 from trueup.kube.writes import Write
-from trueup.localcluster import Cluster
+from trueup.runtime.controller import Controller, Session, Settings
+from trueup.runtime.leadership import SystemClock
 
 KUSTOMIZATION = ("kustomize.toolkit.fluxcd.io", "Kustomization")
 REPOSITORY = ("source.toolkit.fluxcd.io", "GitRepository")
 APPLICATION = ("argoproj.io", "Application")
-PATIENCE = 30.0
+PATIENCE = 90.0
+"""Seconds until a wait gives up, on a machine that is busy with other tests."""
 
 
 class World:
@@ -96,6 +100,55 @@ class World:
                 raise AssertionError(f"{kind[1]} {namespace}/{name}: {seen}")
             await asyncio.sleep(0.05)
 
+    def session(self) -> Session:
+        """Give the controller's present tenure."""
+        session = self.controller.session
+        assert session is not None, "the controller does not work"
+        return session
+
+    async def settled(self) -> None:
+        """Wait until the controller has done all that follows from what it was told, and would do later."""
+        await settled(self.session())
+
+    async def seen(self, kind: tuple[str, str], namespace: str, name: str) -> None:
+        """Wait until the controller has read a unit or source as it is now, and has done all that follows from it."""
+        body, ref = await self.get(kind, namespace, name), ObjectRef(*kind, namespace, name)
+        assert body is not None
+        version = body["metadata"]["resourceVersion"]
+        await eventually(lambda: _version(self.session().declarations.body(ref)) >= int(version))
+        await self.settled()
+
+
+def _version(body: Body | None) -> int:
+    return int(body["metadata"]["resourceVersion"]) if body else 0
+
+
+async def settled(session: Session) -> None:
+    """Wait until a controller has polled every source, looked at every unit, and written every status."""
+    async with asyncio.timeout(PATIENCE):
+        await session.engine.settle()
+        await session.statuses.flush()
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something is true within this process."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+class SteppedClock(SystemClock):
+    """The machine's clock, and so many seconds `ahead` of it: pauses that the engine measures are over at once."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
+
+    def wall(self) -> datetime:
+        return super().wall() + timedelta(seconds=self.ahead)
+
 
 async def _nothing() -> None:
     """Do nothing: there is no controller yet."""
@@ -103,7 +156,13 @@ async def _nothing() -> None:
 
 @asynccontextmanager
 async def world(
-    cluster: Cluster, folder: Path, *, through: Path | None = None, observer: Observer | None = None, **settings: Any
+    cluster: Cluster,
+    folder: Path,
+    *,
+    through: Path | None = None,
+    observer: Observer | None = None,
+    clock: Clock | None = None,
+    **settings: Any,
 ) -> AsyncIterator[World]:
     """Give a world with a controller that works; `through` is its kubeconfig where it is not the user's."""
     (folder / "git").mkdir(parents=True, exist_ok=True)
@@ -112,7 +171,7 @@ async def world(
         os.environ["TRUEUP_GIT_INSTEAD_OF"] = f"https://github.com/={server.url}/"
         try:
             settings = {"kubeconfig": str(through or cluster.kubeconfig), "data": folder / "data", **settings}
-            controller = Controller(Settings(**settings), observer)
+            controller = Controller(Settings(**settings), observer, clock)
             async with AsyncExitStack() as stack, KubeClient(default_connection(str(cluster.kubeconfig))) as client:
                 await stack.enter_async_context(working(controller))
                 made = World(cluster, server, controller, client)

@@ -6,17 +6,17 @@ from typing import Any
 
 import msgspec
 
-from trueup.core.artifact import GitRef, GitSpec
-from trueup.core.objects import ApplyMode, Body, ObjectOptions, ObjectRef
-from trueup.core.reports import UnitReport
-from trueup.core.state import UnitState
-from trueup.core.unit import HealthGate, SourceDeclaration, Unit
-from trueup.engine.engine import Engine
+from trueup.core.model.git import GitRef, GitSpec
+from trueup.core.model.objects import ApplyMode, Body, ObjectOptions, ObjectRef
+from trueup.core.model.reports import UnitReport
+from trueup.core.model.state import UnitState
+from trueup.core.model.unit import HealthGate, SourceDeclaration, Unit
+from trueup.engine.engine import Engine, EnginePorts
 from trueup.testing import (
-    FakeClaims,
     FakeClock,
     FakeCluster,
-    FakeJournal,
+    FakeEventSink,
+    FakeFinalizers,
     FakeProposals,
     FakeRenderer,
     FakeReports,
@@ -68,16 +68,16 @@ class World:
         self.cluster = FakeCluster()
         self.states = FakeStates()
         self.values = FakeValues()
-        self.claims = FakeClaims()
+        self.finalizers = FakeFinalizers()
         self.reports = FakeReports()
-        self.journal = FakeJournal()
+        self.event_sink = FakeEventSink()
         self.proposals = FakeProposals()
         self.clock = FakeClock()
         self.bodies: dict[ObjectRef, Body] = {}
         self.engine = self._engine()
 
     def _engine(self) -> Engine:
-        engine = Engine(
+        ports = EnginePorts(
             sources=self.repository,
             credentials=NoCredentials(),
             renderer=self.renderer,
@@ -85,15 +85,15 @@ class World:
             states=self.states,
             values=self.values,
             reports=self.reports,
-            journal=self.journal,
-            claims=self.claims,
+            event_sink=self.event_sink,
+            finalizers=self.finalizers,
             clock=self.clock,
             fence=self.cluster.fence,
             options_of=lambda unit: options,
             body_of=self.bodies.get,
-            identity="test",
             proposals=self.proposals,
         )
+        engine = Engine(ports, "test")
         self.cluster.changed = engine.object_changed
         return engine
 
@@ -119,14 +119,14 @@ class World:
     async def settle(self) -> None:
         for _ in range(3):
             await quiesce()
-            await self.engine.keeper.queue.idle()
+            await self.engine.source_controller.queue.idle()
             await self.engine.queue.idle()
             if self.engine.proposer is not None:
                 await self.engine.proposer.queue.idle()
 
     async def commit(self, **folders: list[Body]) -> str:
         commit = self.repository.commit(folders)
-        self.engine.keeper.poll_now(SOURCE)
+        self.engine.source_controller.poll_now(SOURCE)
         await self.settle()
         return commit
 

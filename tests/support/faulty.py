@@ -20,8 +20,8 @@ import msgspec
 import yaml
 from aiohttp import web
 
-from trueup.kube.connect import default_connection
-from trueup.localcluster.certificates import Authority
+from trueup.devtools.localcluster.certificates import Authority
+from trueup.kube.config.connect import default_connection
 
 _HOPS = {"host", "connection", "keep-alive", "transfer-encoding", "content-length", "accept-encoding"}
 

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from support.deployments import a_record
-from trueup.core.events import SyncEnded
+from trueup.core.model.events import SyncEnded
 from trueup.history import HistorySettings, keeping
-from trueup.history.journal import HistoryJournal
+from trueup.history.journal import HistoryEventSink
 from trueup.testing import a_unit
 
 
@@ -21,9 +21,9 @@ async def main(folder: Path, url: str, identity: str) -> None:
     """Note records until killed, never more than a hundred ahead of the disk."""
     unit = a_unit("web", a_record(0).unit)
     async with keeping(HistorySettings(folder, url), identity) as journal:
-        assert isinstance(journal, HistoryJournal)
+        assert isinstance(journal, HistoryEventSink)
         for number in itertools.count():
-            journal.note(SyncEnded(unit, a_record(number)))
+            journal.publish(SyncEnded(unit, a_record(number)))
             if number % 50 == 0:
                 await asyncio.sleep(0.01)
                 while journal.waiting:

@@ -12,18 +12,18 @@ from typing import Any, NoReturn
 
 import typer
 
+from trueup.cli.errors import BAD_USE, FAILED, Problem
 from trueup.cli.options import Form
-from trueup.cli.problems import BAD_USE, FAILED, Problem
-from trueup.cli.showing import show
-from trueup.localcluster.controlplane import PARTS, State
-from trueup.localcluster.errors import ClusterError
-from trueup.localcluster.kubectl import kubectl_command, kubectl_environment
-from trueup.localcluster.layout import Layout
-from trueup.localcluster.names import BadName, is_passing, kept_layout, layout_of, passing_layout, starting
-from trueup.localcluster.options import Options
-from trueup.localcluster.ports import HOST
-from trueup.localcluster.processes import Process
-from trueup.localcluster.supervising import running, serve, start_in_background, stop
+from trueup.cli.tables import show
+from trueup.devtools.localcluster.controlplane import PARTS, State
+from trueup.devtools.localcluster.errors import ClusterError
+from trueup.devtools.localcluster.kubectl import kubectl_command, kubectl_environment
+from trueup.devtools.localcluster.layout import Layout
+from trueup.devtools.localcluster.names import BadName, is_passing, kept_layout, layout_of, passing_layout, starting
+from trueup.devtools.localcluster.options import Options
+from trueup.devtools.localcluster.process.ports import HOST
+from trueup.devtools.localcluster.process.processes import Process
+from trueup.devtools.localcluster.process.supervising import running, serve, start_in_background, stop
 
 
 def up(name: str, nodes: int, *, ephemeral: bool, foreground: bool) -> int:
@@ -118,12 +118,12 @@ def kubectl(name: str, arguments: Sequence[str]) -> NoReturn:
 @contextmanager
 def told() -> Iterator[None]:
     """Translate what local clusters and the building of their programs raise."""
-    from trueup.toolchain import BuildFailed, GoMissing, SourceMissing
+    from trueup.devtools.toolchain import BuildFailed, GoMissing, SourceMissing
 
     try:
         yield
     except (ClusterError, BuildFailed, GoMissing, SourceMissing) as error:
-        raise Problem(str(error), code=BAD_USE if isinstance(error, BadName) else FAILED) from error
+        raise Problem(str(error), kind=BAD_USE if isinstance(error, BadName) else FAILED) from error
 
 
 def _refuse_other_kind(name: str, layout: Layout, ephemeral: bool) -> None:

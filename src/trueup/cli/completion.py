@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from trueup.cli.access import access, written
-from trueup.cli.problems import Problem
-from trueup.core.dialect import Role
-from trueup.core.objects import ObjectRef
+from trueup.cli.connection import connected
+from trueup.cli.errors import Problem
+from trueup.cli.where import Where
+from trueup.core.model.dialect import Role
+from trueup.core.model.objects import ObjectRef
+from trueup.queries.objects import written
 
 PATIENCE = 2.0
 """Seconds; who has pressed Tab waits no longer."""
@@ -25,5 +27,5 @@ def names(kubeconfig: str, context: str, incomplete: str) -> list[str]:
 
 
 async def _refs(kubeconfig: str, context: str) -> list[ObjectRef]:
-    async with asyncio.timeout(PATIENCE), access(kubeconfig, context) as cluster:
+    async with asyncio.timeout(PATIENCE), connected(Where(kubeconfig, context)) as cluster:
         return [ObjectRef.of(body) for role in (Role.UNIT, Role.SOURCE) for body in await cluster.objects(role)]

@@ -14,9 +14,9 @@ from typer.exceptions import Abort, TyperException
 
 from trueup import __version__
 from trueup.cli.commands import cluster, controller, requests, views
-from trueup.cli.history import app as history_app
+from trueup.cli.errors import BAD_USE, FAILED, Problem
+from trueup.cli.history.command import app as history_app
 from trueup.cli.options import EPILOG
-from trueup.cli.problems import BAD_USE, FAILED, Problem
 
 INTERRUPTED = 130
 """What shells say of a command that Ctrl-C has ended."""
@@ -91,7 +91,7 @@ def _fail(problem: Problem) -> NoReturn:
     typer.echo(f"error: {problem.message}", err=True)
     if problem.hint:
         typer.echo(f"hint: {problem.hint}", err=True)
-    sys.exit(problem.code)
+    sys.exit(int(problem.kind))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class LogFormat(StrEnum):
 
 
 class LogLevel(StrEnum):
-    """The least that is logged."""
+    """Lowest level that is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -73,7 +73,7 @@ def complete_unit(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace; by default all.")]
-Output = Annotated[Form, typer.Option("--output", "-o", help="How to answer.")]
+Output = Annotated[Form, typer.Option("--output", "-o", help="Output format.")]
 UnitName = Annotated[
     str,
     typer.Argument(

@@ -12,13 +12,13 @@ from typing import Any
 import structlog
 
 from trueup.api.server import BadAddress
-from trueup.app import Controller, Settings
-from trueup.cli.access import problem_of
+from trueup.cli.connection import problem_of
+from trueup.cli.errors import BAD_USE, Problem
 from trueup.cli.options import Log, LogFormat
-from trueup.cli.problems import BAD_USE, Problem
-from trueup.core.unit import ReturnPolicy
+from trueup.core.model.unit import ReturnPolicy
 from trueup.history import Bounds, HistoryUnavailable
 from trueup.kube.errors import KubeError
+from trueup.runtime.controller import Controller, Settings
 
 
 def run(given: dict[str, Any], data: Path | None, policies: dict[str, str], kept: dict[str, int], log: Log) -> None:
@@ -31,7 +31,7 @@ def run(given: dict[str, Any], data: Path | None, policies: dict[str, str], kept
     try:
         asyncio.run(_until_told(settings))
     except (BadAddress, HistoryUnavailable) as error:
-        raise Problem(str(error), code=BAD_USE) from error
+        raise Problem(str(error), kind=BAD_USE) from error
     except KubeError as error:
         raise problem_of(error) from error
 
@@ -41,7 +41,7 @@ def _policy(name: str, word: str) -> ReturnPolicy:
         return ReturnPolicy(word)
     except ValueError:
         option = name.replace("_", "-")
-        raise Problem(f"--{option} {word!r} is none of auto, propose, report", code=BAD_USE) from None
+        raise Problem(f"--{option} {word!r} is none of auto, propose, report", kind=BAD_USE) from None
 
 
 async def _until_told(settings: Settings) -> None:

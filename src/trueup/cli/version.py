@@ -8,7 +8,7 @@ import typer
 
 from trueup import __version__
 from trueup.cli.options import Form
-from trueup.cli.showing import show
+from trueup.cli.tables import show
 
 
 def version(form: Form) -> None:

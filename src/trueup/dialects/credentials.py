@@ -11,15 +11,15 @@ import base64
 import binascii
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
-from trueup.core.artifact import Fault, GitCredentials, SourceError
-from trueup.core.dialect import labels_of
-from trueup.core.objects import Body
+from trueup.core.model.artifact import Fault, SourceCredentials, SourceError
+from trueup.core.model.dialect import labels_of
+from trueup.core.model.objects import Body
+from trueup.core.model.unit import SourceDeclaration, ValueRef
 from trueup.core.ports import Values
-from trueup.core.unit import SourceDeclaration, ValueRef
-from trueup.dialects.argo.application import GROUP as ARGO_GROUP
-from trueup.dialects.reading import mapping_of, metadata_of, text_of
+from trueup.core.repository.url import read_repository_url
+from trueup.dialects.argo.application.types import GROUP as ARGO_GROUP
+from trueup.dialects.decode import mapping_of, metadata_of, text_of
 
 SECRET_TYPE = "argocd.argoproj.io/secret-type"
 REPOSITORY, TEMPLATE = "repository", "repo-creds"
@@ -41,11 +41,11 @@ class SecretCredentials:
         self._secrets = secrets
         self._home = home
 
-    async def of(self, declaration: SourceDeclaration) -> GitCredentials | None:
+    async def of(self, declaration: SourceDeclaration) -> SourceCredentials | None:
         """Give the credentials, `None` for anonymous access. Raises `SourceError` where a named Secret is not there."""
         if declaration.ref.group == ARGO_GROUP:
-            found = for_url(declaration.git.url, self._secrets(), self._home)
-            return _readable(found, declaration.git.url) if found is not None else None
+            found = for_url(declaration.spec.url, self._secrets(), self._home)
+            return _readable(found, declaration.spec.url) if found is not None else None
         secret = await self._named(declaration, declaration.credentials)
         proxy = await self._named(declaration, declaration.proxy)
         if secret is None and proxy is None:
@@ -54,7 +54,7 @@ class SecretCredentials:
             ref = declaration.proxy
             where = f"{ref.namespace}/{ref.name}" if ref else ""
             raise SourceError(Fault.CREDENTIALS, f"proxy Secret {where} of {declaration.ref} has no key 'address'")
-        return GitCredentials.from_secret(secret or {}, proxy)
+        return SourceCredentials(dict(secret or {}), dict(proxy or {}))
 
     async def _named(self, declaration: SourceDeclaration, ref: ValueRef | None) -> Data | None:
         if ref is None:
@@ -116,17 +116,11 @@ def _begins(url: str, prefix: str) -> bool:
 def normal_url(url: str) -> str:
     """Bring a repository's URL to upstream's one form: ssh for `git@host:path`, lower case, no user or `.git`."""
     text = url.strip().lower()
-    if "://" not in text:
-        host, colon, path = text.partition(":")
-        if not colon or "/" in host:
-            return text.removesuffix("/").removesuffix(".git")
-        text = f"ssh://{host}/{path.lstrip('/')}"
     try:
-        parts = urlsplit(text)
-        host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+        parts = read_repository_url(text)
     except ValueError:
-        return text
-    return f"{parts.scheme}://{host}{parts.path}".removesuffix("/").removesuffix(".git")
+        return text.removesuffix("/").removesuffix(".git")
+    return f"{parts.scheme}://{parts.netloc}{parts.path}".removesuffix("/").removesuffix(".git")
 
 
 def decoded(body: Body) -> dict[str, bytes]:
@@ -144,8 +138,8 @@ def decoded(body: Body) -> dict[str, bytes]:
     return data
 
 
-def _readable(data: Data, url: str) -> GitCredentials:
-    """Read what was found; ways to be let in that are not supported are named."""
+def _readable(data: Data, url: str) -> SourceCredentials:
+    """Give what was found. Raises `SourceError` where it holds only a way of access that is not supported."""
     if not any(data.get(key) for key in ("password", "bearerToken", "sshPrivateKey")):
         unsupported = [key for key in _APP_KEYS if data.get(key)]
         if unsupported:
@@ -154,4 +148,4 @@ def _readable(data: Data, url: str) -> GitCredentials:
                 f"the Secret for {normal_url(url)} brings {unsupported[0]}, which is not supported yet; "
                 "give it a username and password, or an sshPrivateKey",
             )
-    return GitCredentials.from_secret(data)
+    return SourceCredentials(dict(data))

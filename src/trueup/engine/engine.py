@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import structlog
 
-from trueup.core.desired import OptionsReader
-from trueup.core.events import UnitGone
-from trueup.core.objects import Body, ObjectRef
-from trueup.core.pinning import Request
+from trueup.core.model.events import UnitGone
+from trueup.core.model.objects import Body, ObjectRef
+from trueup.core.model.reports import UnitPhase
+from trueup.core.model.unit import SourceDeclaration, Unit
+from trueup.core.plan.desired import OptionsReader
 from trueup.core.ports import (
-    Claims,
     Clock,
     Credentials,
+    EventSink,
     Fence,
     Fenced,
-    Journal,
+    Finalizers,
     Proposals,
     Renderer,
     Reports,
@@ -29,16 +31,17 @@ from trueup.core.ports import (
     Target,
     Values,
 )
-from trueup.core.reports import UnitPhase
-from trueup.core.unit import SourceDeclaration, Unit
-from trueup.engine.breaker import Breaker
-from trueup.engine.owners import OwnerIndex
-from trueup.engine.precedence import FEW, touched_first
-from trueup.engine.proposing import Proposer
+from trueup.core.rollback.pinning import Request
+from trueup.engine.context import EngineContext
+from trueup.engine.coordination.breaker import Breaker
+from trueup.engine.coordination.owners import OwnerIndex
+from trueup.engine.coordination.priority import FEW, touched_first
+from trueup.engine.coordination.proposing import Proposer
+from trueup.engine.coordination.units import Registry
 from trueup.engine.reconciler import load, reconcile
-from trueup.engine.registry import Registry
-from trueup.engine.run import Memory, Parts, Run
-from trueup.engine.sources import SourceKeeper
+from trueup.engine.reconciliation import Reconciliation
+from trueup.engine.runtime import UnitRuntime
+from trueup.engine.source_controller import SourceController
 from trueup.workqueue import WorkQueue
 
 log = structlog.get_logger(__name__)
@@ -47,71 +50,74 @@ WORKERS = 16
 FENCED_PAUSE = 2.0
 
 
+class EnginePorts(msgspec.Struct, frozen=True):
+    """All that the engine works with.
+
+    `options_of` gives how a unit's objects say what they want, `body_of` a user's object. `managed_by` names the other
+    controller whose object a unit is: it is looked at and not touched. Without `proposals`, no revert is proposed.
+    """
+
+    sources: Sources
+    credentials: Credentials
+    renderer: Renderer
+    target: Target
+    states: States
+    values: Values
+    reports: Reports
+    event_sink: EventSink
+    finalizers: Finalizers
+    clock: Clock
+    fence: Fence
+    options_of: Callable[[Unit], OptionsReader]
+    body_of: Callable[[ObjectRef], Body | None]
+    proposals: Proposals | None = None
+    managed_by: Callable[[ObjectRef], str] = lambda ref: ""
+
+
 class Engine:
     """Keeps all declared units true. Construct it with the ports, `start` it, and tell it what happens."""
 
-    def __init__(
-        self,
-        *,
-        sources: Sources,
-        credentials: Credentials,
-        renderer: Renderer,
-        target: Target,
-        states: States,
-        values: Values,
-        reports: Reports,
-        journal: Journal,
-        claims: Claims,
-        clock: Clock,
-        fence: Fence,
-        options_of: Callable[[Unit], OptionsReader],
-        body_of: Callable[[ObjectRef], Body | None],
-        identity: str,
-        proposals: Proposals | None = None,
-        occupied: Callable[[ObjectRef], str] = lambda ref: "",
-        workers: int = WORKERS,
-    ) -> None:
-        """Take the ports; `identity` names this controller in records, `workers` is how many units run at once.
-
-        `occupied` names the other controller whose object a unit is; such a unit is looked at and not touched.
-        """
-        self._clock = clock
-        self._memories: dict[ObjectRef, Memory] = {}
+    def __init__(self, ports: EnginePorts, identity: str, workers: int = WORKERS) -> None:
+        """Take the ports; `identity` names this controller in records, `workers` is how many units run at once."""
+        self._clock = ports.clock
+        self._runtimes: dict[ObjectRef, UnitRuntime] = {}
         self.breaker = Breaker()
-        self._culprits: set[ObjectRef] = set()
+        self._unhealthy: set[ObjectRef] = set()
         self._requests: dict[ObjectRef, Request] = {}
         self.registry = Registry()
         self.owners = OwnerIndex()
-        self.keeper = SourceKeeper(sources, credentials, reports, journal, clock, self._source_changed)
-        self.queue: WorkQueue[ObjectRef] = WorkQueue("units", self._pass, workers)
+        self.source_controller = SourceController(
+            ports.sources, ports.credentials, ports.reports, ports.event_sink, ports.clock, self._source_changed
+        )
+        self.queue: WorkQueue[ObjectRef] = WorkQueue("units", self._reconcile, workers)
         self._moved: WorkQueue[ObjectRef] = WorkQueue("moved sources", self._sort, 1)
         self.proposer = (
-            Proposer(proposals, self.keeper, self.registry.get, self._memories.get, self.queue.add)
-            if proposals is not None
+            Proposer(ports.proposals, self.source_controller, self.registry.get, self._runtimes.get, self.queue.add)
+            if ports.proposals is not None
             else None
         )
-        self._parts = Parts(
-            sources=sources,
-            keeper=self.keeper,
-            renderer=renderer,
-            target=target,
-            states=states,
-            values=values,
-            reports=reports,
-            journal=journal,
-            clock=clock,
-            fence=fence,
-            claims=claims,
+        self._context = EngineContext(
+            sources=ports.sources,
+            source_controller=self.source_controller,
+            renderer=ports.renderer,
+            target=ports.target,
+            states=ports.states,
+            values=ports.values,
+            reports=ports.reports,
+            event_sink=ports.event_sink,
+            clock=ports.clock,
+            fence=ports.fence,
+            finalizers=ports.finalizers,
             owners=self.owners,
             registry=self.registry,
-            options_of=options_of,
-            memory_of=self._memories.get,
-            body_of=body_of,
-            occupied=occupied,
-            announce=self._announced,
-            wake=self.queue.add,
+            options_of=ports.options_of,
+            runtime_of=self._runtimes.get,
+            body_of=ports.body_of,
+            managed_by=ports.managed_by,
+            notify_dependents=self._notify_dependents,
+            requeue=self.queue.add,
             breaker=self.breaker,
-            culprits=self._culprits,
+            unhealthy=self._unhealthy,
             propose=self.proposer.queue.add if self.proposer else None,
             asked=self._requests.get,
             identity=identity,
@@ -119,7 +125,7 @@ class Engine:
 
     async def start(self) -> None:
         """Begin to work on what was and will be declared."""
-        self.keeper.start()
+        self.source_controller.start()
         self._moved.start()
         self.queue.start()
         if self.proposer is not None:
@@ -127,11 +133,30 @@ class Engine:
 
     async def stop(self) -> None:
         """Stop; what is under way is cut off, which every step can bear."""
-        await self.keeper.stop()
+        await self.source_controller.stop()
         await self._moved.stop()
         await self.queue.stop()
         if self.proposer is not None:
             await self.proposer.stop()
+
+    async def settle(self) -> None:
+        """Do now what would be done later: poll every source anew, look at every unit; wait until nothing is left.
+
+        Whatever follows from the events so far has happened then.
+        """
+        for declaration in self.source_controller.declarations():
+            self.source_controller.poll_anew(declaration.ref)
+        self.source_controller.queue.hasten()
+        await self._until_idle()
+        self.queue.hasten()
+        await self._until_idle()
+
+    async def _until_idle(self) -> None:
+        """A queue that is idle may be given work by another one."""
+        queues = (self.source_controller.queue, self._moved, self.queue)
+        while any(queue.busy for queue in queues):
+            for queue in queues:
+                await queue.idle()
 
     # ------------------------------------------------------------------------------------------- declarations
 
@@ -140,9 +165,9 @@ class Engine:
         before = self.registry.put(unit)
         if before is not None and before.uid != unit.uid:
             self._forget(unit.ref)
-        if unit.ref not in self._memories:
-            self._memories[unit.ref] = Memory()
-        report = self._memories[unit.ref].report
+        if unit.ref not in self._runtimes:
+            self._runtimes[unit.ref] = UnitRuntime()
+        report = self._runtimes[unit.ref].report
         if before != unit or (report is not None and report.phase is UnitPhase.OBSERVED):
             # A unit that is only observed may have been claimed, of which its own value tells nothing.
             self.queue.add(unit.ref)
@@ -152,27 +177,27 @@ class Engine:
         unit = self.registry.remove(ref)
         if unit is None:
             return
-        memory = self._memories.get(ref)
-        self._parts.journal.note(UnitGone(unit, memory.report if memory else None, self._clock.wall()))
+        runtime = self._runtimes.get(ref)
+        self._context.event_sink.publish(UnitGone(unit, runtime.report if runtime else None, self._clock.wall()))
         self._forget(ref)
         self.queue.forget(ref)
-        self._announced(ref)
+        self._notify_dependents(ref)
         for dependency in unit.depends_on:
             self.queue.add(dependency.ref)
 
     def declare_source(self, declaration: SourceDeclaration) -> None:
         """Take a new or changed source."""
-        self.keeper.declare(declaration)
+        self.source_controller.declare(declaration)
 
     def withdraw_source(self, ref: ObjectRef) -> None:
         """Forget a source whose object is gone."""
-        self.keeper.remove(ref)
+        self.source_controller.remove(ref)
 
     def _forget(self, ref: ObjectRef) -> None:
-        self._memories.pop(ref, None)
+        self._runtimes.pop(ref, None)
         self.breaker.forget(ref)
         self._requests.pop(ref, None)
-        self._culprits.discard(ref)
+        self._unhealthy.discard(ref)
         if self.proposer is not None:
             self.proposer.forget(ref)
         for other in self.owners.want(ref, {}):
@@ -188,13 +213,13 @@ class Engine:
 
     def wakeable(self, group: str, kind: str) -> tuple[ObjectRef, ...]:
         """Give the units and sources of a kind."""
-        refs = {unit.ref for unit in self.registry.all()} | {one.ref for one in self.keeper.declarations()}
+        refs = {unit.ref for unit in self.registry.all()} | {one.ref for one in self.source_controller.declarations()}
         return tuple(sorted(ref for ref in refs if (ref.group, ref.kind) == (group, kind)))
 
-    def wake(self, ref: ObjectRef) -> None:
+    def requeue(self, ref: ObjectRef) -> None:
         """Somebody outside says that there is something new: poll the source, or look at the unit."""
-        if self.keeper.state(ref) is not None:
-            self.keeper.poll_anew(ref)
+        if self.source_controller.state(ref) is not None:
+            self.source_controller.poll_anew(ref)
         elif self.registry.get(ref) is not None:
             self.queue.add(ref)
 
@@ -209,7 +234,7 @@ class Engine:
         """A Secret or ConfigMap has changed: units that read it look again, sources that use it poll again."""
         for unit in self.registry.by_value.units(ref):
             self.queue.add(unit)
-        self.keeper.value_changed(ref)
+        self.source_controller.value_changed(ref)
 
     def cluster_changed(self) -> None:
         """What the cluster serves has changed: every unit looks again, without haste."""
@@ -219,10 +244,10 @@ class Engine:
 
     def _try_again(self, ref: ObjectRef) -> bool:
         """Give a unit whose writes were refused another try at once: what they lacked may be there now."""
-        memory = self._memories.get(ref)
-        if memory is None or not memory.retry_at:
+        runtime = self._runtimes.get(ref)
+        if runtime is None or not runtime.retry_at:
             return False
-        memory.retry_at = 0.0
+        runtime.retry_at = 0.0
         self.queue.add(ref)
         return True
 
@@ -236,34 +261,36 @@ class Engine:
 
     async def _sort(self, ref: ObjectRef) -> None:
         """Queue the many units of a source that has moved, those first that the commit touches."""
-        refs, state = self.registry.by_source.units(ref), self.keeper.state(ref)
+        refs, state = self.registry.by_source.units(ref), self.source_controller.state(ref)
         if state is None or state.resolved is None or state.error is not None:
             for one in refs:
                 self.queue.add(one)
             return
         units = [unit for unit in map(self.registry.get, refs) if unit is not None]
-        parts = self._parts
-        async for unit, touched in touched_first(units, state.resolved, parts.sources, parts.renderer, parts.target):
+        context = self._context
+        async for unit, touched in touched_first(
+            units, state.resolved, context.sources, context.renderer, context.target
+        ):
             self.queue.add(unit.ref, urgent=touched)
 
-    def _announced(self, ref: ObjectRef) -> None:
+    def _notify_dependents(self, ref: ObjectRef) -> None:
         for unit in self.registry.by_dependency.units(ref):
             self.queue.add(unit)
 
     # ------------------------------------------------------------------------------------------------- passes
 
-    async def _pass(self, ref: ObjectRef) -> None:
+    async def _reconcile(self, ref: ObjectRef) -> None:
         unit = self.registry.get(ref)
-        memory = self._memories.get(ref)
-        if unit is None or memory is None:
+        runtime = self._runtimes.get(ref)
+        if unit is None or runtime is None:
             return
-        run = Run(unit=unit, memory=memory, now=self._clock.now())
-        if not memory.loaded:
-            load(memory, self._parts, run)
+        run = Reconciliation(unit=unit, runtime=runtime, now=self._clock.now())
+        if not runtime.loaded:
+            load(runtime, self._context, run)
         try:
             # Whatever is logged while the unit is looked at says which one.
             with structlog.contextvars.bound_contextvars(unit=str(ref), revision="", sync=""):
-                await reconcile(run, self._parts)
+                await reconcile(run, self._context)
         except Fenced:
             self.queue.add_after(ref, FENCED_PAUSE)
             return

@@ -2,62 +2,78 @@
 
 from __future__ import annotations
 
-from trueup.core.deployment import Ending
-from trueup.core.live import Presence
-from trueup.core.objects import ObjectRef
-from trueup.core.plan import PlanInput, make_plan
+import msgspec
+
+from trueup.core.model.deployment_record import Ending
+from trueup.core.model.live import Live, Presence
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.reports import Reason, UnitPhase
+from trueup.core.model.state import DELETION, EMPTY_STATE
+from trueup.core.model.unit import DeletionPolicy, SyncPolicy
+from trueup.core.plan.plan import PlanInput, make_plan
 from trueup.core.ports import Acting, ApplyError, StaleState
-from trueup.core.reports import Reason, UnitPhase
-from trueup.core.state import EMPTY_STATE
-from trueup.core.unit import DeletionPolicy, SyncPolicy
-from trueup.engine.recording import end_draft, note_change, open_deletion
-from trueup.engine.run import Halt, Next, Parts, Run
-from trueup.engine.steps.comparing import CONTAINERS
+from trueup.engine.approval import approved
+from trueup.engine.context import EngineContext
+from trueup.engine.coordination.moves import units_behind, waiting_for
+from trueup.engine.planning import CONTAINERS
+from trueup.engine.reconciliation import Halt, Next, Reconciliation
+from trueup.engine.records.recording import end_record, note_change, open_deletion
+from trueup.engine.state import store
 
 RETRY_PAUSE = 5.0
 WAIT_PAUSE = 0.5
 """Seconds between two looks whether what was deleted is gone; they ask the cache, not the server."""
 
 
-async def finalize(run: Run, parts: Parts) -> bool:
+async def finalize(run: Reconciliation, context: EngineContext) -> bool:
     """Clear up behind a unit that is being deleted. Gives whether it is done; raises `Halt` where it cannot go on."""
     unit, state = run.unit, run.state
     if unit.deletion is DeletionPolicy.ORPHAN or unit.suspended or not state.inventory.entries:
-        return await _let_go(run, parts)
+        return await _let_go(run, context)
     manager = unit.field_manager
     refs = [entry.ref for entry in state.inventory.entries]
-    await parts.target.watch(frozenset((ref.group, ref.kind) for ref in refs))
+    await context.target.watch(frozenset((ref.group, ref.kind) for ref in refs))
     own = frozenset(refs)
     holding: dict[ObjectRef, str] = {}
     for ref in refs:
-        if (ref.group, ref.kind) in CONTAINERS and (held := await parts.target.holding(ref, own)):
+        if (ref.group, ref.kind) in CONTAINERS and (held := await context.target.holding(ref, own)):
             holding[ref] = held
-    plan = make_plan(
-        PlanInput(
-            unit=unit.ref,
-            desired=(),
-            inventory=state.inventory,
-            policy=SyncPolicy(prune=True, allow_empty=True),
-            claims=parts.owners.claims(unit.ref, refs),
-            holding=holding,
-            deleting=True,
-            prune=True,
-        ),
-        lambda ref: parts.target.live(ref, manager),
+    given = PlanInput(
+        unit=unit.ref,
+        desired=(),
+        inventory=state.inventory,
+        policy=SyncPolicy(prune=True, allow_empty=True),
+        claims=context.owners.claims(unit.ref, refs),
+        holding=holding,
+        deleting=True,
+        prune=True,
     )
+    plan = make_plan(given, lambda ref: context.target.live(ref, manager))
+    waits = next((veto for veto in plan.vetoes if veto.asks), None)
+    if waits is not None:
+        if not approved(run, context, DELETION):
+            await store(run, context, run.state)
+            raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, waits.message, Next.WAIT)
+        plan = make_plan(msgspec.structs.replace(given, confirmed=True), lambda ref: context.target.live(ref, manager))
     if plan.unknown or any(veto.code == "unknown" for veto in plan.vetoes):
         run.later(RETRY_PAUSE)
         text = "what this unit delivered is not removed while the cluster cannot be read"
         raise Halt(UnitPhase.DELETING, Reason.DELETION_FAILED, text, Next.WAIT)
+    if plan.prunes and (behind := units_behind(unit, context)):
+        run.later(WAIT_PAUSE)
+        raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, waiting_for(behind, context), Next.WAIT)
     acting = Acting(manager, unit.target.service_account, propagation=unit.policy.propagation)
     errors: list[ApplyError] = []
-    open_deletion(run, parts)
+    open_deletion(run, context)
     for stage in plan.prunes:
         for step in stage.steps:
             if step.live is not None and step.live.deleting:
                 continue
+            if context.owners.claims(unit.ref, [step.ref]):
+                # Another unit has come to want it meanwhile.
+                continue
             try:
-                note_change(run, step, await parts.target.write(step, acting))
+                note_change(run, step, await context.target.write(step, acting))
             except ApplyError as error:
                 note_change(run, step, error)
                 errors.append(error)
@@ -65,24 +81,32 @@ async def finalize(run: Run, parts: Parts) -> bool:
         run.later(RETRY_PAUSE)
         text = "; ".join(f"{error.ref}: {error.message}" for error in errors[:5])
         raise Halt(UnitPhase.DELETING, Reason.DELETION_FAILED, text, Next.WAIT)
-    going = [step.ref for stage in plan.prunes for step in stage.steps]
-    still = [ref for ref in going if parts.target.live(ref, manager) is not Presence.ABSENT]
+    pruned = [step.ref for stage in plan.prunes for step in stage.steps]
+    claimed = context.owners.claims(unit.ref, pruned)
+    going = [ref for ref in pruned if ref not in claimed]
+    still = [ref for ref in going if context.target.live(ref, manager) is not Presence.ABSENT]
     if unit.deletion is DeletionPolicy.PRUNE_AND_WAIT and still:
         run.later(WAIT_PAUSE)
-        names = ", ".join(map(str, still[:5]))
+        names = ", ".join(_still_there(ref, context.target.live(ref, manager)) for ref in still[:5])
         raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, f"waiting until these are gone: {names}", Next.WAIT)
-    return await _let_go(run, parts)
+    return await _let_go(run, context)
 
 
-async def _let_go(run: Run, parts: Parts) -> bool:
-    parts.fence.check()
-    parts.owners.want(run.unit.ref, {})
-    end_draft(run, parts, Ending.GOOD, "the unit was deleted, and what it delivered is removed")
+def _still_there(ref: ObjectRef, seen: Live | Presence) -> str:
+    """Name an object that does not go, with what holds it up."""
+    return f"{ref} ({seen.health.message})" if isinstance(seen, Live) and seen.health.message else str(ref)
+
+
+async def _let_go(run: Reconciliation, context: EngineContext) -> bool:
+    context.fence.check()
+    for other in context.owners.want(run.unit.ref, {}):
+        context.requeue(other)
+    end_record(run, context, Ending.GOOD, "the unit was deleted, and what it delivered is removed")
     if run.state != EMPTY_STATE:
         try:
-            await parts.states.drop(run.unit)
+            await context.states.drop(run.unit)
         except StaleState:
             pass  # It goes with its owner anyway.
-        run.memory.state = EMPTY_STATE
-    await parts.claims.release(run.unit)
+        run.runtime.state = EMPTY_STATE
+    await context.finalizers.remove(run.unit)
     return True

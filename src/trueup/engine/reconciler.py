@@ -5,36 +5,41 @@ Read `STEPS` for what a sync is.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Coroutine
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import structlog
 
-from trueup.core.deployment import StepTiming
-from trueup.core.events import PassEnded
+from trueup.core.model.deployment_record import StepTiming
+from trueup.core.model.events import ReconcileEnded
+from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.ports import Fenced, StaleState, Unreachable
-from trueup.core.reports import Reason, UnitPhase
-from trueup.engine.concluding import conclude
+from trueup.engine.conclusion import conclude, conclude_defect
+from trueup.engine.context import EngineContext
 from trueup.engine.finalizing import finalize
-from trueup.engine.run import Halt, Memory, Next, Parts, Run
+from trueup.engine.operations import refuse_operation
+from trueup.engine.reconciliation import Halt, Next, NotYetKnown, Reconciliation, Withdrawn
+from trueup.engine.runtime import UnitRuntime
 from trueup.engine.steps.admission import admit, locate, wait_for_dependencies
 from trueup.engine.steps.comparing import compare, decide
-from trueup.engine.steps.heeding import heed
-from trueup.engine.steps.joining import join
+from trueup.engine.steps.group_rollback import join_group_rollback
 from trueup.engine.steps.judging import judge_outcome
 from trueup.engine.steps.rendering import find_inputs
+from trueup.engine.steps.requests import handle_requests
 from trueup.engine.steps.writing import write
 
 log = structlog.get_logger(__name__)
 
-Step: TypeAlias = Callable[[Run, Parts], Coroutine[Any, Any, None]]
+Step: TypeAlias = Callable[[Reconciliation, EngineContext], Coroutine[Any, Any, None]]
 
 STEPS: tuple[Step, ...] = (
-    heed,
+    handle_requests,
     admit,
     locate,
-    join,
+    join_group_rollback,
     wait_for_dependencies,
     find_inputs,
     compare,
@@ -47,64 +52,102 @@ CONFLICT_PAUSE = 1.0
 UNREACHABLE_PAUSE = 2.0
 
 
-async def reconcile(run: Run, parts: Parts) -> None:
+async def reconcile(run: Reconciliation, context: EngineContext) -> None:
     """Take one look at a unit and do what is to be done. Everything foreseen ends in its report.
 
     Raises `Fenced` when the lease is lost in between: nothing is written or reported then.
     """
-    if not parts.fence.open:
+    if not context.fence.open:
         raise Fenced(f"{run.unit.ref} is left to another controller")
-    started = parts.clock.wall()
+    started = context.clock.wall()
     try:
-        if other := parts.occupied(run.unit.ref):
+        if other := context.managed_by(run.unit.ref):
             text = f"{other} works on it; claim it for Trueup, or stop that controller"
             raise Halt(UnitPhase.OBSERVED, Reason.SUSPENDED, text, Next.WAIT)
         if run.unit.deleting:
-            await finalize(run, parts)
+            await finalize(run, context)
             return
         for step in STEPS:
-            await _timed(step, run, parts)
+            _still_declared(run, context)
+            await _timed(step, run, context)
+        _still_declared(run, context)
     except Halt as halt:
         run.halt = halt
+        if halt.phase is UnitPhase.FAILED:
+            # What was asked for cannot even be begun: it ends, and the next thing may be asked.
+            refuse_operation(run, context, halt.message)
     except Unreachable as error:
         run.halt = Halt(UnitPhase.FAILED, Reason.INTERNAL, str(error), Next.WAIT)
         run.later(UNREACHABLE_PAUSE)
+    except NotYetKnown as reason:
+        log.debug("waiting for what is not known yet", reason=str(reason))
+        return
+    except Withdrawn:
+        for affected in context.owners.want(run.unit.ref, {}):
+            context.requeue(affected)
+        return
     except StaleState:
         log.info("unit state was written by somebody else; looking again", unit=str(run.unit.ref))
-        run.memory.loaded = False
+        run.runtime.loaded = False
         run.later(CONFLICT_PAUSE)
         return
-    conclude(run, parts)
-    parts.journal.note(PassEnded(run.unit, run.revision, run.sync, started, tuple(run.timings), run.memory.report))
-
-
-async def _timed(step: Step, run: Run, parts: Parts) -> None:
-    """Run one step, and take note of how long it took, however it ends."""
-    began = parts.clock.now()
+    except Fenced:
+        raise
+    except Exception as error:
+        # A defect of one unit's must reach its status, and its words must not: they may repeat a secret.
+        log.exception("the reconciliation broke", unit=str(run.unit.ref))
+        run.halt = Halt(UnitPhase.FAILED, Reason.INTERNAL, _broken(error), Next.RETRY)
     try:
-        await step(run, parts)
+        conclude(run, context)
+    except Exception as error:
+        log.exception("the conclusion broke", unit=str(run.unit.ref))
+        conclude_defect(run, context, _broken(error))
+    context.event_sink.publish(
+        ReconcileEnded(run.unit, run.revision, run.sync, started, tuple(run.timings), run.runtime.report)
+    )
+
+
+def _broken(error: Exception) -> str:
+    """Name a defect: what was raised, and where."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    return f"an error of Trueup itself ({type(error).__name__} at {where}); it is tried again, and its log says more"
+
+
+def _still_declared(run: Reconciliation, context: EngineContext) -> None:
+    """Raise `Withdrawn` where the unit is no longer declared, or another object has taken its name."""
+    declared = context.registry.get(run.unit.ref)
+    if declared is None or declared.uid != run.unit.uid:
+        raise Withdrawn(str(run.unit.ref))
+
+
+async def _timed(step: Step, run: Reconciliation, context: EngineContext) -> None:
+    """Run one step, and take note of how long it took, however it ends."""
+    began = context.clock.now()
+    try:
+        await step(run, context)
     finally:
-        seconds = parts.clock.now() - began
+        seconds = context.clock.now() - began
         run.timings.append(StepTiming(step.__name__, seconds))
-        if run.memory.draft is not None:
-            run.memory.draft.spend(step.__name__, seconds)
+        if run.runtime.record is not None:
+            run.runtime.record.spend(step.__name__, seconds)
 
 
-def load(memory: Memory, parts: Parts, run: Run) -> None:
+def load(runtime: UnitRuntime, context: EngineContext, run: Reconciliation) -> None:
     """Read what is stored of a unit, at its first pass and after a conflict."""
-    memory.state = parts.states.get(run.unit)
-    memory.unstored = 0.0
-    memory.loaded = True
-    attempt = memory.state.attempt
+    runtime.state = context.states.get(run.unit)
+    runtime.unstored = 0.0
+    runtime.loaded = True
+    attempt = runtime.state.attempt
     if attempt is not None:
-        memory.started = run.now - min(_age(attempt.started_at, parts), 0.8 * run.unit.gate.timeout)
-    entries = memory.state.inventory.entries
-    parts.owners.want(run.unit.ref, {entry.ref: "" for entry in entries})
+        runtime.started = run.now - min(_age(attempt.started_at, context), 0.8 * run.unit.gate.patience)
+    entries = runtime.state.inventory.entries
+    context.owners.want(run.unit.ref, {entry.ref: "" for entry in entries})
 
 
-def _age(started_at: str, parts: Parts) -> float:
+def _age(started_at: str, context: EngineContext) -> float:
     """Give the seconds since an attempt began, as its record says."""
     try:
-        return max(0.0, (parts.clock.wall() - datetime.fromisoformat(started_at)).total_seconds())
+        return max(0.0, (context.clock.wall() - datetime.fromisoformat(started_at)).total_seconds())
     except ValueError:
         return 0.0

@@ -6,9 +6,9 @@ It takes what the engine's journal tells and knows neither the engine nor dialec
 from trueup.history.conditions import Question
 from trueup.history.databases import HistoryUnavailable, open_database, read_url
 from trueup.history.entries import Entry, Gap
-from trueup.history.journal import HistoryJournal
-from trueup.history.keeping import HistorySettings, default_url, keeping
-from trueup.history.questions import History, Told
+from trueup.history.journal import HistoryEventSink
+from trueup.history.lifespan import HistorySettings, default_url, keeping
+from trueup.history.queries import History, Told
 from trueup.history.storing import Bounds
 from trueup.history.verifying import Finding, Verdict, verify
 
@@ -18,7 +18,7 @@ __all__ = [
     "Finding",
     "Gap",
     "History",
-    "HistoryJournal",
+    "HistoryEventSink",
     "HistorySettings",
     "HistoryUnavailable",
     "Question",

@@ -11,7 +11,7 @@ import hashlib
 
 import msgspec
 
-from trueup.core.objects import canonical_json
+from trueup.core.model.objects import canonical_json
 
 
 class Head(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from trueup.core.deployment import Cause, Ending
+from trueup.core.model.deployment_record import Cause, Ending
 from trueup.history.databases import HistoryUnavailable
 from trueup.history.schema import TERMS
 from trueup.history.terms import Kind, tag_of, term_id

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from trueup.core.changes import ObjectChange
-from trueup.core.deployment import Cause, DeploymentRecord, Ending
-from trueup.core.forges import pull_request_url
-from trueup.core.objects import ObjectRef
-from trueup.core.state import Deployment
+from trueup.core.fields.changes import ObjectChange
+from trueup.core.model.deployment_record import Cause, DeploymentRecord, Ending
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.state import HistoryEntry
+from trueup.core.repository.web_urls import pull_request_url
 
 FIELDS_KEPT = 2000
 """Of one sync, this many changed fields are kept over all its objects; of the others only how many they are."""
@@ -64,7 +64,7 @@ def entry_of(record: DeploymentRecord) -> Entry:
     return Entry(record.id, bounded, pull_request=url)
 
 
-def recovered_entry(unit: ObjectRef, uid: str, deployment: Deployment) -> Entry | None:
+def recovered_entry(unit: ObjectRef, uid: str, deployment: HistoryEntry) -> Entry | None:
     """Make of a line of a unit's short history what can still be told of its record; `None` if its times are none."""
     started, finished = _time(deployment.started_at), _time(deployment.finished_at)
     if finished is None or not deployment.sync:

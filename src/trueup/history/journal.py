@@ -17,9 +17,9 @@ from uuid import uuid4
 
 import structlog
 
-from trueup.core.deployment import DeploymentRecord
-from trueup.core.events import Event, SyncEnded, UnitChanged
-from trueup.core.objects import canonical_json
+from trueup.core.model.deployment_record import DeploymentRecord
+from trueup.core.model.events import Event, SyncEnded, UnitChanged
+from trueup.core.model.objects import canonical_json
 from trueup.history.entries import Entry, Gap, entry_of, recovered_entry
 from trueup.history.ledger import now
 from trueup.history.spool import Spool
@@ -34,8 +34,8 @@ RETRY_SECONDS = 1.0
 STOP_SECONDS = 5.0
 
 
-class HistoryJournal:
-    """Keeps the history. Implements the `Journal` port."""
+class HistoryEventSink:
+    """Keeps the history. Implements the `EventSink` port."""
 
     def __init__(self, spool: Spool, storing: Storing, queue: int = QUEUE, wall: Callable[[], datetime] = now) -> None:
         """Take the spool, and who stores what lies in it."""
@@ -55,7 +55,7 @@ class HistoryJournal:
 
     @property
     def waiting(self) -> int:
-        """Records that no disk has yet."""
+        """History records that are not on disk yet."""
         with self._lock:
             return len(self._waiting) + self._in_hand
 
@@ -74,7 +74,7 @@ class HistoryJournal:
         """Bytes on disk that the database has not taken yet."""
         return self._spool.size
 
-    def note(self, event: Event) -> None:
+    def publish(self, event: Event) -> None:
         """Take note of a sync that has ended; of a unit first seen, what its short history says was recorded before."""
         if isinstance(event, SyncEnded):
             self._take(event.record)

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
-from trueup.core.artifact import CommitInfo
-from trueup.core.objects import canonical_json
+from trueup.core.model.artifact import Provenance
+from trueup.core.model.objects import canonical_json
 from trueup.history.chain import START, Head, link_digest, seal_of
 from trueup.history.databases import insert_new, take_turn
 from trueup.history.entries import Entry, decode_entry, entry_of, microseconds
@@ -188,7 +188,7 @@ def _completed(connection: Connection, entries: list[Entry]) -> list[Entry]:
     return found
 
 
-def _commit(connection: Connection, commit: str) -> CommitInfo | None:
+def _commit(connection: Connection, commit: str) -> Provenance | None:
     rows = connection.scalars(
         select(ENTRIES.c.entry)
         .join(MENTIONS, MENTIONS.c.number == ENTRIES.c.number)

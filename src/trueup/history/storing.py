@@ -15,11 +15,11 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from trueup.history.claims import Claimed
 from trueup.history.databases import HistoryUnavailable, migrate, told
 from trueup.history.entries import Entry, Gap, decode_entry
 from trueup.history.ledger import Ledger, now
 from trueup.history.spool import Spool
+from trueup.history.spool_claims import Claimed
 
 log = structlog.get_logger(__name__)
 

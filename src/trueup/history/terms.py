@@ -12,8 +12,8 @@ from enum import IntEnum
 
 import msgspec
 
-from trueup.core.changes import ObjectChange
-from trueup.core.objects import ObjectRef
+from trueup.core.fields.changes import ObjectChange
+from trueup.core.model.objects import ObjectRef
 from trueup.history.entries import Entry
 
 FORMS_KEPT = 400
@@ -83,7 +83,8 @@ def _terms(entry: Entry) -> Iterator[tuple[Kind, str]]:
     if not entry.recovered:
         yield Kind.CAUSE, record.cause.value
     if record.commit is not None:
-        yield Kind.AUTHOR, str(record.commit.author).casefold()
+        if record.commit.author is not None:
+            yield Kind.AUTHOR, str(record.commit.author).casefold()
         if record.commit.pull_request is not None:
             yield Kind.PULL_REQUEST, str(record.commit.pull_request.number)
     images = record.images[:FORMS_KEPT]

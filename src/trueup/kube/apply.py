@@ -7,6 +7,7 @@ What can stand in the way, and what is done about it:
 - A list item whose key somebody edited (a Service's port) would be doubled: the list is replaced as a whole first.
 - Lists with the same key twice cannot be applied at all: the object is replaced instead, and our manager noted in its
   managedFields as if it had been applied, so that drift shows there as anywhere.
+- What is wanted does not go with a field that was defaulted or is another manager's: what stands beside it is removed.
 - A field cannot be changed in place: the API server's error is raised, or the object deleted and made anew if told to.
 """
 
@@ -20,12 +21,13 @@ from typing import Any
 import msgspec
 import structlog
 
-from trueup.core.objects import Body, ObjectRef
-from trueup.core.tries import Trie, narrowed_trie
+from trueup.core.fields.fieldsv1 import Trie, narrowed_trie
+from trueup.core.model.objects import Body, ObjectRef
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import AlreadyExists, BadRequest, Conflict, Invalid, KubeError, NotFound, ServerError, Timeout
-from trueup.kube.managed import adopted_entries, claiming_patch, fields_of, may_have_legacy, owners_patch
+from trueup.kube.leftovers import without_unwanted
+from trueup.kube.managed_fields import adopted_entries, claiming_patch, fields_of, may_have_legacy, owners_patch
 from trueup.kube.resource import Preconditions, Reply, Resource, read_body, read_partial
 from trueup.kube.writes import Apply, PatchType, Propagation, Write
 
@@ -69,7 +71,8 @@ class Applier:
         try:
             return await self._write(made, options)
         except Invalid as error:
-            if not (error.immutable and options.recreate_on_immutable):
+            # Where an object is to be replaced whatever that takes, any refusal may come of what lives.
+            if not ((error.immutable or options.replace) and options.recreate_on_immutable):
                 raise
             return await self._recreate(made, options)
 
@@ -125,9 +128,12 @@ class Applier:
             reply = await self._send(made, options)
         except Invalid as error:
             lists = _doubled_lists(error, made)
-            if not lists or not options.force:
+            if not options.force:
                 raise
-            replaced = await self._replace_lists(made, lists, options, error)
+            if lists:
+                replaced = await self._replace_lists(made, lists, options, error)
+            else:
+                replaced = await self._drop_unwanted(made, options, error)
             if options.dry_run:
                 return replaced
             reply = await self._send(made, options)
@@ -177,6 +183,26 @@ class Applier:
         except NotFound:
             # There is nothing that could have been edited: the fault is in what was asked for.
             raise refused from None
+
+    async def _drop_unwanted(self, made: _Object, options: Apply, refused: Invalid) -> Reply:
+        """Remove what stands beside a refused field and is not asked for, as `kubectl apply` does.
+
+        The API server fills in defaults, and others own fields, that do not go with what is wanted now: a
+        `rollingUpdate` beside the strategy `Recreate`, a `value` beside a `valueFrom`. Server-side apply leaves them.
+        """
+        for attempt in range(_TRIES):
+            live = await self._client.find(made.resource, made.ref.name, made.ref.namespace)
+            body = without_unwanted(live.body, made.body(), [cause.field for cause in refused.causes]) if live else None
+            if body is None:
+                raise refused
+            try:
+                return await self._client.replace(made.resource, body, options.write())
+            except Invalid:
+                raise refused from None
+            except Conflict:
+                if attempt == _TRIES - 1:
+                    raise
+        raise AssertionError("the last attempt raises")
 
     # -------------------------------------------------------------------------------------------- other ways
 

@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from trueup.core.objects import Body
-from trueup.kube.connect import Connection
+from trueup.core.model.objects import Body
+from trueup.kube.config.connect import Connection
 from trueup.kube.errors import BadAnswer, Gone, NotFound
 from trueup.kube.resource import Listing, Page, Preconditions, Reply, Resource, read_body, read_page
 from trueup.kube.transport import Answer, Call, Fence, Limits, Observer, Transport
@@ -25,6 +25,23 @@ _JSON = "application/json"
 _ACCEPT_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 _ACCEPT_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _ENCODER = msgspec.json.Encoder()
+
+
+class _Request(msgspec.Struct, frozen=True):
+    """One request about a resource. `what` says in words what is asked, `repeatable` that it may be sent twice."""
+
+    method: str
+    verb: str
+    resource: Resource
+    name: str
+    namespace: str
+    body: Any = None
+    subresource: str = ""
+    query: Mapping[str, str] = {}
+    what: str = ""
+    accept: str = _JSON
+    content_type: str = ""
+    repeatable: bool = False
 
 
 class KubeClient:
@@ -82,14 +99,9 @@ class KubeClient:
         self, resource: Resource, name: str, namespace: str = "", *, subresource: str = "", metadata_only: bool = False
     ) -> Reply:
         """Read one object. Raises `NotFound` only where the server knows the kind and says the object is not there."""
+        accept = _ACCEPT_METADATA if metadata_only else _JSON
         answer = await self._send(
-            "GET",
-            "get",
-            resource,
-            name,
-            namespace,
-            subresource=subresource,
-            accept=_ACCEPT_METADATA if metadata_only else _JSON,
+            _Request("GET", "get", resource, name, namespace, subresource=subresource, accept=accept)
         )
         return _reply(answer, f"get {resource.ref(name, namespace)}")
 
@@ -120,15 +132,9 @@ class KubeClient:
         if token:
             query["continue"] = token
         what = f"list {resource}" + (f" in {namespace}" if namespace else "")
+        accept = _ACCEPT_METADATA_LIST if metadata_only else _JSON
         answer = await self._send(
-            "GET",
-            "list",
-            resource,
-            "",
-            namespace,
-            query=query,
-            accept=_ACCEPT_METADATA_LIST if metadata_only else _JSON,
-            what=what,
+            _Request("GET", "list", resource, "", namespace, query=query, accept=accept, what=what)
         )
         try:
             return read_page(answer.raw)
@@ -213,7 +219,7 @@ class KubeClient:
             name, namespace = metadata.get("name") or "", namespace or metadata.get("namespace") or ""
         what = f"create {resource.ref(name, namespace)}"
         answer = await self._send(
-            "POST", "create", resource, "", namespace, body=body, write=write, what=what, content_type=_JSON
+            _Request("POST", "create", resource, "", namespace, body=body, what=what, content_type=_JSON), write
         )
         return _reply(answer, what)
 
@@ -243,19 +249,19 @@ class KubeClient:
             raise ValueError("server-side apply needs the object's name")
         what = f"{'dry run of ' if write.dry_run else ''}apply {resource.ref(name, namespace)}"
         query = {"force": "true"} if force else {}
-        answer = await self._send(
+        request = _Request(
             "PATCH",
             "apply",
             resource,
             name,
             namespace,
             body=body,
-            write=write,
             query=query,
             what=what,
             content_type=PatchType.APPLY,
             repeatable=repeatable,
         )
+        answer = await self._send(request, write)
         return _reply(answer, what)
 
     async def patch(
@@ -270,7 +276,7 @@ class KubeClient:
         """Patch an object (`patch` is JSON to encode, or bytes). Raises `Conflict` where a tested value has changed."""
         what = f"patch {resource.ref(name, namespace)}"
         answer = await self._send(
-            "PATCH", "patch", resource, name, namespace, body=patch, write=write, what=what, content_type=kind
+            _Request("PATCH", "patch", resource, name, namespace, body=patch, what=what, content_type=kind), write
         )
         return _reply(answer, what)
 
@@ -280,7 +286,7 @@ class KubeClient:
         name, namespace = metadata.get("name") or "", metadata.get("namespace") or ""
         what = f"update {resource.ref(name, namespace)}"
         answer = await self._send(
-            "PUT", "update", resource, name, namespace, body=body, write=write, what=what, content_type=_JSON
+            _Request("PUT", "update", resource, name, namespace, body=body, what=what, content_type=_JSON), write
         )
         return _reply(answer, what)
 
@@ -292,30 +298,27 @@ class KubeClient:
         *,
         propagation: Propagation = "Background",
         preconditions: Preconditions | None = None,
-        grace_seconds: int | None = None,
         write: Write = PLAIN_WRITE,
     ) -> bool:
         """Delete an object; `False` where it is not there. Raises `Conflict` where a precondition does not hold."""
         options: dict[str, Any] = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
         if preconditions is not None:
             options["preconditions"] = preconditions
-        if grace_seconds is not None:
-            options["gracePeriodSeconds"] = grace_seconds
         if write.dry_run:
             options["dryRun"] = ["All"]
         try:
-            await self._send(
+            request = _Request(
                 "DELETE",
                 "delete",
                 resource,
                 name,
                 namespace,
                 body=options,
-                write=Write(timeout=write.timeout),
                 what=f"delete {resource.ref(name, namespace)}",
                 content_type=_JSON,
                 repeatable=preconditions is not None and bool(preconditions.uid),
             )
+            await self._send(request, Write(timeout=write.timeout))
         except NotFound:
             return False
         return True
@@ -328,39 +331,24 @@ class KubeClient:
             Call("POST", "create", path, what=what or f"post {path}", body=raw, headers=headers, fence=self._fence)
         )
 
-    async def _send(
-        self,
-        method: str,
-        verb: str,
-        resource: Resource,
-        name: str,
-        namespace: str,
-        *,
-        body: Any = None,
-        write: Write = PLAIN_WRITE,
-        subresource: str = "",
-        query: Mapping[str, str] = {},
-        what: str = "",
-        accept: str = _JSON,
-        content_type: str = "",
-        repeatable: bool = False,
-    ) -> Answer:
-        writes = method != "GET"
-        headers = (*self._headers, ("Accept", accept))
-        if content_type:
-            headers = (*headers, ("Content-Type", content_type))
-        parameters = {**query, **write.query()} if writes else query
+    async def _send(self, request: _Request, write: Write = PLAIN_WRITE) -> Answer:
+        writes = request.method != "GET"
+        resource, name, namespace, body = request.resource, request.name, request.namespace, request.body
+        headers = (*self._headers, ("Accept", request.accept))
+        if request.content_type:
+            headers = (*headers, ("Content-Type", request.content_type))
+        parameters = {**request.query, **write.query()} if writes else request.query
         return await self.transport.send(
             Call(
-                method,
-                verb,
-                resource.path(name, namespace, subresource or write.subresource),
+                request.method,
+                request.verb,
+                resource.path(name, namespace, request.subresource or write.subresource),
                 _resource_name(resource),
-                what or f"{verb} {resource.ref(name, namespace)}",
+                request.what or f"{request.verb} {resource.ref(name, namespace)}",
                 urlencode(parameters) if parameters else "",
                 None if body is None else body if isinstance(body, bytes) else _ENCODER.encode(body),
                 headers,
-                repeatable or not writes,
+                request.repeatable or not writes,
                 self._fence if writes and not write.dry_run else None,
                 write.timeout,
             )

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 import msgspec
 import structlog
 
-from trueup.core.fields import APPLY
-from trueup.core.objects import Body, canonical_json, digest_bytes
+from trueup.core.fields.ownership import APPLY
+from trueup.core.model.objects import Body, canonical_json, digest_bytes
+from trueup.kube.cache.informer import ObjectFeed
+from trueup.kube.cache.watch import Selection
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError, NotFound, Timeout
-from trueup.kube.feed import ObjectFeed
 from trueup.kube.resource import Resource
 from trueup.kube.writes import Write
 
@@ -119,8 +120,8 @@ class DefinitionWatch:
         """Take whom to tell; nothing is asked before `start`."""
         self._mapper = mapper
         self._feeds = [
-            ObjectFeed(client, mapper, DEFINITIONS.group, DEFINITIONS.kind, reduce=_definition_only),
-            ObjectFeed(client, mapper, "apiregistration.k8s.io", "APIService", reduce=_service_only),
+            ObjectFeed(client, mapper, Selection(DEFINITIONS.group, DEFINITIONS.kind), reduce=_definition_only),
+            ObjectFeed(client, mapper, Selection("apiregistration.k8s.io", "APIService"), reduce=_service_only),
         ]
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()

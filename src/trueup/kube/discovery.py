@@ -15,8 +15,8 @@ from typing import TypeVar
 
 import msgspec
 
-from trueup.core.objects import ObjectRef
-from trueup.core.recipe import Capabilities
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.recipe import Capabilities
 from trueup.kube.client import KubeClient
 from trueup.kube.errors import BadAnswer, KindNotServed, KindUnavailable, KubeError, Unsupported
 from trueup.kube.resource import Resource

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 import msgspec
 import structlog
 
-from trueup.core.objects import ObjectRef
+from trueup.core.model.objects import ObjectRef
 from trueup.kube.client import KubeClient
 from trueup.kube.errors import KubeError, NotFound
 from trueup.kube.resource import Resource

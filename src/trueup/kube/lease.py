@@ -15,9 +15,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import structlog
 
-from trueup.core.objects import Body
+from trueup.core.model.objects import Body
 from trueup.kube.client import KubeClient
 from trueup.kube.errors import AlreadyExists, Conflict, Fenced, KubeError, NotFound
 from trueup.kube.resource import Resource
@@ -33,6 +34,21 @@ def awake_clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
+class LeaseTimes(msgspec.Struct, frozen=True):
+    """Seconds: others may take over after `duration`; we stop writing after `renew` without having renewed; `retry` is
+    the pause between renewals. The gap between `duration` and `renew` is for writes that are still under way.
+    """
+
+    duration: float = 15.0
+    renew: float = 10.0
+    retry: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse times that let two controllers write. Raises ValueError."""
+        if not 0 < self.retry < self.renew < self.duration:
+            raise ValueError("a lease needs retry < renew < duration")
+
+
 class Lease:
     """One candidate for a lease. `run` it as a task, and end that by cancelling: the lease is then released."""
 
@@ -42,21 +58,13 @@ class Lease:
         namespace: str,
         name: str,
         identity: str,
-        duration: float = 15.0,
-        renew: float = 10.0,
-        retry: float = 2.0,
+        times: LeaseTimes = LeaseTimes(),
         clock: Callable[[], float] = awake_clock,
     ) -> None:
-        """Take the Lease's place and who we are (unique to this process).
-
-        Seconds: others may take over after `duration`; we stop writing after `renew` without having renewed; `retry` is
-        the pause between renewals. The gap between `duration` and `renew` is for writes that are still under way.
-        """
-        if not 0 < retry < renew < duration:
-            raise ValueError("a lease needs retry < renew < duration")
+        """Take the Lease's place and who we are (unique to this process)."""
         self._client = client
         self._namespace, self._name, self.identity = namespace, name, identity
-        self._duration, self._renew, self._retry = duration, renew, retry
+        self._duration, self._renew, self._retry = times.duration, times.renew, times.retry
         self._clock = clock
         self._until = float("-inf")
         self._live: Body | None = None

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from trueup.core.fields import ManagedEntry
-from trueup.core.objects import Body, ObjectRef, join_api_version
+from trueup.core.fields.ownership import ManagedEntry
+from trueup.core.model.objects import Body, ObjectRef, join_api_version
 
 
 class Resource(msgspec.Struct, frozen=True, omit_defaults=True):

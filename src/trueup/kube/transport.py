@@ -20,7 +20,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from trueup import __version__
-from trueup.kube.connect import Connection
+from trueup.kube.config.connect import Connection
 from trueup.kube.errors import (
     BadAnswer,
     CertificateError,

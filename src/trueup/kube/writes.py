@@ -20,6 +20,12 @@ class PatchType(StrEnum):
     APPLY = "application/apply-patch+yaml"
 
 
+KUBECTL = "kubectl"
+"""What the names of kubectl's field managers begin with."""
+
+ROLLOUT = "kubectl-rollout"
+"""`kubectl rollout restart` is no change of what is wanted."""
+
 LEGACY_MANAGERS = ("kubectl-client-side-apply", "before-first-apply")
 
 
@@ -56,7 +62,8 @@ class Apply(msgspec.Struct, frozen=True):
 
     `manager` owns what is applied. `force` takes fields that others own. `replace` writes the object as a whole instead
     of applying it. `recreate_on_immutable` deletes (with `propagation`) and makes anew what cannot be changed in place.
-    `legacy_managers` are those whose ownership by update moves to ours on first touch.
+    `legacy_managers` are those whose ownership by update moves to ours on first touch; with `adopts` that of every
+    manager of kubectl's too, by apply as well.
     """
 
     manager: str
@@ -67,6 +74,7 @@ class Apply(msgspec.Struct, frozen=True):
     propagation: Propagation = "Background"
     validation: Validation = ""
     legacy_managers: tuple[str, ...] = LEGACY_MANAGERS
+    adopts: bool = False
 
     def write(self) -> Write:
         """The request's options."""

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from trueup.core.expressions import Complaint, Condition, Facts, Holds, MessageTemplate, Rendered
+from trueup.core.notification.expressions import Complaint, Condition, Facts, Holds, MessageTemplate, Rendered
 from trueup.render.process import WorkerGone
 from trueup.render.protocol import Answer, NotificationAnswer, NotificationRequest
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from trueup.core.recipe import LookedAt, TreeIds
+from trueup.core.model.recipe import LookedAt, TreeIds
 
 
 class _Folder(msgspec.Struct):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from trueup.core.recipe import (
+from trueup.core.model.recipe import (
     LookedAt,
     RenderedObject,
     RenderError,

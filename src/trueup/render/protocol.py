@@ -1,11 +1,12 @@
 """The messages between this process and `go/worker` (`protocol.go` is their other half), as JSON."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from trueup.core.expressions import Condition, Holds, KnownCommit, MessageTemplate, Rendered
-from trueup.core.recipe import Capabilities, LookedAt, Recipe, RenderProblem, RenderWarning
+from trueup.core.model.recipe import Capabilities, LookedAt, Recipe, RenderProblem, RenderWarning
+from trueup.core.notification.expressions import Condition, Holds, KnownCommit, MessageTemplate, Rendered
 
 MAX_FRAME = 128 << 20
 """The bound of one message in bytes, in either direction."""
@@ -39,7 +40,7 @@ class EvaluateRequest(msgspec.Struct, frozen=True):
     id: int
     expression: str
     declared: tuple[str, ...]
-    variables: dict[str, Any]
+    variables: Mapping[str, object]
     check_only: bool
     deadline_ms: int
 
@@ -48,7 +49,7 @@ class NotificationRequest(msgspec.Struct, frozen=True, tag_field="kind", tag="no
     """Asks for the conditions of an object's notifications, or for the templates that these need, all at once."""
 
     id: int
-    variables: dict[str, Any]
+    variables: Mapping[str, object]
     commits: dict[str, KnownCommit]
     details: dict[str, Any] | None
     conditions: tuple[Condition, ...]

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from trueup.core.recipe import (
+from trueup.core.model.recipe import (
     AutoRecipe,
     Capabilities,
     HelmRecipe,
@@ -25,6 +25,7 @@ from trueup.core.recipe import (
     recipe_digest,
     valid_root_name,
 )
+from trueup.devtools.toolchain import binary
 from trueup.render.expressions import WorkerExpressions
 from trueup.render.inputs import prove
 from trueup.render.memory import Known, Memory, decode_objects
@@ -32,7 +33,6 @@ from trueup.render.pool import WorkerPool
 from trueup.render.process import Worker, WorkerGone
 from trueup.render.protocol import Answer, EvaluateRequest, RenderRequest
 from trueup.render.settings import RenderSettings
-from trueup.toolchain import binary
 
 _answers = msgspec.json.Decoder(Answer)
 _EVALUATE_MEMORY_MIB = 128
@@ -59,7 +59,7 @@ class WorkerRenderer:
     async def start(self) -> None:
         """Find the worker, which may build it, and begin to start one process; the rest start when they are needed.
 
-        Raises what `trueup.toolchain.binary` raises.
+        Raises what `trueup.devtools.toolchain.binary` raises.
         """
         settings = self._settings
         executable = settings.executable
@@ -155,7 +155,12 @@ class WorkerRenderer:
         return await asyncio.shield(task)
 
     async def evaluate(
-        self, expression: str, variables: dict[str, Any], *, declared: Sequence[str] = (), deadline: float | None = None
+        self,
+        expression: str,
+        variables: Mapping[str, object],
+        *,
+        declared: Sequence[str] = (),
+        deadline: float | None = None,
     ) -> Any:
         """Evaluate a CEL expression over JSON values and give its value as JSON. Raises `RenderError`.
 
@@ -171,7 +176,7 @@ class WorkerRenderer:
     async def _evaluate(
         self,
         expression: str,
-        variables: dict[str, Any],
+        variables: Mapping[str, object],
         declared: tuple[str, ...],
         check_only: bool,
         deadline: float | None,

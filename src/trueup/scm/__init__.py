@@ -5,9 +5,10 @@ whoever uses it brings the repository's URL and the way to be let in. A host's a
 time, and read leniently; nothing in them is followed.
 """
 
+from trueup.core.repository.hosts import HostKind
 from trueup.scm.access import Access
 from trueup.scm.connecting import connected
-from trueup.scm.detection import HostKind, Location, locate
+from trueup.scm.detection import Location, locate
 from trueup.scm.host import CommitState, CommitStatus, Fault, Host, HostError, MergeRequest, State
 
 __all__ = [

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from trueup.core.artifact import GitCredentials
-
 
 class Access(msgspec.Struct, frozen=True):
     """How to be let in, and on what way. Every field may be empty.
@@ -54,14 +52,4 @@ class Access(msgspec.Struct, frozen=True):
             ca=text("ca.crt", "caFile"),
             proxy=text("proxy"),
             insecure=text("insecure") == "true",
-        )
-
-    @classmethod
-    def from_git(cls, credentials: GitCredentials) -> Access:
-        """Take what lets Git in over HTTP: hosts accept the same token for their API."""
-        return cls(
-            token=credentials.bearer or ("" if credentials.ssh_key else credentials.password),
-            ca=credentials.ca,
-            proxy=credentials.proxy,
-            insecure=credentials.insecure,
         )

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from trueup.core.repository.hosts import HostKind
 from trueup.scm.access import Access
 from trueup.scm.api import TIMEOUT, Api, Headers, trust
-from trueup.scm.detection import HostKind, Location
+from trueup.scm.detection import Location
 from trueup.scm.gitea import Gitea
 from trueup.scm.github import GitHub
 from trueup.scm.githubapp import AppTokens

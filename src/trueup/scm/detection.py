@@ -7,20 +7,13 @@ said of a host. Nobody is asked: a URL alone never makes this process talk to a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
+from trueup.core.repository.hosts import HOSTS, HostKind, known_host
+from trueup.core.repository.url import RepositoryUrl, read_repository_url
 from trueup.scm.host import Fault, HostError
-
-
-class HostKind(StrEnum):
-    """The kinds of hosts; Forgejo speaks Gitea's API."""
-
-    GITHUB = "github"
-    GITLAB = "gitlab"
-    GITEA = "gitea"
 
 
 class Location(msgspec.Struct, frozen=True):
@@ -36,19 +29,8 @@ class Location(msgspec.Struct, frozen=True):
         return self.path.rpartition("/")[0]
 
 
-_KNOWN = {
-    "github.com": HostKind.GITHUB,
-    "gitlab.com": HostKind.GITLAB,
-    "gitea.com": HostKind.GITEA,
-    "codeberg.org": HostKind.GITEA,
-}
-_NAMES = {
-    "github": HostKind.GITHUB,
-    "gitlab": HostKind.GITLAB,
-    "gitea": HostKind.GITEA,
-    "forgejo": HostKind.GITEA,
-}
-_API = {HostKind.GITHUB: "/api/v3", HostKind.GITLAB: "/api/v4", HostKind.GITEA: "/api/v1"}
+_NAMES = {name: kind for kind, software in HOSTS.items() if software.api for name in software.names}
+"""What an operator may call the hosts whose API is spoken."""
 
 
 def read_hosts(text: str) -> dict[str, tuple[HostKind, str]]:
@@ -72,31 +54,36 @@ def locate(url: str, kind: HostKind | None = None, hosts: Mapping[str, tuple[Hos
 
     Raises `HostError` (UNKNOWN_HOST) where the kind is not known, or the URL names no repository.
     """
-    scheme, host, port, path = _split(url)
-    said = (hosts or {}).get(f"{host}:{port}" if port else host) or (hosts or {}).get(host)
+    try:
+        parsed = read_repository_url(url, "https")
+    except ValueError:
+        parsed = RepositoryUrl("https", "", "")
+    host, path = msgspec.structs.replace(parsed, port=0).netloc, parsed.name
+    said = (hosts or {}).get(parsed.netloc) or (hosts or {}).get(host)
     api = ""
     if kind is None and said is not None:
         kind, api = said
     elif said is not None and said[0] is kind:
         api = said[1]
-    kind = kind or _KNOWN.get(host) or _NAMES.get(host.partition(".")[0])
-    if kind is None:
+    kind = kind or known_host(host)
+    if kind is None or not HOSTS[kind].api:
         raise HostError(
             Fault.UNKNOWN_HOST,
             f"it is not known what kind of host {host or 'this'} is: say so with TRUEUP_SCM_HOSTS={host}=github, "
             "gitlab or gitea",
         )
+    software = HOSTS[kind]
     if not api:
-        if host == "github.com":
-            api = "https://api.github.com"
+        if software.public_api and host in software.public:
+            api = software.public_api
         else:
             # The port of ssh is not that of the API.
-            web = f"{scheme}://{host}:{port}" if port and scheme != "ssh" else f"{scheme}://{host}"
-            api = web.replace("ssh://", "https://", 1) + _API[kind]
-    elif prefix := urlsplit(api).path.removesuffix(_API[kind]).strip("/"):
+            address = f"http://{parsed.netloc}" if parsed.scheme == "http" else f"https://{parsed.netloc}"
+            api = (f"https://{host}" if parsed.scheme == "ssh" else address) + software.api
+    elif prefix := urlsplit(api).path.removesuffix(software.api).strip("/"):
         path = path.removeprefix(f"{prefix}/")
-    parts = path.split("/")
-    if len(parts) < 2 or (kind is not HostKind.GITLAB and len(parts) != 2) or not all(map(_plain, parts)):
+    names = path.split("/")
+    if len(names) < 2 or (kind is not HostKind.GITLAB and len(names) != 2) or not all(map(_plain, names)):
         raise HostError(Fault.UNKNOWN_HOST, f"the URL's path {path[:200]!r} is no OWNER/NAME of a {kind} repository")
     return Location(kind, api, path)
 
@@ -104,19 +91,3 @@ def locate(url: str, kind: HostKind | None = None, hosts: Mapping[str, tuple[Hos
 def _plain(part: str) -> bool:
     """Whether one part of a path is a name: nothing that could lead elsewhere in an API's URL."""
     return part not in ("", ".", "..") and all(sign.isalnum() or sign in "-_.~" for sign in part)
-
-
-def _split(url: str) -> tuple[str, str, int, str]:
-    text = url.strip()
-    if "://" not in text:
-        host, colon, path = text.partition(":")
-        text = f"ssh://{host}/{path.lstrip('/')}" if colon and "/" not in host else f"https://{text}"
-    try:
-        parts = urlsplit(text)
-        port = parts.port or 0
-    except ValueError:
-        return "https", "", 0, ""
-    scheme = parts.scheme.lower()
-    path = unquote(parts.path).strip("/").removesuffix(".git").rstrip("/")
-    host = (parts.hostname or "").lower()
-    return scheme if scheme in ("http", "ssh") else "https", f"[{host}]" if ":" in host else host, port, path

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from trueup.core.expressions import Expressions, Facts, MessageTemplate
+from trueup.core.notification.expressions import Expressions, Facts, MessageTemplate
 from trueup.dialects.argo.notifications.catalogue import standard_configuration
 from trueup.render import RenderSettings, WorkerRenderer
 

@@ -11,8 +11,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
 from support.deployments import START, a_record
-from trueup.core.changes import ObjectChange
-from trueup.core.deployment import Cause, DeploymentRecord, Ending
+from trueup.core.fields.changes import ObjectChange
+from trueup.core.model.deployment_record import Cause, DeploymentRecord, Ending
 from trueup.history import History, HistoryUnavailable, Question
 from trueup.history.databases import migrate
 from trueup.history.entries import entry_of
@@ -80,8 +80,8 @@ def test_each_question_has_its_answer(engine: Engine, asked: dict[str, Any], exp
 def test_all_of_many_terms_and_pages_follow_each_other(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(engine)
     for few, counted in ((50, 20_000), (0, 20_000), (0, 0)):
-        monkeypatch.setattr("trueup.history.questions.FEW", few)
-        monkeypatch.setattr("trueup.history.questions.COUNTED", counted)
+        monkeypatch.setattr("trueup.history.queries.FEW", few)
+        monkeypatch.setattr("trueup.history.queries.COUNTED", counted)
         history, found, before = History(engine), list[int](), ""
         while page := history.ask(Question(author="example", image="nginx", before=before, limit=7)):
             found += [int(entry.id, 16) for entry in page]

@@ -18,11 +18,11 @@ import pytest
 
 from support.deployments import START, a_record
 from support.postgres import Postgres
-from trueup.core.events import SyncEnded, UnitChanged
-from trueup.core.reports import Reason, UnitPhase, UnitReport
-from trueup.core.state import Deployment
+from trueup.core.model.events import SyncEnded, UnitChanged
+from trueup.core.model.reports import Reason, UnitPhase, UnitReport
+from trueup.core.model.state import HistoryEntry
 from trueup.history import Bounds, Entry, History, HistorySettings, Question, keeping, open_database, read_url, verify
-from trueup.history.journal import HistoryJournal
+from trueup.history.journal import HistoryEventSink
 from trueup.testing import a_unit
 
 UNIT = a_unit("web", a_record(0).unit)
@@ -59,16 +59,16 @@ def _safely(holds: Callable[[], bool]) -> bool:
 
 
 @asynccontextmanager
-async def kept(folder: Path, url: str, identity: str = "writer", **fields: object) -> AsyncIterator[HistoryJournal]:
+async def kept(folder: Path, url: str, identity: str = "writer", **fields: object) -> AsyncIterator[HistoryEventSink]:
     bounds = Bounds(days=0, patience=0.0)
     async with keeping(HistorySettings(folder, url, bounds, **fields), identity) as journal:  # type: ignore[arg-type]
-        assert isinstance(journal, HistoryJournal)
+        assert isinstance(journal, HistoryEventSink)
         yield journal
 
 
-def note(journal: HistoryJournal, *numbers: int) -> None:
+def note(journal: HistoryEventSink, *numbers: int) -> None:
     for number in numbers:
-        journal.note(SyncEnded(UNIT, a_record(number)))
+        journal.publish(SyncEnded(UNIT, a_record(number)))
 
 
 def ids(entries: list[Entry]) -> list[int]:
@@ -255,13 +255,13 @@ async def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
 async def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     async with keeping(HistorySettings(tmp_path / "file" / "history"), "writer") as journal:
-        journal.note(SyncEnded(UNIT, a_record(1)))
+        journal.publish(SyncEnded(UNIT, a_record(1)))
 
 
 async def test_lost_records_come_back_from_the_short_history(url: str, tmp_path: Path) -> None:
-    def line(number: int, sync: str, age: float) -> Deployment:
+    def line(number: int, sync: str, age: float) -> HistoryEntry:
         when = (datetime.now(UTC) - timedelta(seconds=age)).isoformat()
-        return Deployment(number, "main@sha1:ab", when, when, "good", sync=sync)
+        return HistoryEntry(number, "main@sha1:ab", when, when, "good", sync=sync)
 
     report = UnitReport(
         phase=UnitPhase.SETTLED,
@@ -271,7 +271,7 @@ async def test_lost_records_come_back_from_the_short_history(url: str, tmp_path:
     )
     async with kept(tmp_path / "history", url) as journal:
         note(journal, 1)
-        journal.note(UnitChanged(UNIT, None, report, START))
+        journal.publish(UnitChanged(UNIT, None, report, START))
         await until(lambda: {entry.id for entry in told(url)} == {f"{1:032x}", "lost"})
     found = {entry.id: entry for entry in told(url)}
     assert found["lost"].recovered and not found[f"{1:032x}"].recovered
@@ -281,7 +281,7 @@ async def test_lost_records_come_back_from_the_short_history(url: str, tmp_path:
 
 async def test_a_record_that_cannot_be_written_leaves_a_gap_and_stops_no_other(url: str, tmp_path: Path) -> None:
     async with kept(tmp_path / "history", url) as journal:
-        journal.note(SyncEnded(UNIT, a_record(1, message="half a character: \ud800")))
+        journal.publish(SyncEnded(UNIT, a_record(1, message="half a character: \ud800")))
         note(journal, 2)
         await until(lambda: len(told(url)) == 2)
     assert ids(told(url)) == [2] and sound(url)
@@ -292,5 +292,5 @@ async def test_telling_costs_microseconds_and_never_raises(tmp_path: Path) -> No
     async with kept(tmp_path / "history", f"sqlite:///{tmp_path / 'h.db'}") as journal:
         took = time.perf_counter()
         for _ in range(5000):
-            journal.note(SyncEnded(UNIT, record))
+            journal.publish(SyncEnded(UNIT, record))
         assert time.perf_counter() - took < 1.0

@@ -74,7 +74,7 @@ def test_an_inserted_entry_is_named(engine: Engine) -> None:
 
 
 def test_an_entry_in_another_ones_place_is_named_with_what_it_replaced(engine: Engine) -> None:
-    from trueup.core.objects import canonical_json
+    from trueup.core.model.objects import canonical_json
     from trueup.history.chain import Head, link_digest
 
     fill(engine)

@@ -14,11 +14,11 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from trueup.devtools.toolchain import binary
 from trueup.kube.client import KubeClient
-from trueup.kube.connect import from_kubeconfig
+from trueup.kube.config.connect import from_kubeconfig
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
-from trueup.toolchain import binary
 
 
 def free_port() -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trueup.core.fields import managed_entries, ownership
+from trueup.core.fields.ownership import managed_entries, ownership
 from trueup.kube.apply import Applier
 from trueup.kube.errors import BadRequest, Conflict, Invalid
 from trueup.kube.resource import Reply
@@ -83,7 +83,7 @@ async def test_a_repeated_key_falls_back_and_later_returns_to_server_side_apply(
     assert managers(reply.body) == [("us", "Apply")]
 
 
-def seal(reply: Reply) -> tuple[str, str]:
+def managed_digest(reply: Reply) -> tuple[str, str]:
     owned = ownership(reply.body, managed_entries(reply.body), "us")
     return owned.entry, owned.values
 
@@ -97,9 +97,11 @@ async def test_what_was_replaced_is_sealed_as_what_was_applied(client, mapper, m
     if not made_by_us:
         # Whole or in part as we want it: a replace of it changes little, and so notes little as ours.
         await client.create(deployments, twice, write=Write(manager="somebody"))
-    sealed = await applier.apply(deployments, twice, US)
-    assert ("us", "Apply") in managers(sealed.body) and all(seal(sealed))
-    assert seal(await applier.apply(deployments, twice, US)) == seal(sealed), "written again it is the same"
+    managed_digests = await applier.apply(deployments, twice, US)
+    assert ("us", "Apply") in managers(managed_digests.body) and all(managed_digest(managed_digests))
+    assert managed_digest(await applier.apply(deployments, twice, US)) == managed_digest(managed_digests), (
+        "written again it is the same"
+    )
 
     async def edited(path: str, value: Any) -> Reply:
         patch = [{"op": "add", "path": path, "value": value}]
@@ -109,20 +111,20 @@ async def test_what_was_replaced_is_sealed_as_what_was_applied(client, mapper, m
     ours = [(f"{container}/env/1/value", "9"), (f"{container}/env/2/value", "9"), (f"{container}/image", "other")]
     for path, value in ours:
         drifted = await edited(path, value)
-        assert seal(drifted) != seal(sealed), path
+        assert managed_digest(drifted) != managed_digest(managed_digests), path
         healed = await applier.apply(deployments, twice, US)
-        assert seal(healed) == seal(sealed), path
+        assert managed_digest(healed) == managed_digest(managed_digests), path
     for path, value in ((f"{container}/imagePullPolicy", "Never"), ("/spec/revisionHistoryLimit", 3)):
-        assert seal(await edited(path, value)) == seal(sealed), f"{path} is none of ours"
+        assert managed_digest(await edited(path, value)) == managed_digest(managed_digests), f"{path} is none of ours"
 
 
 async def test_replacing_leaves_nothing_of_others_and_is_sealed(client, mapper) -> None:
     maps = await mapper.find("", "ConfigMap")
     await client.create(maps, config_map("whole", a="1", theirs="2"), write=Write(manager="somebody"))
     reply = await Applier(client, mapper).apply(maps, config_map("whole", a="1"), Apply("us", replace=True))
-    assert reply.body["data"] == {"a": "1"} and ("us", "Apply") in managers(reply.body) and all(seal(reply))
+    assert reply.body["data"] == {"a": "1"} and ("us", "Apply") in managers(reply.body) and all(managed_digest(reply))
     edited = await client.patch(maps, "whole", "default", {"data": {"a": "3"}}, write=Write(manager="kubectl-edit"))
-    assert seal(edited) != seal(reply)
+    assert managed_digest(edited) != managed_digest(reply)
 
 
 async def test_an_immutable_field_is_refused_and_with_leave_recreated(client, mapper) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from trueup.core.health import Health, HealthStatus
-from trueup.core.live import Presence
-from trueup.core.objects import ObjectRef
+from trueup.core.model.live import Presence
+from trueup.core.model.objects import ObjectRef
 from trueup.kube.apply import Applier
+from trueup.kube.cache.live import LiveCache
+from trueup.kube.cache.record import Record, Reduction
+from trueup.kube.cache.watch import FeedState
 from trueup.kube.crd import DEFINITIONS, DefinitionWatch, ensure_definitions
 from trueup.kube.errors import KindUnavailable
-from trueup.kube.livecache import LiveCache
-from trueup.kube.record import Record
-from trueup.kube.watch import FeedState
 from trueup.kube.writes import Apply
 
 MAPS = ("", "ConfigMap")
@@ -28,7 +28,7 @@ US = Apply("us")
 async def cache(client, mapper) -> AsyncIterator[LiveCache]:
     definitions = DefinitionWatch(client, mapper)
     definitions.start()
-    made = LiveCache(client, mapper, lambda body: Health(HealthStatus.HEALTHY), lambda body: {})
+    made = LiveCache(client, mapper, Reduction(lambda body: Health(HealthStatus.HEALTHY), lambda body: {}))
     yield made
     await made.stop()
     await definitions.stop()
@@ -52,11 +52,11 @@ async def test_the_answer_of_a_write_and_its_event_give_the_same_seal(client, ma
         resource = await mapper.find(*(MAPS if body["kind"] == "ConfigMap" else ("autoscaling", body["kind"])), version)
         record = cache.reduce((await applier.apply(resource, body, US)).raw)
         await eventually(lambda record=record: isinstance(cache.get(record.ref), Record))
-        assert cache.get(record.ref).seal("us") == record.seal("us") != ""
-    before = cache.get(ObjectRef(*MAPS, "default", "sealed")).seal("us")
+        assert cache.get(record.ref).managed_digest("us") == record.managed_digest("us") != ""
+    before = cache.get(ObjectRef(*MAPS, "default", "sealed")).managed_digest("us")
     maps = await mapper.find(*MAPS)
     await client.patch(maps, "sealed", "default", {"data": {"a": "2"}})
-    await eventually(lambda: cache.get(ObjectRef(*MAPS, "default", "sealed")).seal("us") != before)
+    await eventually(lambda: cache.get(ObjectRef(*MAPS, "default", "sealed")).managed_digest("us") != before)
 
 
 async def test_a_definition_is_noticed_when_it_comes_and_when_it_goes(client, mapper, cache, eventually) -> None:
@@ -120,7 +120,7 @@ async def test_history_that_was_compacted_away_is_listed_again(plane, client, ma
     maps = await mapper.find(*MAPS)
     applier = Applier(client, mapper)
     await applier.apply(maps, config_map("compacted", a="0"), US)
-    cache = LiveCache(client, mapper, lambda body: Health(HealthStatus.HEALTHY), lambda body: {})
+    cache = LiveCache(client, mapper, Reduction(lambda body: Health(HealthStatus.HEALTHY), lambda body: {}))
     cache.need({MAPS})
     try:
         await cache.settled({MAPS}, 10)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trueup.core.recipe import Capabilities, Recipe, RenderContext, RenderError, RenderProblem, RenderResult
+from trueup.core.model.recipe import Capabilities, Recipe, RenderContext, RenderError, RenderProblem, RenderResult
 from trueup.render import RenderSettings, WorkerRenderer
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from trueup.core.recipe import DirectoryRecipe, HelmRecipe, JsonnetVariable, KustomizeRecipe, Patch, Recipe
+from trueup.core.model.recipe import DirectoryRecipe, HelmRecipe, JsonnetVariable, KustomizeRecipe, Patch, Recipe
 
 from .conftest import Bench
 

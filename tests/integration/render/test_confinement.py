@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trueup.core.recipe import DirectoryRecipe, HelmFileParameter, HelmRecipe, KustomizeRecipe, Recipe
+from trueup.core.model.recipe import DirectoryRecipe, HelmFileParameter, HelmRecipe, KustomizeRecipe, Recipe
 from trueup.render import WorkerRenderer
 
 from .conftest import Bench

@@ -5,7 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from trueup.core.recipe import AutoRecipe, DirectoryRecipe, HelmRecipe, JsonnetVariable, KustomizeRecipe, RenderResult
+from trueup.core.model.recipe import (
+    AutoRecipe,
+    DirectoryRecipe,
+    HelmRecipe,
+    JsonnetVariable,
+    KustomizeRecipe,
+    RenderResult,
+)
 
 from .conftest import Bench
 

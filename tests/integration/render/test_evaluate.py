@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from trueup.core.recipe import RenderError, RenderProblem
+from trueup.core.model.recipe import RenderError, RenderProblem
 from trueup.render import RenderSettings, WorkerRenderer
 
 OBJECT = {

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from trueup.core.recipe import DirectoryRecipe, HelmRecipe, KustomizeRecipe, RenderContext, RenderError
+from trueup.core.model.recipe import DirectoryRecipe, HelmRecipe, KustomizeRecipe, RenderContext, RenderError
+from trueup.devtools.toolchain import binary
 from trueup.render import RenderSettings, WorkerRenderer
-from trueup.toolchain import binary
 
 from .conftest import FolderIds
 
@@ -176,7 +176,7 @@ async def test_stopped_in_a_render(tree: Path) -> None:
 async def test_no_worker_outlives_a_parent_that_is_killed(tree: Path) -> None:
     script = (
         "import asyncio, sys\nfrom pathlib import Path\n"
-        "from trueup.core.recipe import DirectoryRecipe, RenderContext\n"
+        "from trueup.core.model.recipe import DirectoryRecipe, RenderContext\n"
         "from trueup.render import RenderSettings, WorkerRenderer\n"
         "async def main():\n"
         "    renderer = WorkerRenderer(RenderSettings(workers=2))\n    await renderer.start()\n"

@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-from trueup.core.recipe import HelmFileParameter, HelmHook, HelmParameter, HelmRecipe, RenderResult
+from trueup.core.model.recipe import HelmFileParameter, HelmHook, HelmParameter, HelmRecipe, RenderResult
 
 from .conftest import Bench, FolderIds
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trueup.core.recipe import DirectoryRecipe, HelmRecipe, KustomizeRecipe, Recipe, RenderContext, RenderError
+from trueup.core.model.recipe import DirectoryRecipe, HelmRecipe, KustomizeRecipe, Recipe, RenderContext, RenderError
 from trueup.render import RenderSettings, WorkerRenderer
 
 from .conftest import Bench

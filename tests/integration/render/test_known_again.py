@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from trueup.core.recipe import Capabilities, DirectoryRecipe, HelmRecipe, KustomizeRecipe, RenderContext
+from trueup.core.model.recipe import Capabilities, DirectoryRecipe, HelmRecipe, KustomizeRecipe, RenderContext
 from trueup.render import RenderSettings, WorkerRenderer
 
 from .conftest import Bench, FolderIds

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from trueup.core.recipe import (
+from trueup.core.model.recipe import (
     ImageOverride,
     KustomizeRecipe,
     Patch,

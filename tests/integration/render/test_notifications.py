@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from trueup.core.expressions import Condition, Facts, Holds, KnownCommit, MessageTemplate
+from trueup.core.notification.expressions import Condition, Facts, Holds, KnownCommit, MessageTemplate
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.render.expressions import WorkerExpressions
 

@@ -1,11 +1,11 @@
 """Repositories that Argo CD's and Flux's users have today, unchanged. Skipped where they are not beside the clone."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from trueup.core.recipe import (
+from support.manifests import REALWORLD, needs_realworld
+from trueup.core.model.recipe import (
     AutoRecipe,
     DirectoryRecipe,
     HelmParameter,
@@ -21,12 +21,9 @@ from trueup.render import WorkerRenderer
 
 from .conftest import FolderIds
 
-SHARED = Path(__file__).resolve().parents[4] / "shared"
-pytestmark = pytest.mark.skipif(
-    not (SHARED / "realworld").is_dir(), reason="needs the repositories in ../shared/realworld, which are not here"
-)
-EXAMPLES = "realworld/argocd-example-apps"
-PODINFO = "realworld/podinfo"
+pytestmark = needs_realworld
+EXAMPLES = "argocd-example-apps"
+PODINFO = "podinfo"
 
 
 def auto(path: str, **directory: object) -> AutoRecipe:
@@ -40,7 +37,7 @@ def auto(path: str, **directory: object) -> AutoRecipe:
 async def render(
     renderer: WorkerRenderer, repository: str, recipe: AutoRecipe | KustomizeRecipe | HelmRecipe
 ) -> RenderResult:
-    root = SHARED / repository
+    root = REALWORLD / repository
     return await renderer.render(recipe, root, RenderContext(tree=FolderIds(root)))
 
 
@@ -148,19 +145,5 @@ async def test_podinfos_chart_has_tests_of_chance(renderer: WorkerRenderer) -> N
     ],
 )
 async def test_flux_examples(renderer: WorkerRenderer, repository: str, path: str) -> None:
-    result = await render(
-        renderer, f"realworld/{repository}", KustomizeRecipe(path=path, generate=True, restrict_to_folder=False)
-    )
+    result = await render(renderer, repository, KustomizeRecipe(path=path, generate=True, restrict_to_folder=False))
     assert result.objects and not result.warnings
-
-
-async def test_the_guide(renderer: WorkerRenderer, objects: Callable[[RenderResult], list[str]]) -> None:
-    plain = await render(renderer, "guide/my-app-config", auto("k8s"))
-    made = await render(
-        renderer,
-        "guide/my-app-config",
-        KustomizeRecipe(path="k8s", generate=True, restrict_to_folder=False, namespace="production"),
-    )
-    assert len(plain.objects) == len(made.objects) == 1
-    assert "namespace" not in plain.objects[0].body["metadata"]
-    assert made.objects[0].body["metadata"]["namespace"] == "production"

@@ -19,15 +19,16 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from trueup.core.artifact import GitCredentials, GitRef, GitSpec
-from trueup.core.objects import ObjectRef
-from trueup.core.proposal import Proposal
-from trueup.core.unit import SourceDeclaration
+from trueup.core.model.artifact import SourceCredentials
+from trueup.core.model.git import GitRef, GitSpec
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.unit import SourceDeclaration
+from trueup.core.rollback.proposal import Proposal
+from trueup.devtools.gitserver import Repository
 from trueup.dialects.argo.webhook import Refused, read_push
-from trueup.gitserver import Repository
 from trueup.scm import Access, CommitState, CommitStatus, HostKind, Location, State, connected
 from trueup.sources.git import GitSettings, GitSource
-from trueup.sources.proposals import ProposalSettings, RevertProposals
+from trueup.sources.git.proposals import ProposalSettings, RevertProposals
 
 PROGRAM, FOLDER = os.environ.get("TRUEUP_TEST_GITEA", ""), os.environ.get("TRUEUP_TEST_GITEA_FOLDER", "")
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="TRUEUP_TEST_GITEA names no program")
@@ -64,8 +65,8 @@ class Place:
         self.url, self.token, self.cache = url, token, cache
         self.location = Location(HostKind.GITEA, f"{url}/api/v1", "ada/shop")
 
-    async def of(self, declaration: SourceDeclaration) -> GitCredentials | None:
-        return GitCredentials(username="ada", password=self.token)
+    async def of(self, declaration: SourceDeclaration) -> SourceCredentials | None:
+        return SourceCredentials({"username": b"ada", "password": self.token.encode()})
 
     def declaration(self, ref: ObjectRef) -> SourceDeclaration | None:
         return SourceDeclaration(ref, "uid", 1, GitSpec(f"{self.url}/ada/shop.git", GitRef(branch="main")))

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from trueup.core.artifact import Fault, GitCredentials, GitRef, GitSpec, IgnoreRules, Revision, SourceError
-from trueup.core.objects import ObjectRef
-from trueup.gitserver import GitServer, Repository, Symlink
-from trueup.sources.git import ArtifactStore, GitSettings, GitSource
+from trueup.core.model.artifact import Fault, IgnoreRules, SourceError
+from trueup.core.model.git import GitRef, GitSpec, git_revision
+from trueup.core.model.objects import ObjectRef
+from trueup.devtools.gitserver import GitServer, Repository, Symlink
+from trueup.git.credentials import GitCredentials
+from trueup.sources.artifacts import ArtifactStore
+from trueup.sources.git import GitSettings, GitSource
 
 NOTHING = IgnoreRules()
 FILES = {"a/one.yaml": "one: 1\n", "a/two.yaml": "two: 2\n", "picture.png": "x", ".gitignore": "*.log\n"}
@@ -68,14 +71,14 @@ async def test_a_ref_of_every_kind_is_found(place: Place) -> None:
     }
     for (field, value), (commit, name) in wanted.items():
         found = await place.git.resolve(place.spec(**{field: value}), None, NOTHING, fresh=True)
-        assert (found.revision.commit, found.revision.name) == (commit, name), (field, value)
-    assert (await place.git.resolve(GitSpec(place.url), None, NOTHING)).revision == Revision(second, "main")
+        assert (found.revision.id, found.revision.name) == (commit, name), (field, value)
+    assert (await place.git.resolve(GitSpec(place.url), None, NOTHING)).revision == git_revision(second, "main")
 
 
 async def test_what_is_kept_of_a_commit(place: Place) -> None:
     message = "Merge pull request #7 from team/feature\n\nA title\n\nReviewed-by: B <b@example.com>\n"
     place.repository.commit({"c.yaml": "c: 1\n"}, message, author="Ann <ann@example.com>")
-    commit = (await place.git.resolve(place.spec(branch="main"), None, NOTHING)).commit
+    commit = (await place.git.resolve(place.spec(branch="main"), None, NOTHING)).provenance
     assert str(commit.author) == "Ann <ann@example.com>"
     assert commit.pull_request is not None and (commit.pull_request.number, commit.pull_request.title) == (7, "A title")
     assert commit.trailers == (("Reviewed-by", "B <b@example.com>"),) and len(commit.parents) == 1
@@ -91,14 +94,14 @@ async def test_many_who_ask_share_one_question_and_one_fetch(place: Place) -> No
 
 async def test_polling_fetches_nothing(place: Place) -> None:
     revision = await place.git.poll(place.spec(branch="main"), None)
-    assert revision.commit == place.repository.head()
+    assert revision.id == place.repository.head()
     assert not (place.cache / "mirrors").exists()
 
 
 async def test_the_tree_by_id_and_on_disk(place: Place) -> None:
     resolved = await place.git.resolve(place.spec(branch="main"), None, NOTHING)
     listing = await place.git.tree(resolved)
-    assert listing.entry(".") == resolved.tree == resolved.commit.tree
+    assert listing.entry(".") == resolved.tree == resolved.provenance.tree
     assert listing.names("a") == ("one.yaml", "two.yaml") and listing.names(".") == (".gitignore", "a/", "picture.png")
     assert listing.entry("a") and listing.entry("nothing") is None and listing.names("picture.png") is None
     async with place.git.checkout(resolved) as first, place.git.checkout(resolved) as second:
@@ -139,12 +142,12 @@ async def test_a_forced_push_is_followed_and_the_old_commit_remembered(place: Pl
     place.repository.commit({"other.yaml": "1\n"}, "another history", parents=[])
     new = await place.git.resolve(place.spec(branch="main"), None, NOTHING, fresh=True)
     assert new.revision != old.revision
-    recalled = await place.git.recall(place.spec(branch="main"), old.revision, None, NOTHING)
+    recalled = await place.git.recall(place.spec(branch="main"), old.revision, NOTHING)
     assert recalled is not None and recalled.tree == old.tree
     place.server.faults.down = True
     restarted = GitSource(GitSettings(cache=place.cache))
     async with restarted:
-        assert await restarted.recall(place.spec(branch="main"), old.revision, None, NOTHING) is not None
+        assert await restarted.recall(place.spec(branch="main"), old.revision, NOTHING) is not None
 
 
 @pytest.mark.parametrize(
@@ -215,7 +218,7 @@ async def test_a_broken_mirror_is_made_anew(place: Place) -> None:
     (mirror / "HEAD").write_text("nonsense")
     commit = place.repository.commit({"b.yaml": "b: 2\n"}, "second")
     found = await place.git.resolve(place.spec(branch="main"), None, NOTHING, fresh=True)
-    assert found.revision.commit == commit
+    assert found.revision.id == commit
     async with place.git.checkout(found) as checkout:
         assert (checkout.path / "b.yaml").exists()
 
@@ -230,7 +233,7 @@ async def test_locks_and_halves_of_a_killed_process_are_removed(place: Place) ->
     commit = place.repository.commit({"b.yaml": "b: 2\n"}, "second")
     async with GitSource(GitSettings(cache=place.cache)) as restarted:
         assert not half.exists()
-        assert (await restarted.resolve(place.spec(branch="main"), None, NOTHING)).revision.commit == commit
+        assert (await restarted.resolve(place.spec(branch="main"), None, NOTHING)).revision.id == commit
 
 
 async def test_trees_that_nobody_uses_go_and_held_ones_stay(tmp_path: Path) -> None:
@@ -328,3 +331,65 @@ async def test_a_sources_own_rules_win_over_those_in_the_tree(place: Place) -> N
     listing = await place.git.tree(await place.git.resolve(place.spec(branch="main"), None, rules, fresh=True))
     kept = {item.path for item in listing.files()}
     assert "a/one.yaml" in kept and "a/two.yaml" not in kept and "c.yaml" in kept
+
+
+async def test_the_objects_own_rules_have_the_last_word(place: Place) -> None:
+    files = {
+        "app/cm.yaml": "a",
+        "app/skip-me.yaml": "b",
+        "app/nested/keep.yaml": "c",
+        "app/.sourceignore": "skip-me.yaml\n!nested/keep.yaml\n",
+        "other.yaml": "d",
+    }
+    place.repository.commit(files, "rules in a folder")
+    rules = IgnoreRules(enabled=True, text="/*\n!/app\n/app/nested\n!/app/skip-me.yaml\n")
+    listing = await place.git.tree(await place.git.resolve(place.spec(branch="main"), None, rules, fresh=True))
+    assert sorted(item.path for item in listing.files()) == ["app/.sourceignore", "app/cm.yaml", "app/skip-me.yaml"]
+
+
+async def test_rules_that_leave_nothing_give_an_empty_artifact(place: Place) -> None:
+    rules = IgnoreRules(enabled=True, text="/*\n!/deploy\n")
+    resolved = await place.git.resolve(place.spec(branch="main"), None, rules, fresh=True)
+    assert list((await place.git.tree(resolved)).files()) == []
+    async with place.git.checkout(resolved) as held:
+        assert list(held.path.iterdir()) == []
+
+
+async def test_links_are_left_out_of_tarballs(place: Place, tmp_path: Path) -> None:
+    place.repository.commit({"link.yaml": Symlink("a/one.yaml"), "folder": Symlink("a")}, "links")
+    resolved = await place.git.resolve(place.spec(branch="main"), None, NOTHING, fresh=True)
+    store = ArtifactStore(tmp_path / "artifacts", "http://here")
+    async with place.git.checkout(resolved) as held:
+        artifact = store.put(ObjectRef("g", "GitRepository", "ns", "r"), resolved, held.path)
+    with tarfile.open(store.root / artifact.path) as tar:
+        assert not [item.name for item in tar if not (item.isfile() or item.isdir())]
+        assert "a/one.yaml" in tar.getnames() and "link.yaml" not in tar.getnames()
+
+
+async def test_a_host_that_hangs_keeps_no_other_waiting(place: Place, tmp_path: Path) -> None:
+    held: list[asyncio.StreamWriter] = []
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+
+    dead = await asyncio.start_server(hang, "127.0.0.2", 0)
+    port = dead.sockets[0].getsockname()[1]
+    waiting = [
+        asyncio.create_task(
+            place.git.poll(GitSpec(f"http://127.0.0.2:{port}/{n}", GitRef(branch="main"), timeout=60), None)
+        )
+        for n in range(12)
+    ]
+    try:
+        async with asyncio.timeout(20):
+            while len(held) < 8:
+                await asyncio.sleep(0.01)
+            found = await place.git.poll(place.spec(branch="main"), None)
+        assert found.id == place.repository.head()
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        for writer in held:
+            writer.close()
+        dead.close()

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from support.hosts import TOKEN, GiteaServer, GitHubServer, GitLabServer
-from trueup.core.artifact import GitCredentials, GitRef, GitSpec
-from trueup.core.objects import ObjectRef
-from trueup.core.proposal import Proposal, ProposalError
-from trueup.core.unit import SourceDeclaration
-from trueup.gitserver import GitServer, Repository
+from trueup.core.model.artifact import SourceCredentials
+from trueup.core.model.git import GitRef, GitSpec
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.unit import SourceDeclaration
+from trueup.core.rollback.proposal import Proposal, ProposalError
+from trueup.devtools.gitserver import GitServer, Repository
+from trueup.git.reverting import MOST_PATHS, Author, folded
 from trueup.scm import HostKind
 from trueup.sources.git import GitSettings, GitSource
-from trueup.sources.git.reverting import MOST_PATHS, Author, folded
-from trueup.sources.proposals import ProposalSettings, RevertProposals
+from trueup.sources.git.proposals import ProposalSettings, RevertProposals
 
 UNIT = ObjectRef("argoproj.io", "Application", "argocd", "shop")
 SOURCE = ObjectRef("source.toolkit.fluxcd.io", "GitRepository", "flux-system", "shop")
@@ -35,12 +36,13 @@ class Place:
         self.url = server.url_of(repository)
         self.cache = cache
         self.token = TOKEN
+        self.branch = "main"
 
-    async def of(self, declaration: SourceDeclaration) -> GitCredentials | None:
-        return GitCredentials(username="git", password=self.token)
+    async def of(self, declaration: SourceDeclaration) -> SourceCredentials | None:
+        return SourceCredentials({"username": b"git", "password": self.token.encode()})
 
     def declaration(self, ref: ObjectRef) -> SourceDeclaration | None:
-        return SourceDeclaration(ref, "uid", 1, GitSpec(self.url, GitRef(branch="main"), timeout=10.0))
+        return SourceDeclaration(ref, "uid", 1, GitSpec(self.url, GitRef(branch=self.branch), timeout=10.0))
 
     def proposals(self, **fields: object) -> RevertProposals:
         settings = ProposalSettings(Author("Trueup", "trueup@example.com"), **fields)
@@ -134,7 +136,9 @@ async def test_without_a_branch_of_that_name_the_default_one_is_changed(place: P
     assert place.log(made.branch) == ['Revert "Break"']
 
 
-async def test_another_branch_than_the_default_one_is_changed(place: Place) -> None:
+@pytest.mark.parametrize("declared", ["staging", ""])
+async def test_another_branch_than_the_default_one_is_changed(place: Place, declared: str) -> None:
+    place.branch = declared
     place.repository.branch("staging", place.good)
     bad = place.repository.commit({"shop/b.yaml": "b: bad\n"}, "Break", branch="staging")
     made = await place.proposals().propose(place.proposal(bad, branch="staging"))

@@ -14,9 +14,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from support.deployments import a_commit, a_record
+from trueup.cli.errors import Problem
 from trueup.cli.main import app
-from trueup.cli.problems import Problem
-from trueup.core.deployment import Ending
+from trueup.core.model.deployment_record import Ending
 from trueup.history import Entry, Gap, open_database, read_url
 from trueup.history.databases import migrate
 from trueup.history.entries import entry_of

@@ -62,7 +62,16 @@ def test_the_version_is_told_shortly_and_to_programs() -> None:
 def test_help_waits_for_nothing_heavy() -> None:
     program = "import sys, trueup.cli.main; print(*sys.modules)"
     loaded = set(subprocess.check_output([sys.executable, "-c", program], text=True).split())
-    heavy = {"aiohttp", "cryptography", "msgspec", "rich", "sqlalchemy", "structlog", "trueup.app", "yaml"}
+    heavy = {
+        "aiohttp",
+        "cryptography",
+        "msgspec",
+        "rich",
+        "sqlalchemy",
+        "structlog",
+        "trueup.runtime.controller",
+        "yaml",
+    }
     assert loaded & heavy == set()
 
 

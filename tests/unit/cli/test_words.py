@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from trueup.cli.access import nearest, problem_of
-from trueup.cli.get import WIDE, _data, _row
+from trueup.cli.connection import problem_of
 from trueup.cli.options import View
-from trueup.cli.showing import Stream
-from trueup.core.objects import ObjectRef
+from trueup.cli.tables import Stream
+from trueup.cli.views.get import WIDE, _data, _row
+from trueup.core.model.objects import ObjectRef
 from trueup.kube.errors import ConnectionConfigError, Forbidden, KubeError, NoConnection, Unauthorized
+from trueup.queries.objects import nearest
 
 UNIT = {
     "kind": "Kustomization",

@@ -6,8 +6,8 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
-from trueup.core.dialect import Context, Translated
-from trueup.core.unit import Unit
+from trueup.core.model.dialect import Context, Translated
+from trueup.core.model.unit import Unit
 from trueup.dialects import dialect_of
 
 NOW = datetime(2026, 11, 24, 10, 0, 5, tzinfo=UTC)

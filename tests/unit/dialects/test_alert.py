@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from trueup.core.alerting import Alert, pattern_problem
-from trueup.core.changes import FieldChange, told
-from trueup.core.deployment import Cause, DeploymentRecord, Ending
-from trueup.core.events import SyncEnded
-from trueup.core.objects import ObjectRef
-from trueup.core.telling import Severity
-from trueup.dialects.flux.alert import notice_status, translate_alert, translate_provider
-from trueup.dialects.flux.happenings import happening_of
+from trueup.core.fields.changes import FieldChange, told
+from trueup.core.model.deployment_record import Cause, DeploymentRecord, Ending
+from trueup.core.model.events import SyncEnded
+from trueup.core.model.objects import ObjectRef
+from trueup.core.notification.alerting import Alert, pattern_problem
+from trueup.core.notification.notification import Severity
+from trueup.dialects.flux.alert.types import notice_status, translate_alert, translate_provider
+from trueup.dialects.flux.events import notification_event_of
 from trueup.testing import a_unit
 
 SUPPORTED = frozenset({"slack", "generic-hmac"})
@@ -58,7 +58,9 @@ def test_a_type_that_is_not_supported_says_so() -> None:
     body = provider(type="azureeventhub")
     channel = translate_provider(body, SUPPORTED)
     assert "not supported" in channel.problems[0]
-    status = notice_status(body, channel.problems)
+    write = notice_status(body, channel.problems)
+    assert write is not None
+    status = write.status
     assert status and status["conditions"][0]["reason"] == "InvalidSpec"
     assert notice_status({**body, "status": status}, channel.problems) is None
 
@@ -66,7 +68,8 @@ def test_a_type_that_is_not_supported_says_so() -> None:
 def test_what_is_well_has_no_status_as_upstream() -> None:
     assert notice_status(provider(type="slack"), ()) is None
     told = {"conditions": [{"type": "Ready"}]}
-    assert notice_status({**provider(type="slack"), "status": told}, ()) == {"conditions": None}
+    cleared = notice_status({**provider(type="slack"), "status": told}, ())
+    assert cleared is not None and cleared.patch({"status": told}) == {"status": {"conditions": None}}
 
 
 def test_an_alert_selects_by_kind_name_namespace_and_labels() -> None:
@@ -128,6 +131,6 @@ def test_drift_names_fields_and_tells_no_text_that_may_be_secret() -> None:
     change = told(ObjectRef("apps", "Deployment", "shop", "web"), "heal", fields)
     web = msgspec.structs.replace(a_unit("web", unit("web")), ref=unit("web"))
     record = DeploymentRecord("id", web.ref, "u", Cause.HEAL, Ending.GOOD, now, now, changes=(change,))
-    happening = happening_of(SyncEnded(web, record))
+    happening = notification_event_of(SyncEnded(web, record))
     assert happening is not None and "spec.replicas 4 → 1, spec.env" in happening.message
     assert "hunter" not in happening.message

@@ -9,11 +9,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trueup.core.artifact import Fault
-from trueup.core.dialect import Context
 from trueup.core.health import Health, HealthStatus
-from trueup.core.objects import ObjectRef
-from trueup.core.reports import (
+from trueup.core.model.artifact import Fault
+from trueup.core.model.dialect import Context
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.reports import (
     Notice,
     ObjectReport,
     ObjectResult,
@@ -26,14 +26,14 @@ from trueup.core.reports import (
     UnitPhase,
     UnitReport,
 )
-from trueup.core.state import Deployment, Held
+from trueup.core.model.state import Held, HistoryEntry
 from trueup.dialects import DIALECTS, live_options, owner_of
-from trueup.dialects.argo.application import Operation
-from trueup.dialects.argo.application import Spec as ApplicationSpec
-from trueup.dialects.argo.project import ProjectSpec
-from trueup.dialects.flux.kustomization import Spec as KustomizationSpec
-from trueup.dialects.flux.repository import Spec as RepositorySpec
-from trueup.dialects.reading import Shape, shape_of
+from trueup.dialects.argo.application.types import Operation
+from trueup.dialects.argo.application.types import Spec as ApplicationSpec
+from trueup.dialects.argo.appproject.types import ProjectSpec
+from trueup.dialects.decode import Shape, shape_of
+from trueup.dialects.flux.gitrepository.types import Spec as RepositorySpec
+from trueup.dialects.flux.kustomization.types import Spec as KustomizationSpec
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 REVISION = "main@sha1:" + "1" * 40
@@ -53,7 +53,7 @@ RICH = UnitReport(
         NOW - timedelta(minutes=1),
         results=(ObjectResult(WEB, "v1", ResultCode.PRUNED),),
     ),
-    history=(Deployment(0, REVISION, "2026-11-24T09:00:00Z", "no time", "good"),),
+    history=(HistoryEntry(0, REVISION, "2026-11-24T09:00:00Z", "no time", "good"),),
     held=Held("x", REVISION, "sick", "2026-11-24T09:00:00Z"),
     notices=(Notice("hook", "left out"),),
 )
@@ -144,7 +144,7 @@ def test_an_arbitrary_object_is_translated_and_gets_a_status(
             )
             assert again is None or again.drop_annotations or again.drop_fields
     for source in translated.sources:
-        assert source.git.url or source.problems
+        assert source.spec.url or source.problems
     dialect.source_status(body, SourceReport(fault=Fault.UNREACHABLE, message="gone"), NOW)
     dialect.options(body)
     dialect.ready(body)

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trueup.core.expressions import Condition
+from trueup.core.notification.expressions import Condition
 from trueup.dialects.argo.notifications import subscriptions
 from trueup.dialects.argo.notifications.catalogue import standard_configuration
 from trueup.dialects.argo.notifications.configuration import (
@@ -20,7 +20,7 @@ from trueup.dialects.argo.notifications.configuration import (
     ServiceConfig,
     read_configuration,
 )
-from trueup.dialects.argo.notifications.remembered import MAX_REMEMBERED, Remembered, read_remembered, remembered_key
+from trueup.dialects.argo.notifications.notified import MAX_REMEMBERED, Remembered, read_remembered, remembered_key
 from trueup.dialects.argo.notifications.selectors import parse_selector, selects
 from trueup.dialects.argo.notifications.subscriptions import MAX_DESTINATIONS, Destination, destinations_of
 

@@ -10,16 +10,16 @@ import msgspec
 import pytest
 from tests.unit.dialects import samples
 
-from trueup.core.events import UnitChanged, UnitGone
-from trueup.core.expressions import Complaint, Condition, Facts, Holds, MessageTemplate, Rendered
 from trueup.core.health import Health, HealthStatus
-from trueup.core.objects import Body, ObjectRef
+from trueup.core.model.events import UnitChanged, UnitGone
+from trueup.core.model.objects import Body, ObjectRef
+from trueup.core.model.reports import OperationReport, OperationState, Reason, SyncState, UnitPhase, UnitReport
+from trueup.core.model.unit import Unit
+from trueup.core.notification.expressions import Complaint, Condition, Facts, Holds, MessageTemplate, Rendered
+from trueup.core.notification.notification import Notification
 from trueup.core.ports import Unreachable
-from trueup.core.reports import OperationReport, OperationState, Reason, SyncState, UnitPhase, UnitReport
-from trueup.core.telling import Telling
-from trueup.core.unit import Unit
-from trueup.dialects.argo.notifications.remembered import ANNOTATION
-from trueup.dialects.argo.notifications.telling import Notifications
+from trueup.dialects.argo.notifications.notified import ANNOTATION
+from trueup.runtime.argo_notifier import Notifications, NotifierPorts
 from trueup.testing import FakeClock, FakeValues
 
 HOME = "argocd"
@@ -77,7 +77,7 @@ class Room:
         self.values = FakeValues()
         self.values.data[MAP] = {key: value.encode() for key, value in CONFIGURATION.items()}
         self.values.data[SECRET] = {"token": b"s3cret-token"}
-        self.told: list[Telling] = []
+        self.told: list[Notification] = []
         self.complaints: list[str] = []
         self.unreachable = False
         self.lagging = False
@@ -85,14 +85,16 @@ class Room:
 
     def make(self) -> Notifications:
         made = Notifications(
-            home=HOME,
-            body_of=lambda ref: self.body if ref == REF else self.project,
-            values=self.values,
-            expressions=Words(),
-            courier=self,
-            marks=self,
-            complaints=self,
-            clock=FakeClock(),
+            NotifierPorts(
+                home=HOME,
+                body_of=lambda ref: self.body if ref == REF else self.project,
+                values=self.values,
+                expressions=Words(),
+                dispatcher=self,
+                marks=self,
+                warnings=self,
+                clock=FakeClock(),
+            )
         )
         made.start()
         return made
@@ -101,10 +103,10 @@ class Room:
         await self.notifications.stop()
         self.notifications = self.make()
 
-    def tell(self, telling: Telling) -> None:
-        self.told.append(telling)
+    def tell(self, notification: Notification) -> None:
+        self.told.append(notification)
 
-    def complain(self, ref: ObjectRef, message: str) -> None:
+    def warn(self, ref: ObjectRef, message: str) -> None:
         self.complaints.append(message)
 
     async def mark(self, ref: ObjectRef, annotation: str, value: str | None) -> None:
@@ -134,7 +136,7 @@ class Room:
                 operation=operation,
             )
             unit = msgspec.structs.replace(a_unit(), ref=REF)
-            self.notifications.note(UnitChanged(unit, None, report, FakeClock().wall()))
+            self.notifications.publish(UnitChanged(unit, None, report, FakeClock().wall()))
         async with asyncio.timeout(5):
             await self.notifications.idle()
         return [each.message for each in self.told[before:]]
@@ -244,7 +246,7 @@ async def test_a_watch_that_lags_behind_repeats_nothing(room: Room) -> None:
 async def test_what_cannot_be_noted_is_not_told_again_and_noted_later(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trueup.dialects.argo.notifications.telling.RETRY_AFTER", 0.01)
+    monkeypatch.setattr("trueup.runtime.argo_notifier.RETRY_AFTER", 0.01)
     room.subscribe(sick_hook="")
     room.unreachable = True
     assert await room.report(SICK) == ["it is Degraded"]
@@ -306,7 +308,7 @@ async def test_a_projects_subscriptions_are_those_of_its_applications(room: Room
 async def test_what_is_gone_is_forgotten(room: Room) -> None:
     room.subscribe(sick_hook="")
     await room.report(WELL)
-    room.notifications.note(UnitGone(msgspec.structs.replace(a_unit(), ref=REF), None, FakeClock().wall()))
+    room.notifications.publish(UnitGone(msgspec.structs.replace(a_unit(), ref=REF), None, FakeClock().wall()))
     room.notifications.object_changed(REF)
     assert await room.report() == []
 
@@ -315,5 +317,5 @@ async def test_an_application_of_another_controller_is_left_to_that_one(room: Ro
     room.subscribe(sick_hook="")
     report = UnitReport(UnitPhase.OBSERVED, Reason.SUCCEEDED, health=Health(SICK))
     unit = msgspec.structs.replace(a_unit(), ref=REF)
-    room.notifications.note(UnitChanged(unit, None, report, FakeClock().wall()))
+    room.notifications.publish(UnitChanged(unit, None, report, FakeClock().wall()))
     assert await room.report() == []

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from tests.unit.dialects.samples import APPLICATION, COMMIT, NOW, REVISION, changed
 
-from trueup.core.dialect import Context
 from trueup.core.health import Health, HealthStatus
-from trueup.core.objects import ObjectRef
-from trueup.core.reports import (
+from trueup.core.model.dialect import Context
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.reports import (
     Notice,
     ObjectReport,
     ObjectResult,
@@ -25,7 +25,7 @@ from trueup.core.reports import (
     UnitPhase,
     UnitReport,
 )
-from trueup.core.state import Deployment, Held
+from trueup.core.model.state import Held, HistoryEntry
 from trueup.dialects import Argo
 
 WEB = ObjectRef("apps", "Deployment", "shop", "web")
@@ -51,8 +51,8 @@ REPORT = UnitReport(
         results=(ObjectResult(WEB, "v1", ResultCode.SYNCED, "deployment.apps/web configured"),),
     ),
     history=(
-        Deployment(0, REVISION, "2026-11-24T09:00:00.5Z", "2026-11-24T09:00:03Z", "good"),
-        Deployment(1, f"main@sha1:{BAD}", "2026-11-24T09:10:00Z", "2026-11-24T09:10:03Z", "sick"),
+        HistoryEntry(0, REVISION, "2026-11-24T09:00:00.5Z", "2026-11-24T09:00:03Z", "good"),
+        HistoryEntry(1, f"main@sha1:{BAD}", "2026-11-24T09:10:00Z", "2026-11-24T09:10:03Z", "sick"),
     ),
     compared=NOW,
 )
@@ -152,7 +152,7 @@ def test_history_keeps_the_source_it_was_delivered_from() -> None:
 
 def test_revision_history_limit_is_kept() -> None:
     many = tuple(
-        Deployment(number, REVISION, "2026-11-24T09:00:00Z", "2026-11-24T09:00:00Z", "good") for number in range(20)
+        HistoryEntry(number, REVISION, "2026-11-24T09:00:00Z", "2026-11-24T09:00:00Z", "good") for number in range(20)
     )
     report = msgspec.structs.replace(REPORT, history=many)
     assert [item["id"] for item in written(report).status["history"]] == list(range(10, 20))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from tests.unit.dialects.samples import APPLICATION, changed, translated, unit_of
 
-from trueup.core.dialect import Context
-from trueup.core.objects import ObjectRef
-from trueup.core.recipe import AutoRecipe, DirectoryRecipe, HelmRecipe, ImageOverride, KustomizeRecipe
-from trueup.core.unit import DeletionPolicy, Operation, Retry, ReturnPolicy
+from trueup.core.model.dialect import Context
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.recipe import AutoRecipe, DirectoryRecipe, HelmRecipe, ImageOverride, KustomizeRecipe
+from trueup.core.model.unit import DeletionPolicy, Operation, Retry, ReturnPolicy
 
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
 
@@ -23,7 +23,7 @@ def test_the_unit_is_its_own_source_and_is_polled_at_argos_pace() -> None:
     unit, sources = translated(APPLICATION).unit, translated(APPLICATION).sources
     assert unit is not None and not unit.problems and not unit.warnings
     assert [source.ref for source in sources] == [unit.ref] == [unit.source]
-    assert sources[0].git.url == "https://git.example/shop" and sources[0].git.ref.revision == "main"
+    assert sources[0].spec.url == "https://git.example/shop" and sources[0].spec.ref.revision == "main"
     assert 120 <= sources[0].interval <= 180
     assert isinstance(unit.recipe, AutoRecipe) and unit.recipe.path == "web"
     assert unit.recipe.helm.release_name == "web" and unit.recipe.helm.namespace == "shop"
@@ -31,7 +31,7 @@ def test_the_unit_is_its_own_source_and_is_polled_at_argos_pace() -> None:
 
 def test_without_a_revision_it_is_head() -> None:
     source = {key: APPLICATION["spec"]["source"][key] for key in ("repoURL", "path")}
-    assert translated(changed(APPLICATION, {"source": source})).sources[0].git.ref.revision == "HEAD"
+    assert translated(changed(APPLICATION, {"source": source})).sources[0].spec.ref.revision == "HEAD"
 
 
 def test_without_automated_nothing_is_done_by_itself() -> None:

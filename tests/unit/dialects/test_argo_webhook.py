@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.core.webhook import Push
+from trueup.core.model.webhook import Push
 from trueup.dialects.argo.webhook import Refused, key_of, read_push
 
 SECRET = b"shared"

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from tests.unit.dialects import samples
 
-from trueup.core.alerting import Alert, Channel
-from trueup.core.unit import SourceDeclaration, Unit
-from trueup.core.webhook import Receiver
-from trueup.dialects.argo.application import Spec as ApplicationSpec
-from trueup.dialects.flux.alert import AlertSpec, ProviderSpec, translate_alert, translate_provider
-from trueup.dialects.flux.kustomization import Spec as KustomizationSpec
-from trueup.dialects.flux.receiver import Spec as ReceiverSpec
-from trueup.dialects.flux.receiver import translate_receiver
-from trueup.dialects.flux.repository import Spec as RepositorySpec
-from trueup.dialects.reading import Shape, shape_of
+from trueup.core.model.unit import SourceDeclaration, Unit
+from trueup.core.model.webhook import Receiver
+from trueup.core.notification.alerting import Alert, Channel
+from trueup.dialects.argo.application.types import Spec as ApplicationSpec
+from trueup.dialects.decode import Shape, shape_of
+from trueup.dialects.flux.alert.types import AlertSpec, ProviderSpec, translate_alert, translate_provider
+from trueup.dialects.flux.gitrepository.types import Spec as RepositorySpec
+from trueup.dialects.flux.kustomization.types import Spec as KustomizationSpec
+from trueup.dialects.flux.receiver.types import Spec as ReceiverSpec
+from trueup.dialects.flux.receiver.types import translate_receiver
 
 DOC = Path(__file__).parents[3] / "docs" / "compatibility.md"
 ROW = re.compile(r"^\| `(?P<path>[^`]+)` \| (?P<word>\w+) \|", re.MULTILINE)
@@ -63,6 +63,7 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
     "GitRepository": {
         "spec.include": {"include": [{"repository": {"name": "other"}}]},
         "spec.serviceAccountName": {"serviceAccountName": "git"},
+        "spec.recurseSubmodules": {"recurseSubmodules": True},
         "spec.verify": {"verify": {"mode": "HEAD", "secretRef": {"name": "keys"}}},
         "spec.accessFrom": {"accessFrom": {"namespaceSelectors": []}},
         "spec.gitImplementation": {"gitImplementation": "libgit2"},

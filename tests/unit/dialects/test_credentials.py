@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from tests.unit.dialects.samples import APPLICATION, REPOSITORY, changed, translated
 
-from trueup.core.artifact import Fault, GitCredentials, SourceError
-from trueup.core.unit import SourceDeclaration
+from trueup.core.model.artifact import Fault, SourceError
+from trueup.core.model.unit import SourceDeclaration
 from trueup.dialects.credentials import SecretCredentials, normal_url
+from trueup.git.credentials import GitCredentials, git_credentials
 
 
 class Known:
@@ -36,7 +37,7 @@ def app(url: str) -> SourceDeclaration:
 
 
 async def found(url: str, *secrets: dict[str, Any]) -> GitCredentials | None:
-    return await SecretCredentials(Known(), lambda: secrets).of(app(url))
+    return git_credentials(await SecretCredentials(Known(), lambda: secrets).of(app(url)))
 
 
 async def test_a_named_secret_is_read_with_its_proxy() -> None:
@@ -44,7 +45,7 @@ async def test_a_named_secret_is_read_with_its_proxy() -> None:
         changed(REPOSITORY, {"secretRef": {"name": "key"}, "proxySecretRef": {"name": "proxy"}})
     ).sources[0]
     known = Known(key={"username": b"u", "password": b"p"}, proxy={"address": b"http://proxy:3128"})
-    creds = await SecretCredentials(known, list).of(source)
+    creds = git_credentials(await SecretCredentials(known, list).of(source))
     assert creds is not None and (creds.username, creds.password, creds.proxy) == ("u", "p", "http://proxy:3128")
 
 

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from tests.unit.dialects.samples import KUSTOMIZATION, NOW, REPOSITORY, REVISION, changed
 
-from trueup.core.artifact import Artifact, Fault, Revision
-from trueup.core.objects import Inventory, InventoryEntry
-from trueup.core.reports import Notice, Reason, SourceReport, StatusWrite, UnitPhase, UnitReport
-from trueup.core.state import Deployment, Held, Inputs, Pin
+from trueup.core.model.artifact import Artifact, Fault, Revision
+from trueup.core.model.objects import Inventory, InventoryEntry
+from trueup.core.model.reports import Notice, Reason, SourceReport, StatusWrite, UnitPhase, UnitReport
+from trueup.core.model.state import Held, HistoryEntry, Inputs, Pin
 from trueup.dialects import Flux
 
 BAD = "main@sha1:" + "2" * 40
@@ -34,8 +34,8 @@ SETTLED = UnitReport(
         ]
     ),
     history=(
-        Deployment(0, BAD, "2026-11-24T08:00:00Z", "2026-11-24T08:00:02Z", "sick", "aa"),
-        Deployment(1, REVISION, "2026-11-24T09:00:00Z", "2026-11-24T09:00:01.5Z", "good", "bb"),
+        HistoryEntry(0, BAD, "2026-11-24T08:00:00Z", "2026-11-24T08:00:02Z", "sick", "aa"),
+        HistoryEntry(1, REVISION, "2026-11-24T09:00:00Z", "2026-11-24T09:00:01.5Z", "good", "bb"),
     ),
 )
 ARTIFACT = Artifact(Revision.parse(REVISION), "gitrepository/a.tar.gz", "http://t/a.tar.gz", "sha256:00", 12, NOW)

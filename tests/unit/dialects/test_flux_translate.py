@@ -8,11 +8,12 @@ import msgspec
 import pytest
 from tests.unit.dialects.samples import KUSTOMIZATION, REPOSITORY, changed, translated, unit_of
 
-from trueup.core.artifact import GitRef, IgnoreRules
-from trueup.core.dialect import Context
-from trueup.core.objects import ObjectRef
-from trueup.core.recipe import KustomizeRecipe
-from trueup.core.unit import DeletionPolicy, SourceDeclaration, ValueRef
+from trueup.core.model.artifact import IgnoreRules
+from trueup.core.model.dialect import Context
+from trueup.core.model.git import GitRef
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.recipe import KustomizeRecipe
+from trueup.core.model.unit import DeletionPolicy, SourceDeclaration, ValueRef
 
 
 def source_of(spec: dict[str, Any] | None = None, **metadata: Any) -> SourceDeclaration:
@@ -23,7 +24,8 @@ def test_the_defaults_are_upstreams() -> None:
     unit = unit_of(KUSTOMIZATION)
     assert not unit.problems and not unit.warnings
     assert unit.source == ObjectRef("source.toolkit.fluxcd.io", "GitRepository", "flux-system", "shop")
-    assert (unit.interval, unit.gate.timeout, unit.retry_interval) == (300, 270, 300)
+    assert (unit.interval, unit.retry_interval) == (300, 300)
+    assert (unit.gate.timeout, unit.gate.deadline) == (300, 300), "slow is not broken, however short the interval"
     assert isinstance(unit.recipe, KustomizeRecipe)
     assert (unit.recipe.path, unit.recipe.generate, unit.recipe.restrict_to_folder) == ("web", True, False)
     assert unit.policy.prune and unit.policy.automated and unit.policy.heal and not unit.policy.allow_empty
@@ -146,16 +148,15 @@ def test_a_repository_is_a_source_with_an_artifact() -> None:
             "secretRef": {"name": "key"},
             "proxySecretRef": {"name": "proxy"},
             "ignore": "*.md",
-            "recurseSubmodules": True,
             "sparseCheckout": ["web"],
             "timeout": "20s",
         },
         annotations={"reconcile.fluxcd.io/requestedAt": "now"},
     )
     assert not source.problems and source.artifact and source.requested == "now"
-    assert source.git.ref == GitRef(branch="main") and source.git.sparse == ("web",) and source.git.submodules
+    assert source.spec.ref == GitRef(branch="main") and source.spec.sparse == ("web",)
     assert source.ignore == IgnoreRules(True, "*.md") and (source.interval, source.timeout) == (60, 20)
     assert source.credentials == ValueRef("Secret", "flux-system", "key")
     assert source.proxy == ValueRef("Secret", "flux-system", "proxy")
-    assert source_of({"ref": None}).git.ref == GitRef(branch="master")
+    assert source_of({"ref": None}).spec.ref == GitRef(branch="master")
     assert source_of({"suspend": True}).suspended

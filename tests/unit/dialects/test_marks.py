@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trueup.core.objects import ApplyMode, ObjectRef, Phase, PruneMode
+from trueup.core.model.objects import ApplyMode, LiveOptions, ObjectRef, Phase, PruneMode
 from trueup.dialects import Argo, Flux, dialect_of, live_options, owner_of
 
 APP = ObjectRef("argoproj.io", "Application", "argocd", "web")
@@ -97,10 +97,20 @@ def test_fluxs_labels_and_annotations(place: str, key: str, text: str, field: st
 
 
 def test_a_live_object_is_kept_by_the_marks_of_either_dialect() -> None:
-    assert live_options(deployment({"argocd.argoproj.io/sync-options": "Prune=false"}))[0] is PruneMode.FORBID
-    assert live_options(deployment(labels={"kustomize.toolkit.fluxcd.io/prune": "disabled"}))[0] is PruneMode.FORBID
-    assert live_options(deployment({"argocd.argoproj.io/sync-wave": "5"})) == (PruneMode.ALLOW, 5)
-    assert live_options(deployment()) == (PruneMode.ALLOW, 0)
+    allow, forbid, confirm = PruneMode.ALLOW, PruneMode.FORBID, PruneMode.CONFIRM
+
+    def argo(text: str) -> LiveOptions:
+        return live_options(deployment({"argocd.argoproj.io/sync-options": text}))
+
+    assert argo("Prune=false") == LiveOptions(forbid, allow)
+    assert argo("Delete=false") == LiveOptions(allow, forbid)
+    assert argo("Prune=confirm,Delete=confirm") == LiveOptions(confirm, confirm)
+    assert live_options(deployment({"helm.sh/resource-policy": "keep"})) == LiveOptions(forbid, forbid)
+    assert live_options(deployment({"helm.sh/resource-policy": "other"})) == LiveOptions()
+    kept = deployment(labels={"kustomize.toolkit.fluxcd.io/prune": "disabled"})
+    assert live_options(kept) == LiveOptions(forbid, forbid)
+    assert live_options(deployment({"argocd.argoproj.io/sync-wave": "5"})) == LiveOptions(wave=5)
+    assert live_options(deployment()) == LiveOptions()
 
 
 def test_each_kind_has_one_dialect() -> None:

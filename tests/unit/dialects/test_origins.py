@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from trueup.core.objects import ObjectRef
-from trueup.dialects.origins import Origin, origin
+from trueup.core.model.objects import ObjectRef
+from trueup.dialects.source_summary import Origin, origin
 
 SOURCE = ObjectRef("source.toolkit.fluxcd.io", "GitRepository", "flux-system", "shop")
 URLS = {SOURCE: "https://github.com/team/shop"}

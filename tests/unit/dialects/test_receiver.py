@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.unit.dialects import samples
 
-from trueup.core.webhook import Check
-from trueup.dialects.flux.receiver import receiver_status, translate_receiver
+from trueup.core.model.webhook import Check
+from trueup.dialects.flux.receiver.types import receiver_status, translate_receiver
 
 
 def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:

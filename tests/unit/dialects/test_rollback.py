@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from trueup.core.dialect import Context
-from trueup.core.unit import ReturnPolicy, Unit
-from trueup.dialects.argo.translate import translate_application
-from trueup.dialects.flux.translate import translate_kustomization
+from trueup.core.model.dialect import Context
+from trueup.core.model.unit import ReturnPolicy, Unit
+from trueup.dialects.argo.application.translate import translate_application
+from trueup.dialects.flux.kustomization.translate import translate_kustomization
 
 CONTEXT = Context(returns=ReturnPolicy.AUTO, taken_over=ReturnPolicy.REPORT)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from trueup.notify.registry import services
+from trueup.notifications.registry import services
 
 TEXT = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text()
 

@@ -21,8 +21,8 @@ def test_every_path_a_page_names_exists(page: Path) -> None:
     assert missing == []
 
 
-def test_the_architecture_names_every_room() -> None:
+def test_the_architecture_names_every_package() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text()
-    rooms = [path for path in (ROOT / "src" / "trueup").iterdir() if (path / "__init__.py").exists()]
-    unnamed = [room.name for room in rooms if f"`src/trueup/{room.name}/`" not in text]
+    packages = [path for path in (ROOT / "src" / "trueup").iterdir() if (path / "__init__.py").exists()]
+    unnamed = [package.name for package in packages if f"`src/trueup/{package.name}/`" not in text]
     assert unnamed == []

@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from support.engine import World, claim, config, ref
-from trueup.core.artifact import GitRef, GitSpec
-from trueup.core.deployment import Cause
 from trueup.core.health import HealthStatus
-from trueup.core.objects import Body, ObjectRef
-from trueup.core.reports import UnitPhase
-from trueup.core.unit import Dependency, HealthGate, ReturnPolicy, SourceDeclaration, SyncPolicy, Unit
+from trueup.core.model.deployment_record import Cause
+from trueup.core.model.git import GitRef, GitSpec
+from trueup.core.model.objects import Body, ObjectRef
+from trueup.core.model.reports import UnitPhase
+from trueup.core.model.unit import Dependency, HealthGate, ReturnPolicy, SourceDeclaration, SyncPolicy, Unit
 
 OTHER = ObjectRef("example.com", "Repository", "default", "other")
 
@@ -61,7 +61,7 @@ async def test_what_the_same_commit_moved_goes_back_with_the_sick_unit_dependent
         assert report.phase is UnitPhase.HELD and "made Unit/default/web unhealthy" in report.message
         assert state.held is not None and state.held.because == web.ref
         assert report.applied == f"main@sha1:{good}"
-    back = [record for record in world.journal.records if record.cause is Cause.RETURN]
+    back = [record for record in world.event_sink.records if record.cause is Cause.RETURN]
     assert [record.unit for record in back] == [web.ref, api.ref, db.ref]
     assert len({record.related for record in back}) == 1
 
@@ -103,10 +103,10 @@ async def test_a_unit_of_another_source_stays(world: World) -> None:
     world.engine.declare_source(SourceDeclaration(OTHER, "uid", 1, GitSpec("https://x/o", GitRef(branch="main"))))
     world.declare(web, api, db, foreign)
     await world.commit(**folders("1", "web", "api", "db", "foreign"))
-    world.engine.keeper.poll_now(OTHER)
+    world.engine.source_controller.poll_now(OTHER)
     await world.settle()
     await sicken(world, "api", **(folders("2", "api", "db", "foreign") | folders("1", "web")))
-    world.engine.keeper.poll_now(OTHER)
+    world.engine.source_controller.poll_now(OTHER)
     await world.settle()
     assert values(world, "api", "db") == ["1", "1"]
     assert world.state(foreign).held is None
@@ -175,3 +175,17 @@ async def test_a_group_whose_sick_unit_is_deleted_goes_on(world: World) -> None:
     for _ in range(4):
         await world.settle()
     assert values(world, "api", "db") == ["2", "2"]
+
+
+async def test_a_newer_renderer_moves_nobody_into_a_group(world: World) -> None:
+    web, api, db = chain(world)
+    world.declare(web, api, db)
+    await world.commit(**folders("1", "web", "api", "db"))
+    await sicken(world, "web", **(folders("1", "api", "db") | folders("2", "web")))
+    assert world.state(web).held is not None and world.state(db).held is None
+    world.renderer.version = "newer"
+    await world.restart()
+    for _ in range(4):
+        await world.later(10)
+    assert [world.report(unit).phase for unit in (api, db)] == [UnitPhase.SETTLED] * 2
+    assert world.state(api).held is None and world.state(db).held is None

@@ -43,7 +43,7 @@ async def test_two_units_at_once_are_told_apart(world: World, lines: io.StringIO
     await asyncio.sleep(0)
     log.info("afterwards")
     written = entries(lines, "written")
-    syncs = {record.unit.name: record.id for record in world.journal.records}
+    syncs = {record.unit.name: record.id for record in world.event_sink.records}
     told = sorted((entry["unit"].rsplit("/", 1)[-1], entry["sync"]) for entry in written)
     assert told == sorted([("web", syncs["web"]), ("web", syncs["web"]), ("api", syncs["api"])])
     assert all(commit in entry["revision"] for entry in written)

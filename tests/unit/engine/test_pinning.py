@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from support.engine import World, config, job, job_ref, ref
-from trueup.core.deployment import Cause, Ending
 from trueup.core.health import HealthStatus
-from trueup.core.pinning import Request, Wish
-from trueup.core.reports import OperationState, SyncState, UnitPhase
-from trueup.core.unit import HealthGate, Operation, SyncPolicy, Unit, ValueRef
+from trueup.core.model.deployment_record import Cause, Ending
+from trueup.core.model.reports import OperationState, SyncState, UnitPhase
+from trueup.core.model.unit import HealthGate, Operation, SyncPolicy, Unit, ValueRef
+from trueup.core.rollback.pinning import PinAction, Request
 
 
 def pin(to: str = "", token: str = "1") -> Request:
-    return Request(Wish.PIN, token, to, "jane", "checkout fails")
+    return Request(PinAction.PIN, token, to, "jane", "checkout fails")
 
 
-UNPIN = Request(Wish.UNPIN, "9", by="joe")
+UNPIN = Request(PinAction.UNPIN, "9", by="joe")
 
 
 async def ask(world: World, unit: Unit, request: Request) -> None:
@@ -29,7 +29,7 @@ async def test_a_pinned_unit_runs_what_it_ran_before_and_does_not_follow_git(wor
     await world.commit(web=[config("a", key="2")])
     await ask(world, unit, pin())
     assert world.cluster.objects[ref("a")]["data"] == {"key": "1"}
-    record = world.journal.records[-1]
+    record = world.event_sink.records[-1]
     assert (record.cause, record.ending, record.initiator) == (Cause.PIN, Ending.GOOD, "jane")
     third = await world.commit(web=[config("a", key="3")])
     await world.restart()
@@ -57,11 +57,11 @@ async def test_releasing_it_goes_on_with_git(world: World) -> None:
     await world.commit(web=[config("a", key="3")])
     await ask(world, unit, UNPIN)
     assert world.cluster.objects[ref("a")]["data"] == {"key": "3"}
-    record = world.journal.records[-1]
+    record = world.event_sink.records[-1]
     assert (record.cause, record.initiator) == (Cause.PIN, "joe")
     assert world.report(unit).pin is None and world.report(unit).notices == ()
     await world.commit(web=[config("a", key="4")])
-    assert world.journal.records[-1].cause is Cause.CHANGE
+    assert world.event_sink.records[-1].cause is Cause.CHANGE
 
 
 async def test_a_request_is_answered_once(world: World) -> None:
@@ -151,7 +151,7 @@ async def test_a_pin_outlives_what_is_held_and_the_hold_outlives_the_pin(world: 
     world.declare(unit)
     await world.commit(web=[config("a", key="1")])
     await world.commit(web=[config("a", key="2")])
-    world.cluster.set_health(ref("a"), HealthStatus.DEGRADED, "crash")
+    world.cluster.set_health_once_written(ref("a"), HealthStatus.DEGRADED, "crash")
     await world.commit(web=[config("a", key="3")])
     await world.later(4)
     world.cluster.set_health(ref("a"), HealthStatus.HEALTHY)

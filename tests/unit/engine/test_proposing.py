@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from support.engine import World, config, ref
 from trueup.core.health import HealthStatus
-from trueup.core.proposal import ProposalError
-from trueup.core.reports import UnitPhase
-from trueup.core.unit import HealthGate, ReturnPolicy
+from trueup.core.model.reports import UnitPhase
+from trueup.core.model.unit import HealthGate, ReturnPolicy
+from trueup.core.rollback.proposal import ProposalError
 
 GATE = HealthGate(wait=True)
 
 
 async def make_sick(world: World, key: str) -> str:
-    world.cluster.set_health(ref("a"), HealthStatus.DEGRADED, "crash")
+    world.cluster.set_health_once_written(ref("a"), HealthStatus.DEGRADED, "crash")
     commit = await world.commit(web=[config("a", key=key)])
     await world.later(4)
     await world.settle()
@@ -111,8 +111,9 @@ async def test_many_units_that_sicken_together_propose_nothing(world: World) -> 
     units = [world.unit(f"u{n}", returns=ReturnPolicy.PROPOSE, gate=GATE) for n in range(8)]
     world.declare(*units)
     await world.commit(**{f"u{n}": [config(f"c{n}", key="1")] for n in range(8)})
-    for n in range(8):
+    world.cluster.set_health_once_written(ref("c0"), HealthStatus.DEGRADED, "node lost")
+    await world.commit(**{f"u{n}": [config(f"c{n}", key="2" if n == 0 else "1")] for n in range(8)})
+    for n in range(1, 8):
         world.cluster.set_health(ref(f"c{n}"), HealthStatus.DEGRADED, "node lost")
-    await world.commit(**{f"u{n}": [config(f"c{n}", key="2")] for n in range(8)})
     await world.later(4)
     assert world.proposals.asked == []

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from support.engine import World, config, ref
 from trueup.core.health import HealthStatus
-from trueup.core.pinning import Request, Wish
-from trueup.core.plan import Step
+from trueup.core.model.unit import Dependency, HealthGate, Operation, Unit
+from trueup.core.plan.plan import Step
 from trueup.core.ports import Acting, Applied
-from trueup.core.unit import Dependency, HealthGate, Operation, Unit
+from trueup.core.rollback.pinning import PinAction, Request
 
 NAMES = ("web", "db")
 SICK = {"web": {"3", "4"}, "db": {"4"}}
@@ -99,7 +99,7 @@ class Story:
                 self.broken.clear()
             case (("pin" | "unpin") as wish, name):
                 self.tokens += 1
-                world.engine.asked(self.units[name].ref, Request(Wish(wish), str(self.tokens)))
+                world.engine.asked(self.units[name].ref, Request(PinAction(wish), str(self.tokens)))
             case ("retry", name):
                 self.tokens += 1
                 self.units[name] = msgspec.structs.replace(self.units[name], operation=Operation(str(self.tokens)))

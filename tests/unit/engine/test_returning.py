@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from support.engine import World, claim, claim_ref, config, job, job_ref, ref
-from trueup.core.artifact import Fault, SourceError
-from trueup.core.deployment import Ending
 from trueup.core.health import HealthStatus
+from trueup.core.model.artifact import Fault, SourceError
+from trueup.core.model.deployment_record import Ending
+from trueup.core.model.recipe import DirectoryRecipe
+from trueup.core.model.reports import OperationState, Reason, SyncState, UnitPhase
+from trueup.core.model.unit import Dependency, HealthGate, Operation, ReturnPolicy, SyncPolicy, ValueRef
 from trueup.core.ports import ApplyError
-from trueup.core.recipe import DirectoryRecipe
-from trueup.core.reports import OperationState, Reason, SyncState, UnitPhase
-from trueup.core.unit import Dependency, HealthGate, Operation, ReturnPolicy, SyncPolicy, ValueRef
 
 
 async def test_a_sick_change_returns_and_is_held(world: World) -> None:
@@ -77,7 +77,7 @@ async def test_a_sync_by_hand_tries_again(world: World) -> None:
 async def test_a_first_deployment_has_nothing_to_return_to(world: World) -> None:
     unit = world.unit("web", gate=HealthGate(wait=True))
     world.declare(unit)
-    world.cluster.set_health(ref("a"), HealthStatus.DEGRADED, "crash")
+    world.cluster.set_health_once_written(ref("a"), HealthStatus.DEGRADED, "crash")
     await world.commit(web=[config("a")])
     await world.later(4)
     assert world.report(unit).phase is UnitPhase.FAILED and world.report(unit).reason is Reason.UNHEALTHY
@@ -112,9 +112,10 @@ async def test_many_units_that_sicken_together_stay(world: World) -> None:
     units = [world.unit(f"u{number}") for number in range(8)]
     world.declare(*units)
     await world.commit(**{f"u{n}": [config(f"c{n}", key="1")] for n in range(8)})
-    for n in range(8):
+    world.cluster.set_health_once_written(ref("c0"), HealthStatus.DEGRADED, "node lost")
+    await world.commit(**{f"u{n}": [config(f"c{n}", key="2" if n == 0 else "1")] for n in range(8)})
+    for n in range(1, 8):
         world.cluster.set_health(ref(f"c{n}"), HealthStatus.DEGRADED, "node lost")
-    await world.commit(**{f"u{n}": [config(f"c{n}", key="2")] for n in range(8)})
     await world.later(4)
     assert [unit.ref.name for unit in units if world.state(unit).held is not None] == []
     assert "8 of 8 units sickened together" in world.report(units[0]).notices[0].message
@@ -126,13 +127,68 @@ async def test_many_units_that_sicken_together_stay(world: World) -> None:
     assert world.cluster.objects[ref("c0")]["data"] == {"key": "1"}
 
 
+async def test_one_bad_commit_is_taken_back_by_all_that_it_changed(world: World) -> None:
+    units = [world.unit(f"u{number}") for number in range(8)]
+    world.declare(*units)
+    await world.commit(**{f"u{n}": [config(f"c{n}", key="1")] for n in range(8)})
+    for n in range(8):
+        world.cluster.set_health_once_written(ref(f"c{n}"), HealthStatus.DEGRADED, "crash")
+    await world.commit(**{f"u{n}": [config(f"c{n}", key="2")] for n in range(8)})
+    await world.later(4)
+    assert all(world.state(unit).held is not None for unit in units)
+    assert all(world.cluster.objects[ref(f"c{n}")]["data"] == {"key": "1"} for n in range(8))
+
+
+async def test_what_was_sick_before_the_change_hides_no_bad_change(world: World) -> None:
+    units = [world.unit(f"u{number}") for number in range(8)]
+    world.declare(*units)
+    await world.commit(**{f"u{n}": [config(f"c{n}", key="1")] for n in range(8)})
+    for n in range(1, 8):
+        world.cluster.set_health(ref(f"c{n}"), HealthStatus.DEGRADED, "no metrics")
+    await world.settle()
+    await world.later(10)
+    world.cluster.set_health_once_written(ref("c0"), HealthStatus.DEGRADED, "crash")
+    await world.commit(**{f"u{n}": [config(f"c{n}", key="2" if n == 0 else "1")] for n in range(8)})
+    await world.later(4)
+    assert world.state(units[0]).held is not None
+
+
+async def test_a_change_of_what_was_sick_already_is_left_in_place(world: World) -> None:
+    unit = world.unit("web", gate=HealthGate(wait=True))
+    world.declare(unit)
+    await world.commit(web=[config("a", key="1")])
+    world.cluster.set_health(ref("a"), HealthStatus.DEGRADED, "no quota")
+    await world.later(10)
+    await world.commit(web=[config("a", key="2")])
+    await world.later(10)
+    assert world.report(unit).phase is UnitPhase.CHECKING
+    await world.later(300)
+    assert world.cluster.objects[ref("a")]["data"] == {"key": "2"} and world.state(unit).held is None
+    assert "was so before this change too" in world.report(unit).notices[0].message
+
+
+async def test_a_job_that_still_runs_is_waited_for_before_anything_is_taken_back(world: World) -> None:
+    unit = world.unit("web", policy=SyncPolicy(prune=True), past_jobs=True)
+    world.declare(unit)
+    await world.commit(web=[config("a", key="1")])
+    world.cluster.set_health(job_ref("migrate-2"), HealthStatus.PROGRESSING, "it has not ended yet")
+    world.cluster.set_health_once_written(ref("a"), HealthStatus.DEGRADED, "crash")
+    await world.commit(web=[config("a", key="2"), job("migrate-2")])
+    await world.later(10)
+    assert world.cluster.objects[ref("a")]["data"] == {"key": "2"}
+    assert "is still running" in world.report(unit).notices[0].message
+    world.cluster.set_health(job_ref("migrate-2"), HealthStatus.HEALTHY)
+    await world.later(10)
+    assert world.cluster.objects[ref("a")]["data"] == {"key": "1"}
+
+
 async def test_a_lost_node_takes_back_no_change_that_fell_into_its_time(world: World) -> None:
-    units = [world.unit(f"u{number}", gate=HealthGate(timeout=60)) for number in range(20)]
+    units = [world.unit(f"u{number}", gate=HealthGate(deadline=60)) for number in range(20)]
     world.declare(*units)
     folders = {f"u{n}": [config(f"c{n}", key="1")] for n in range(20)}
     await world.commit(**folders)
     await world.commit(**(folders | {"u0": [config("c0", key="2")]}))
-    world.cluster.set_health(ref("c0"), HealthStatus.PROGRESSING)
+    world.cluster.set_health_once_written(ref("c0"), HealthStatus.PROGRESSING)
     await world.commit(**(folders | {"u0": [config("c0", key="3")]}))
     for n in range(1, 20):
         world.cluster.set_health(ref(f"c{n}"), HealthStatus.PROGRESSING, "0 of 1 ready")
@@ -152,8 +208,8 @@ async def test_units_that_depend_on_a_sick_one_are_explained_by_it(world: World)
     folders = {"base": [config("a", key="1")]} | {f"u{n}": [config(f"c{n}")] for n in range(9)}
     await world.commit(**folders)
     for n in range(9):
-        world.cluster.set_health(ref(f"c{n}"), HealthStatus.DEGRADED, "no database")
-    world.cluster.set_health(ref("a"), HealthStatus.DEGRADED, "crash")
+        world.cluster.set_health_once_written(ref(f"c{n}"), HealthStatus.DEGRADED, "no database")
+    world.cluster.set_health_once_written(ref("a"), HealthStatus.DEGRADED, "crash")
     await world.commit(**(folders | {"base": [config("a", key="2")]}))
     await world.later(4)
     assert world.state(base).held is not None
@@ -169,15 +225,15 @@ async def test_a_return_whose_writes_are_refused_is_named_before_and_not_begun(w
     await world.later(4)
     assert world.cluster.objects[ref("a")]["data"] == {"key": "2"}
     state, report = world.state(unit), world.report(unit)
-    assert state.held is None and state.stayed is not None
+    assert state.held is None and state.rollback_skipped is not None
     assert report.phase is UnitPhase.FAILED
     assert "ConfigMap/default/b cannot be brought back" in report.message and "immutable" in report.message
-    assert world.journal.records[-1].ending is Ending.SICK
+    assert world.event_sink.records[-1].ending is Ending.SICK
     world.cluster.refuse.clear()
     await world.commit(web=[config("a", key="3"), config("b", key="2")])
     world.cluster.set_health(ref("a"), HealthStatus.HEALTHY)
     await world.settle()
-    assert world.state(unit).stayed is None and world.report(unit).phase is UnitPhase.SETTLED
+    assert world.state(unit).rollback_skipped is None and world.report(unit).phase is UnitPhase.SETTLED
 
 
 async def test_a_return_that_fails_stops_with_both_reasons(world: World) -> None:
@@ -235,7 +291,7 @@ async def test_a_job_that_has_run_stands_in_the_way_and_a_unit_may_say_that_it_d
     await world.commit(web=[config("a", key="2"), job("migrate-2")])
     await world.later(4)
     assert world.cluster.objects[ref("a")]["data"] == {"key": "2"}
-    stayed = world.state(unit).stayed
+    stayed = world.state(unit).rollback_skipped
     assert stayed is not None and "Job/default/migrate-2 has run to its end" in stayed.reason
     world.declare(world.unit("web", past_jobs=True, policy=prune))
     await world.commit(web=[config("a", key="3"), job("migrate-2")])
@@ -252,7 +308,7 @@ async def test_a_failed_job_is_no_obstacle(world: World) -> None:
     unit = world.unit("web", policy=SyncPolicy(prune=True))
     world.declare(unit)
     await world.commit(web=[config("a", key="1"), job("migrate-1")])
-    world.cluster.set_health(job_ref("migrate-2"), HealthStatus.DEGRADED, "it failed")
+    world.cluster.set_health_once_written(job_ref("migrate-2"), HealthStatus.DEGRADED, "it failed")
     await world.commit(web=[config("a", key="2"), job("migrate-2")])
     await world.later(4)
     assert world.cluster.objects[ref("a")]["data"] == {"key": "1"}
@@ -269,7 +325,7 @@ async def test_a_removed_volume_is_not_made_anew_empty(world: World) -> None:
     world.cluster.after_write = lambda: world.cluster.set_health(ref("a"), HealthStatus.DEGRADED, "crash")
     await world.commit(web=[config("a", key="2")])
     await world.later(4)
-    stayed = world.state(unit).stayed
+    stayed = world.state(unit).rollback_skipped
     assert stayed is not None and "PersistentVolumeClaim/default/data was removed" in stayed.reason
     assert world.cluster.objects[ref("a")]["data"] == {"key": "2"}
 
@@ -364,7 +420,7 @@ async def test_an_object_that_is_not_ready_in_time_is_sick(world: World) -> None
     unit = world.unit("web", gate=HealthGate(wait=True, timeout=60))
     world.declare(unit)
     await world.commit(web=[config("a", key="1")])
-    world.cluster.set_health(ref("a"), HealthStatus.PROGRESSING, "0 of 1 ready")
+    world.cluster.set_health_once_written(ref("a"), HealthStatus.PROGRESSING, "0 of 1 ready")
     await world.commit(web=[config("a", key="2")])
     assert world.report(unit).phase is UnitPhase.CHECKING
     await world.later(59)
@@ -393,7 +449,7 @@ async def test_a_sync_to_an_earlier_revision_is_judged_where_nothing_syncs_by_it
     ]
     assert report.phase is UnitPhase.OUT_OF_SYNC
     assert world.cluster.objects[ref("a")]["data"] == {"key": "1"}
-    record = world.journal.records[-1]
+    record = world.event_sink.records[-1]
     assert (record.initiator, record.commit and record.commit.id) == ("jane", first)
     world.cluster.after_write = lambda: world.cluster.set_health(ref("a"), HealthStatus.DEGRADED, "crash")
     second = world.repository.head
@@ -402,7 +458,7 @@ async def test_a_sync_to_an_earlier_revision_is_judged_where_nothing_syncs_by_it
     await world.later(4)
     await world.later(4)
     assert world.cluster.objects[ref("a")]["data"] == {"key": "2"}, "somebody asked for it"
-    assert "somebody asked for this revision" in world.journal.records[-1].message
+    assert "somebody asked for this revision" in world.event_sink.records[-1].message
 
 
 async def test_a_sync_may_read_a_revision_as_it_was_read_then(world: World) -> None:
@@ -438,7 +494,7 @@ async def _ask(world: World, policy: SyncPolicy, operation: Operation) -> None:
 
 
 async def _make_sick(world: World, **data: str) -> str:
-    world.cluster.set_health(ref("a"), HealthStatus.DEGRADED, "crash")
+    world.cluster.set_health_once_written(ref("a"), HealthStatus.DEGRADED, "crash")
     commit = await world.commit(web=[config("a", **data)])
     await world.later(4)
     return commit

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from support.engine import SOURCE, World, config, ref
-from trueup.core.artifact import Fault, GitCredentials, GitSpec, IgnoreRules, Resolved, SourceError
-from trueup.core.plan import Action
+from trueup.core.model.artifact import (
+    Fault,
+    Revision,
+    SourceCredentials,
+    SourceError,
+    SourceSpec,
+)
+from trueup.core.model.reports import Reason, SyncState, UnitPhase
+from trueup.core.model.unit import Dependency, Operation, Retry, SyncPolicy
+from trueup.core.plan.plan import Action
 from trueup.core.ports import ApplyError
-from trueup.core.reports import Reason, SyncState, UnitPhase
-from trueup.core.unit import Dependency, Operation, Retry, SyncPolicy
-from trueup.engine.sources import ANEW_EVERY
+from trueup.engine.source_controller import ANEW_EVERY
 
 
 async def test_a_first_commit_is_applied_and_becomes_the_good_one(world: World) -> None:
@@ -21,7 +27,7 @@ async def test_a_first_commit_is_applied_and_becomes_the_good_one(world: World) 
     state = world.state(unit)
     assert state.attempt is None and state.good and state.good.digest == state.applied.digest  # type: ignore[union-attr]
     assert [item.outcome for item in state.history] == ["good"]
-    assert all(entry.seal and entry.good == entry.digest for entry in state.inventory.entries)
+    assert all(entry.managed_digest and entry.good == entry.digest for entry in state.inventory.entries)
 
 
 async def test_a_settled_unit_costs_nothing(world: World) -> None:
@@ -249,7 +255,7 @@ async def test_waves_go_one_after_the_other_when_each_is_healthy(world: World) -
     from trueup.core.health import HealthStatus
 
     unit = world.unit("web")
-    world.cluster.set_health(ref("a"), HealthStatus.PROGRESSING)
+    world.cluster.set_health_once_written(ref("a"), HealthStatus.PROGRESSING)
     world.declare(unit)
     await world.commit(web=[config("b", wave=2), config("a", wave=1), config("z", wave=-1)])
     assert [item for _, item in world.cluster.writes] == [ref("z"), ref("a")]
@@ -267,7 +273,7 @@ async def test_a_remote_that_fails_takes_nothing_away(world: World) -> None:
     world.declare(unit)
     await world.commit(web=[config("a", key="1")])
     world.repository.fault = SourceError(Fault.UNREACHABLE, "no route")
-    world.engine.keeper.poll_now(SOURCE)
+    world.engine.source_controller.poll_now(SOURCE)
     await world.settle()
     world.cluster.edit(ref("a"), data={"key": "2"})
     await world.settle()
@@ -305,25 +311,25 @@ async def test_a_thousand_webhooks_poll_a_source_once_at_once_and_once_later(wor
     resolve = world.repository.resolve
 
     async def counted(
-        spec: GitSpec, creds: GitCredentials | None, ignore: IgnoreRules, fresh: bool = False
-    ) -> Resolved:
+        spec: SourceSpec, credentials: SourceCredentials | None, at: str = "", fresh: bool = False
+    ) -> Revision:
         polled.append(fresh)
-        return await resolve(spec, creds, ignore, fresh)
+        return await resolve(spec, credentials, at, fresh)
 
     world.repository.resolve = counted  # type: ignore[method-assign]
     world.declare(world.unit("web"))
     await world.commit(web=[config("a", key="1")])
     polled.clear()
     for _ in range(1000):
-        world.engine.wake(SOURCE)
+        world.engine.requeue(SOURCE)
     await world.settle()
     assert polled == [True]
     for _ in range(1000):
-        world.engine.wake(SOURCE)
+        world.engine.requeue(SOURCE)
     await world.settle()
     assert polled == [True], "the next poll waits for its time"
     world.clock.advance(ANEW_EVERY)
-    world.engine.wake(SOURCE)
+    world.engine.requeue(SOURCE)
     await world.settle()
     assert polled == [True, True]
-    world.engine.wake(ref("nobody"))
+    world.engine.requeue(ref("nobody"))

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.deployments import a_record
-from trueup.core.changes import FieldChange, ObjectChange
-from trueup.core.state import Deployment
+from trueup.core.fields.changes import FieldChange, ObjectChange
+from trueup.core.model.state import HistoryEntry
 from trueup.history.chain import START, Head, link_digest, seal_of
 from trueup.history.entries import FIELDS_KEPT, decode_entry, entry_of, microseconds, moment, recovered_entry
 from trueup.history.terms import Kind, image_forms, revision_forms, terms_of, version_forms
@@ -67,13 +67,13 @@ def test_a_huge_record_keeps_a_bounded_number_of_fields() -> None:
 
 def test_a_short_history_tells_what_it_knows() -> None:
     unit = a_record(1).unit
-    good = Deployment(3, "main@sha1:ab", "2026-01-01T00:00:00Z", "2026-01-01T00:00:09Z", "good", sync="s1")
+    good = HistoryEntry(3, "main@sha1:ab", "2026-01-01T00:00:00Z", "2026-01-01T00:00:09Z", "good", sync="s1")
     entry = recovered_entry(unit, "uid", good)
     assert (
         entry is not None and entry.recovered and entry.record is not None and entry.record.revision == "main@sha1:ab"
     )
     assert not any(term.kind is Kind.CAUSE for term in terms_of(entry)), "its cause is a guess"
-    assert recovered_entry(unit, "uid", Deployment(3, "r", "", "never", "good", sync="s1")) is None
+    assert recovered_entry(unit, "uid", HistoryEntry(3, "r", "", "never", "good", sync="s1")) is None
 
 
 @given(st.lists(st.binary(max_size=30), min_size=2, max_size=8, unique=True), st.data())

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from trueup.kube.cache.watch import Pace
 from trueup.kube.client import KubeClient
-from trueup.kube.connect import Connection
+from trueup.kube.config.connect import Connection
 from trueup.kube.discovery import Mapper
 from trueup.kube.transport import Limits
-from trueup.kube.watch import Pace
 
 FAST = Pace(first_pause=0.01, longest_pause=0.05, grace=0.1, unserved_pause=0.2)
 

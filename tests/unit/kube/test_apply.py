@@ -6,7 +6,7 @@ import json
 
 from trueup.kube.apply import _doubled_lists, _Object
 from trueup.kube.errors import BadRequest, Invalid, error_of
-from trueup.kube.managed import adopted_entries, claiming_patch
+from trueup.kube.managed_fields import adopted_entries, claiming_patch
 from trueup.kube.resource import Resource
 from trueup.kube.writes import Apply
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trueup.core.objects import ObjectRef
+from trueup.core.model.objects import ObjectRef
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KindNotServed, KindUnavailable
 

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from trueup.core.objects import ObjectRef
+from trueup.core.model.objects import ObjectRef
 from trueup.kube.client import KubeClient
-from trueup.kube.connect import Connection
+from trueup.kube.config.connect import Connection
 from trueup.kube.events import EventWriter, Involved
 from trueup.kube.transport import Limits
 

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from trueup.kube.feed import ObjectFeed
-from trueup.kube.watch import FeedState
+from trueup.kube.cache.informer import ObjectFeed
+from trueup.kube.cache.watch import FeedState, Selection
 
 
 @pytest.fixture
 async def feed(client, mapper, fast) -> AsyncIterator[ObjectFeed]:
-    made = ObjectFeed(client, mapper, "", "ConfigMap", pace=fast)
+    made = ObjectFeed(client, mapper, Selection("", "ConfigMap"), pace=fast)
     yield made
     await made.stop()
 
@@ -198,7 +198,7 @@ async def test_an_outage_makes_it_unknown_and_what_comes_back_is_listed(api, fee
 
 
 async def test_a_kind_is_waited_for_and_let_go(api, client, mapper, fast, eventually) -> None:
-    feed = ObjectFeed(client, mapper, "example.org", "Widget", pace=fast)
+    feed = ObjectFeed(client, mapper, Selection("example.org", "Widget"), pace=fast)
     feed.start()
     try:
         await eventually(lambda: feed.status is FeedState.UNSERVED)
@@ -219,7 +219,7 @@ async def test_a_kind_is_waited_for_and_let_go(api, client, mapper, fast, eventu
 
 async def test_a_group_that_does_not_answer_is_unknown_not_unserved(api, client, mapper, fast, eventually) -> None:
     api.stale.add("example.org")
-    feed = ObjectFeed(client, mapper, "example.org", "Widget", pace=fast)
+    feed = ObjectFeed(client, mapper, Selection("example.org", "Widget"), pace=fast)
     feed.start()
     try:
         await eventually(lambda: feed.status is FeedState.UNKNOWN)

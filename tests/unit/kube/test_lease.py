@@ -12,9 +12,9 @@ from aiohttp import web
 
 from trueup.core import ports
 from trueup.kube.client import KubeClient
-from trueup.kube.connect import Connection
+from trueup.kube.config.connect import Connection
 from trueup.kube.errors import Fenced
-from trueup.kube.lease import Lease
+from trueup.kube.lease import Lease, LeaseTimes
 from trueup.kube.resource import Resource
 from trueup.kube.transport import Limits
 
@@ -90,7 +90,7 @@ class Clock:
 
 
 def candidate(client: KubeClient, who: str, clock: Clock | None = None) -> Lease:
-    return Lease(client, "ns", "l", who, duration=1.2, renew=0.8, retry=0.1, clock=clock or Clock())
+    return Lease(client, "ns", "l", who, LeaseTimes(1.2, 0.8, 0.1), clock or Clock())
 
 
 async def stop(*tasks: asyncio.Task[None]) -> None:

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from trueup.core.health import Health, HealthStatus
-from trueup.core.live import Presence
-from trueup.core.objects import ObjectRef
-from trueup.kube.livecache import LiveCache
-from trueup.kube.record import Record
-from trueup.kube.watch import FeedState
+from trueup.core.model.live import Presence
+from trueup.core.model.objects import ObjectRef
+from trueup.kube.cache.live import LiveCache
+from trueup.kube.cache.record import Record, Reduction
+from trueup.kube.cache.watch import FeedState
 
 MAPS = ("", "ConfigMap")
 WIDGETS = ("example.org", "Widget")
@@ -44,7 +44,9 @@ def marks(body) -> dict[str, str]:
 
 @pytest.fixture
 async def cache(client, mapper, fast) -> AsyncIterator[LiveCache]:
-    made = LiveCache(client, mapper, assess, marks, {MAPS: lambda body: body.get("spot")}, pace=fast, linger=0.05)
+    made = LiveCache(
+        client, mapper, Reduction(assess, marks, {MAPS: lambda body: body.get("spot")}), pace=fast, linger=0.05
+    )
     yield made
     await made.stop()
 
@@ -75,8 +77,8 @@ async def test_a_record_has_what_deciding_needs(api, cache) -> None:
     assert (record.version, record.generation, record.resource_version) == ("v1", 4, api.version)
     assert record.marks == {"unit": "u"}
     assert record.extra == 7
-    assert record.seal("us") and record.seal("us") != record.seal("them")
-    assert record.seal("nobody") == ""
+    assert record.managed_digest("us") and record.managed_digest("us") != record.managed_digest("them")
+    assert record.managed_digest("nobody") == ""
     assert cache.children("ru") == {ref("a")}
 
 
@@ -123,7 +125,7 @@ async def test_only_changes_of_what_is_kept_are_told(api, cache, told, eventuall
         ("b", False, False),
         ("b", False, True),
     ]
-    assert told[1][1].seal("us") != told[1][2].seal("us")
+    assert told[1][1].managed_digest("us") != told[1][2].managed_digest("us")
     assert told[2][2].health.status is HealthStatus.DEGRADED
 
 
@@ -132,10 +134,10 @@ async def test_the_values_of_others_never_count(api, cache, told, eventually) ->
     api.set("a", data={"mine": "1", "theirs": "1"}, metadata={"managedFields": [entries[0]]})
     cache.need({MAPS})
     await cache.settled({MAPS}, 5)
-    before = cache.get(ref("a")).seal("us")
+    before = cache.get(ref("a")).managed_digest("us")
     api.set("a", data={"mine": "1", "theirs": "2"}, metadata={"managedFields": entries})
     await eventually(lambda: cache.get(ref("a")).resource_version == api.version)
-    assert cache.get(ref("a")).seal("us") == before
+    assert cache.get(ref("a")).managed_digest("us") == before
 
 
 async def test_a_write_of_ours_is_known_at_once_and_no_older_event_overwrites_it(api, cache, told, eventually) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.core.recipe import LookedAt
+from trueup.core.model.recipe import LookedAt
 from trueup.render.inputs import prove
 
 
@@ -46,7 +46,7 @@ LOOKED = {
 }
 
 
-def proven(files: Mapping[str, str], looked: Mapping[str, LookedAt] = LOOKED) -> str:
+def verified_signature(files: Mapping[str, str], looked: Mapping[str, LookedAt] = LOOKED) -> str:
     proof = prove(looked, {"": Tree(files)})
     assert proof is not None
     return proof.digest("recipe")
@@ -55,14 +55,14 @@ def proven(files: Mapping[str, str], looked: Mapping[str, LookedAt] = LOOKED) ->
 def test_same_content_holds_and_has_the_same_name() -> None:
     proof = prove(LOOKED, {"": Tree(FILES)})
     assert proof is not None and proof.holds({"": Tree(FILES)})
-    assert proven(FILES) == proven(FILES)
+    assert verified_signature(FILES) == verified_signature(FILES)
 
 
 def test_a_change_elsewhere_changes_nothing() -> None:
     proof = prove(LOOKED, {"": Tree(FILES)})
     changed = {**FILES, "other/x.yaml": "changed", "app/README.md": "new"}
     assert proof is not None and proof.holds({"": Tree(changed)})
-    assert proven(FILES) == proven(changed)
+    assert verified_signature(FILES) == verified_signature(changed)
 
 
 def test_each_kind_of_change_to_what_was_looked_at_is_seen() -> None:

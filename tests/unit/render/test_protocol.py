@@ -7,7 +7,8 @@ from typing import get_args
 import msgspec
 import pytest
 
-from trueup.core import expressions, recipe
+from trueup.core.model import recipe
+from trueup.core.notification import expressions
 from trueup.render import protocol
 
 WORKER = Path(__file__).resolve().parents[3] / "go" / "worker"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.core.recipe import (
+from trueup.core.model.recipe import (
     Capabilities,
     DirectoryRecipe,
     HelmRecipe,

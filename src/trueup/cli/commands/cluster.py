@@ -29,7 +29,7 @@ def root(context: typer.Context) -> None:
 def up(
     name: Name = DEFAULT,
     nodes: Annotated[int, typer.Option(min=1, max=100, help="Simulated nodes.")] = 3,
-    ephemeral: Annotated[bool, typer.Option(help="Keep nothing: all is gone when it is stopped.")] = False,
+    ephemeral: Annotated[bool, typer.Option(help="Delete all data when it is stopped.")] = False,
     foreground: Annotated[bool, typer.Option(help="Stay, and end the cluster with Ctrl-C.")] = False,
 ) -> None:
     """Start the cluster and wait until pods can run. The first time it is built, which takes minutes.
@@ -74,7 +74,7 @@ def kubeconfig(
 @app.command(epilog=EPILOG)
 def reset(
     name: Name = DEFAULT,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Stop the cluster and remove all its data."""
     from trueup.cli.cluster import reset as work

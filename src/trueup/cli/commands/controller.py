@@ -18,7 +18,7 @@ def run(
     context: ContextName = "",
     data: Annotated[Path | None, typer.Option(envvar="TRUEUP_DATA", help="Folder for mirrors and artifacts.")] = None,
     namespace: Annotated[
-        str, typer.Option(envvar="TRUEUP_NAMESPACE", help="Namespace of the lease; made if absent.")
+        str, typer.Option(envvar="TRUEUP_NAMESPACE", help="Namespace of the lease; created if absent.")
     ] = "trueup-system",
     home: Annotated[
         str, typer.Option(envvar="TRUEUP_HOME", help="Argo CD's namespace, in which Applications are read.")
@@ -26,18 +26,21 @@ def run(
     listen: Annotated[
         str,
         typer.Option(
-            envvar="TRUEUP_LISTEN", help="Address of artifacts, health and webhooks; port 0 takes a free one."
+            envvar="TRUEUP_LISTEN", help="Address for artifacts, health and webhooks; port 0 picks a free one."
         ),
     ] = ("127.0.0.1:0"),
     webhooks_listen: Annotated[
         str,
-        typer.Option(envvar="TRUEUP_WEBHOOKS_LISTEN", help="Another address for webhooks; --listen takes none then."),
+        typer.Option(envvar="TRUEUP_WEBHOOKS_LISTEN", help="Separate address for webhooks, instead of --listen."),
     ] = "",
     metrics_listen: Annotated[
-        str, typer.Option(envvar="TRUEUP_METRICS_LISTEN", help="Another address for metrics; --listen gives none then.")
+        str, typer.Option(envvar="TRUEUP_METRICS_LISTEN", help="Separate address for metrics, instead of --listen.")
     ] = "",
     metrics_per_object: Annotated[
-        int, typer.Option(envvar="TRUEUP_METRICS_PER_OBJECT", min=0, help="Objects with series of their own.")
+        int,
+        typer.Option(
+            envvar="TRUEUP_METRICS_PER_OBJECT", min=0, help="Number of objects with metric series of their own."
+        ),
     ] = 5000,
     advertise: Annotated[
         str, typer.Option(envvar="TRUEUP_ADVERTISE", help="URL under which others reach that address.")
@@ -45,21 +48,21 @@ def run(
     poll: Annotated[
         float, typer.Option(envvar="TRUEUP_POLL", help="Seconds between polls of Applications' repositories.")
     ] = 120.0,
-    jitter: Annotated[float, typer.Option(envvar="TRUEUP_JITTER", help="Seconds that polls are spread over.")] = 60.0,
+    jitter: Annotated[
+        float, typer.Option(envvar="TRUEUP_JITTER", help="Random seconds added to each poll interval, at most.")
+    ] = 60.0,
     rollback: Annotated[
-        str, typer.Option(envvar="TRUEUP_ROLLBACK", help="Default policy: auto, propose or report.")
+        str, typer.Option(envvar="TRUEUP_ROLLBACK", help="Default rollback policy: auto, propose or report.")
     ] = "auto",
     taken_over: Annotated[
         str,
-        typer.Option(
-            envvar="TRUEUP_TAKEN_OVER", help="Policy of units that another controller had delivered and that name none."
-        ),
+        typer.Option(envvar="TRUEUP_TAKEN_OVER", help="Rollback policy of units taken over from another controller."),
     ] = "report",
     cross_namespace: Annotated[
         bool, typer.Option(envvar="TRUEUP_CROSS_NAMESPACE", help="Whether objects may refer to other namespaces.")
     ] = True,
     default_service_account: Annotated[
-        str, typer.Option(envvar="TRUEUP_DEFAULT_SERVICE_ACCOUNT", help="Whom units act as that name nobody.")
+        str, typer.Option(envvar="TRUEUP_DEFAULT_SERVICE_ACCOUNT", help="Service account used when a unit names none.")
     ] = "",
     workers: Annotated[int, typer.Option(envvar="TRUEUP_WORKERS", help="Render processes.")] = 2,
     history: Annotated[
@@ -69,16 +72,15 @@ def run(
         ),
     ] = "",
     history_keep_days: Annotated[
-        int, typer.Option(envvar="TRUEUP_HISTORY_KEEP_DAYS", min=0, help="Days that are remembered; 0: all.")
+        int, typer.Option(envvar="TRUEUP_HISTORY_KEEP_DAYS", min=0, help="Days of history kept; 0 keeps all.")
     ] = 400,
     history_keep_records: Annotated[
-        int, typer.Option(envvar="TRUEUP_HISTORY_KEEP_RECORDS", min=0, help="Deployments remembered; 0: all.")
+        int,
+        typer.Option(envvar="TRUEUP_HISTORY_KEEP_RECORDS", min=0, help="Deployments kept in the history; 0 keeps all."),
     ] = 1_000_000,
-    log_format: Annotated[
-        LogFormat, typer.Option(envvar="TRUEUP_LOG_FORMAT", help="How the log is written.")
-    ] = LogFormat.TEXT,
+    log_format: Annotated[LogFormat, typer.Option(envvar="TRUEUP_LOG_FORMAT", help="Log format.")] = LogFormat.TEXT,
     log_level: Annotated[
-        LogLevel, typer.Option(envvar="TRUEUP_LOG_LEVEL", help="The least that is logged.")
+        LogLevel, typer.Option(envvar="TRUEUP_LOG_LEVEL", help="Lowest level that is logged.")
     ] = LogLevel.INFO,
     debug: Annotated[
         bool, typer.Option("--debug", envvar="TRUEUP_DEBUG", help="The same as --log-level debug.")
@@ -140,7 +142,7 @@ def demo(
 
     Example: trueup demo --no-stay
     """
-    from trueup.demo.command import demo as tell
+    from trueup.devtools.demo.command import demo as tell
 
     raise typer.Exit(tell(stay=stay, keep=keep, picture=picture))
 

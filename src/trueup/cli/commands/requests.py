@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from trueup.cli.options import EPILOG, ContextName, Kubeconfig, Namespace, UnitName, UnitNames
+from trueup.cli.where import Where
 
 app = typer.Typer()
 
@@ -29,11 +30,11 @@ def sync(
 
     Example: trueup sync ks/shop --with-source
     """
-    from trueup.cli.sync import Wish
-    from trueup.cli.sync import sync as work
+    from trueup.cli.requests import sync as work
+    from trueup.commands import SyncRequest
 
-    wish = Wish(revision, prune, dry_run, with_source, wait, timeout)
-    asyncio.run(work(kubeconfig, context, unit, namespace, wish))
+    request = SyncRequest(revision, prune, dry_run, with_source, wait, timeout)
+    asyncio.run(work(Where(kubeconfig, context, namespace), unit, request))
 
 
 @app.command(epilog=EPILOG)
@@ -47,9 +48,9 @@ def suspend(
 
     Example: trueup suspend app/guestbook ks/shop
     """
-    from trueup.cli.suspension import suspend as work
+    from trueup.cli.requests import suspend as work
 
-    asyncio.run(work(kubeconfig, context, units, namespace))
+    asyncio.run(work(Where(kubeconfig, context, namespace), units))
 
 
 @app.command(epilog=EPILOG)
@@ -65,9 +66,10 @@ def resume(
 
     Example: trueup resume app/guestbook ks/shop
     """
-    from trueup.cli.suspension import resume as work
+    from trueup.cli.requests import resume as work
+    from trueup.commands import ResumeRequest
 
-    asyncio.run(work(kubeconfig, context, units, namespace, wait=wait, timeout=timeout))
+    asyncio.run(work(Where(kubeconfig, context, namespace), units, ResumeRequest(wait, timeout)))
 
 
 @app.command(epilog=EPILOG)
@@ -87,10 +89,10 @@ def rollback(
 
     Example: trueup rollback app/shop --to 12 --reason "checkout fails, see ticket 341"
     """
-    from trueup.cli.pin import rollback as work
+    from trueup.cli.requests import rollback as work
+    from trueup.commands import PinRequest
 
-    options = {"to": to, "reason": reason, "wait": wait, "timeout": timeout}
-    asyncio.run(work(kubeconfig, context, unit, namespace, **options))  # type: ignore[arg-type]
+    asyncio.run(work(Where(kubeconfig, context, namespace), unit, PinRequest(to, reason, wait, timeout)))
 
 
 @app.command(epilog=EPILOG)
@@ -107,6 +109,23 @@ def unpin(
 
     Example: trueup unpin app/shop
     """
-    from trueup.cli.pin import unpin as work
+    from trueup.cli.requests import unpin as work
+    from trueup.commands import UnpinRequest
 
-    asyncio.run(work(kubeconfig, context, unit, namespace, reason=reason, wait=wait, timeout=timeout))
+    asyncio.run(work(Where(kubeconfig, context, namespace), unit, UnpinRequest(reason, wait, timeout)))
+
+
+@app.command(epilog=EPILOG)
+def approve(
+    unit: UnitName,
+    namespace: Namespace = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Approve the removals that a unit asks about before it carries them out.
+
+    Example: trueup approve ks/shop
+    """
+    from trueup.cli.requests import approve as work
+
+    asyncio.run(work(Where(kubeconfig, context, namespace), unit))

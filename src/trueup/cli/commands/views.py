@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from trueup.cli.errors import BAD_USE, Problem
 from trueup.cli.options import EPILOG, ContextName, Form, Kubeconfig, Namespace, Output, UnitName, View, complete_unit
-from trueup.cli.problems import BAD_USE, Problem
+from trueup.cli.where import Where
 
 app = typer.Typer()
 
@@ -22,7 +23,7 @@ def get(
     ] = "units",
     namespace: Namespace = "",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, and show what changes.")] = False,
-    output: Annotated[View, typer.Option("--output", "-o", help="How to answer.")] = View.TABLE,
+    output: Annotated[View, typer.Option("--output", "-o", help="Output format.")] = View.TABLE,
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
@@ -30,9 +31,9 @@ def get(
 
     Example: trueup get app/guestbook --watch -o wide
     """
-    from trueup.cli.get import get as work
+    from trueup.cli.views.get import get as work
 
-    asyncio.run(work(kubeconfig, context, what, namespace, output, watch))
+    asyncio.run(work(Where(kubeconfig, context, namespace), what, output, watch))
 
 
 @app.command(epilog=EPILOG)
@@ -47,9 +48,9 @@ def tree(
 
     Example: trueup tree app/guestbook
     """
-    from trueup.cli.tree import tree as work
+    from trueup.cli.views.tree import tree as work
 
-    asyncio.run(work(kubeconfig, context, unit, namespace, output))
+    asyncio.run(work(Where(kubeconfig, context, namespace), unit, output))
 
 
 @app.command(epilog=EPILOG)
@@ -70,11 +71,11 @@ def diff(
 
     Example: trueup diff ks/shop-staging ks/shop-production
     """
-    from trueup.cli.diff import Asked
-    from trueup.cli.diff import diff as work
+    from trueup.cli.views.diff import Asked
+    from trueup.cli.views.diff import diff as work
 
     asked = Asked(unit, other, revision, local, before, after)
-    raise typer.Exit(asyncio.run(_told(work(kubeconfig, context, asked, namespace))))
+    raise typer.Exit(asyncio.run(_told(work(Where(kubeconfig, context, namespace), asked))))
 
 
 @app.command(epilog=EPILOG)
@@ -91,9 +92,9 @@ def blame(
 
     Example: trueup blame deployment/web -n shop --field spec.replicas
     """
-    from trueup.cli.blame import blame as work
+    from trueup.cli.views.blame import blame as work
 
-    asyncio.run(work(kubeconfig, context, what, namespace, field, everything, output))
+    asyncio.run(work(Where(kubeconfig, context, namespace), what, field, everything, output))
 
 
 @app.command(epilog=EPILOG)
@@ -108,21 +109,21 @@ def why(
 
     Example: trueup why app/guestbook
     """
-    from trueup.cli.why import why as work
+    from trueup.cli.views.why import why as work
 
-    asyncio.run(work(kubeconfig, context, unit, namespace, output))
+    asyncio.run(work(Where(kubeconfig, context, namespace), unit, output))
 
 
 async def _told(work: Coroutine[Any, Any, int]) -> int:
     """Translate what inspection raises."""
-    from trueup.core.artifact import SourceError
-    from trueup.core.recipe import RenderError
-    from trueup.inspection import CannotInspect
+    from trueup.core.model.artifact import SourceError
+    from trueup.core.model.recipe import RenderError
+    from trueup.queries import CannotInspect
 
     try:
         return await work
     except (CannotInspect, SourceError, RenderError) as error:
-        raise Problem(str(error), code=BAD_USE) from error
+        raise Problem(str(error), kind=BAD_USE) from error
     except Problem as problem:
         # 1 would say that there are differences.
         raise Problem(problem.message, problem.hint, BAD_USE) from problem

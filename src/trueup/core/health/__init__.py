@@ -7,9 +7,9 @@ raises, whatever the object's shape.
 
 from trueup.core.health.explain import explain
 from trueup.core.health.kstatus import KResult, KStatus, kstatus
-from trueup.core.health.status import Health, HealthStatus, worst
+from trueup.core.health.pod_failures import PodTrouble, Revision, evidence, newest, rollout_evidence, trouble
+from trueup.core.health.status import Health, HealthStatus, Proof, worst
 from trueup.core.health.table import assess, judged
-from trueup.core.health.troubles import PodTrouble, Revision, evidence, newest, rollout_evidence, trouble
 
 __all__ = [
     "Health",
@@ -17,6 +17,7 @@ __all__ = [
     "KResult",
     "KStatus",
     "PodTrouble",
+    "Proof",
     "Revision",
     "assess",
     "evidence",

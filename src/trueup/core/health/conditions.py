@@ -7,7 +7,7 @@ https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
 
 from __future__ import annotations
 
-from trueup.core.health.reading import Fields, described, entries, section, text
+from trueup.core.health.decode import Fields, described, entries, section, text
 from trueup.core.health.status import Health, HealthStatus
 
 HEALTHY = Health(HealthStatus.HEALTHY)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trueup.core.health.reading import Fields, section, text
+from trueup.core.health.decode import Fields, section, text
+from trueup.core.health.pod_failures import PodTrouble
 from trueup.core.health.status import HealthStatus
 from trueup.core.health.table import assess
-from trueup.core.health.troubles import PodTrouble
 
 MOST_TROUBLES = 3
 MOST_WARNINGS = 3

@@ -14,7 +14,7 @@ from enum import StrEnum
 import msgspec
 
 from trueup.core.health.conditions import by_conditions
-from trueup.core.health.reading import Fields, condition, described, entries, number, section, text
+from trueup.core.health.decode import Fields, condition, described, entries, number, section, text
 from trueup.core.health.status import Health, HealthStatus
 
 

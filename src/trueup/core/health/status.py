@@ -19,11 +19,25 @@ class HealthStatus(StrEnum):
     UNKNOWN = "Unknown"
 
 
+class Proof(StrEnum):
+    """How sure it is that an object in trouble stays in trouble unless somebody changes it."""
+
+    CERTAIN = "certain"
+    """Its controller has given up, or its spec can never work."""
+
+    CRASHING = "crashing"
+    """It starts and fails, again and again: what it needs may still be starting."""
+
+    LIKELY = "likely"
+    """Many heal by themselves: a registry that does not answer, a condition that is false until something is made."""
+
+
 class Health(msgspec.Struct, frozen=True):
-    """A status and, where there is something to say, why."""
+    """A status and, where there is something to say, why. `proof` says what trouble is worth as evidence."""
 
     status: HealthStatus
     message: str = ""
+    proof: Proof = Proof.CERTAIN
 
     @classmethod
     def missing(cls) -> Health:
@@ -34,6 +48,11 @@ class Health(msgspec.Struct, frozen=True):
     def unknown(cls) -> Health:
         """The verdict while the cluster cannot be read."""
         return cls(HealthStatus.UNKNOWN)
+
+    @property
+    def troubled(self) -> bool:
+        """Whether there is evidence of failure, however weak."""
+        return self.status is HealthStatus.DEGRADED or self.proof is not Proof.CERTAIN
 
 
 _RANK = {status: rank for rank, status in enumerate(HealthStatus)}

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from trueup.core.health import definitions, gitops, jobs, network, pods, scaling, storage, workloads
 from trueup.core.health.conditions import by_conditions
-from trueup.core.health.reading import Fields, section, text
+from trueup.core.health.decode import Fields, section, text
+from trueup.core.health.rules import definitions, gitops, jobs, network, pods, scaling, storage, workloads
 from trueup.core.health.status import Health, HealthStatus
+from trueup.core.model.objects import ObjectRef
 
 Rule: TypeAlias = Callable[[Fields], Health]
 
@@ -93,6 +94,18 @@ BY_CONDITIONS = frozenset(
 )
 """Kinds for which Argo CD shows a health and that are judged here by their conditions."""
 
+OUTWARD = frozenset(
+    {
+        ("autoscaling", "HorizontalPodAutoscaler"),
+        ("batch", "CronJob"),
+        ("policy", "PodDisruptionBudget"),
+    }
+)
+"""Kinds whose health tells of their surroundings, or of their last run: it is shown, and judges no change."""
+
+_CERTAIN_GROUPS = frozenset({"", "apps", "batch"})
+"""Groups whose controllers say at last that they have given up. Everybody else's may still be at work."""
+
 _BY_CONDITIONS_GROUPS = (".cnrm.cloud.google.com", ".crossplane.io", ".services.k8s.aws", ".upbound.io")
 """Groups whose every kind Argo CD shows a health for."""
 
@@ -103,6 +116,16 @@ def judged(group: str, kind: str) -> bool:
     if key in RULES:
         return key not in SILENT
     return key in BY_CONDITIONS or group.endswith(_BY_CONDITIONS_GROUPS)
+
+
+def outward(ref: ObjectRef) -> bool:
+    """Say whether an object's bad health says nothing about what is written in it."""
+    return (ref.group, ref.kind) in OUTWARD
+
+
+def tentative(ref: ObjectRef) -> bool:
+    """Say whether an object's bad health often passes: an operator reports what it has not made yet as a failure."""
+    return ref.group not in _CERTAIN_GROUPS
 
 
 def rule_of(group: str, kind: str) -> Rule:

@@ -6,16 +6,16 @@ from datetime import datetime
 
 import msgspec
 
-from trueup.core.dialect import Context, Role, Translated, WatchedKind, annotations_of, labels_of
-from trueup.core.objects import Body, ObjectOptions, ObjectRef
-from trueup.core.reports import SourceReport, StatusWrite, UnitReport
-from trueup.dialects.argo.application import GROUP, KIND, VERSION
-from trueup.dialects.argo.options import options_of
-from trueup.dialects.argo.project import KIND as PROJECT_KIND
-from trueup.dialects.argo.status import application_status
-from trueup.dialects.argo.translate import TRACKING_ID, translate_application
-from trueup.dialects.reading import mapping_of, text_of
-from trueup.dialects.wishes import same_identity
+from trueup.core.model.dialect import Context, Role, Translated, WatchedKind, annotations_of, labels_of
+from trueup.core.model.objects import Body, ObjectOptions, ObjectRef
+from trueup.core.model.reports import SourceReport, StatusWrite, UnitReport
+from trueup.dialects.argo.application.options import options_of
+from trueup.dialects.argo.application.status import application_status
+from trueup.dialects.argo.application.translate import TRACKING_ID, translate_application
+from trueup.dialects.argo.application.types import GROUP, KIND, VERSION
+from trueup.dialects.argo.appproject.types import KIND as PROJECT_KIND
+from trueup.dialects.decode import mapping_of, text_of
+from trueup.dialects.sync_options import same_identity
 
 INSTANCE_LABEL = "app.kubernetes.io/instance"
 _KINDS = (

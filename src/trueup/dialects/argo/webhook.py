@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from trueup.core.dialect import labels_of
-from trueup.core.objects import Body
-from trueup.core.webhook import Check, Proof, Push, payload_of, proven
+from trueup.core.model.dialect import labels_of
+from trueup.core.model.objects import Body
+from trueup.core.model.webhook import Check, Proof, Push, payload_of, verified_signature
 from trueup.dialects.credentials import decoded
-from trueup.dialects.reading import list_of, mapping_of, metadata_of, text_of
+from trueup.dialects.decode import list_of, mapping_of, metadata_of, text_of
 
 SECRET = "argocd-secret"
 _PART_OF = "app.kubernetes.io/part-of"
@@ -124,7 +124,7 @@ def read_push(headers: Mapping[str, str], body: bytes, secrets: Secrets) -> Push
     event = headers.get("X-Event-Key", "") if sender.header == "X-Hook-UUID" else headers[sender.header]
     values = [_value(secrets, key) for key in sender.keys]
     guarded = any(_value(secrets, key) for one in _SENDERS for key in one.keys)
-    if guarded and not (all(values) and proven(sender.proof, b":".join(values), headers, body)):
+    if guarded and not (all(values) and verified_signature(sender.proof, b":".join(values), headers, body)):
         raise Refused("no proof")
     if sender.events and event not in sender.events:
         return None

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from trueup.core.state import STATE_GROUP, STATE_KIND, STATE_PLURAL, STATE_VERSION
-from trueup.dialects.argo import application
+import msgspec
+
+from trueup.core.model.state import STATE_GROUP, STATE_KIND, STATE_PLURAL, STATE_VERSION
+from trueup.dialects.argo.application import types as application
 from trueup.dialects.crds.schema import PRESERVE, Schema, any_object, schema_of
-from trueup.dialects.flux import alert, kustomization, receiver, repository
+from trueup.dialects.flux.alert import types as alert
+from trueup.dialects.flux.gitrepository import types as repository
+from trueup.dialects.flux.kustomization import types as kustomization
+from trueup.dialects.flux.receiver import types as receiver
 
 Definition = dict[str, Any]
 _KEEP = {"helm.sh/resource-policy": "keep"}
@@ -57,44 +62,47 @@ def _definition(
     }
 
 
-def _version(
-    name: str,
-    properties: dict[str, Schema],
-    columns: list[Definition],
-    *,
-    description: str,
-    required: list[str] | None = None,
-    storage: bool = True,
-    subresource: bool = False,
-    deprecated: str = "",
-) -> Definition:
-    schema: Schema = {
-        "type": "object",
-        PRESERVE: True,
-        "description": description,
-        "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "metadata": {"type": "object"},
-            **properties,
-        },
-    }
-    if required:
-        schema["required"] = required
-    version: Definition = {
-        "name": name,
-        "served": True,
-        "storage": storage,
-        "schema": {"openAPIV3Schema": schema},
-    }
-    if columns:
-        version["additionalPrinterColumns"] = columns
-    if subresource:
-        version["subresources"] = {"status": {}}
-    if deprecated:
-        version["deprecated"] = True
-        version["deprecationWarning"] = deprecated
-    return version
+class _Version(msgspec.Struct, frozen=True):
+    """One version of a definition. `deprecated` is what the API server warns with."""
+
+    name: str
+    properties: dict[str, Schema]
+    columns: list[Definition]
+    description: str
+    required: tuple[str, ...] = ()
+    storage: bool = True
+    subresource: bool = False
+    deprecated: str = ""
+
+    def written(self) -> Definition:
+        """Write it as a definition has it."""
+        schema: Schema = {
+            "type": "object",
+            PRESERVE: True,
+            "description": self.description,
+            "properties": {
+                "apiVersion": {"type": "string"},
+                "kind": {"type": "string"},
+                "metadata": {"type": "object"},
+                **self.properties,
+            },
+        }
+        if self.required:
+            schema["required"] = list(self.required)
+        version: Definition = {
+            "name": self.name,
+            "served": True,
+            "storage": self.storage,
+            "schema": {"openAPIV3Schema": schema},
+        }
+        if self.columns:
+            version["additionalPrinterColumns"] = self.columns
+        if self.subresource:
+            version["subresources"] = {"status": {}}
+        if self.deprecated:
+            version["deprecated"] = True
+            version["deprecationWarning"] = self.deprecated
+        return version
 
 
 def _application() -> Definition:
@@ -109,96 +117,81 @@ def _application() -> Definition:
         "operation": schema_of(application.Operation),
         "status": any_object("What was last seen of the Application."),
     }
-    version = _version(
+    made = _Version(
         application.VERSION,
         properties,
         columns,
         description="Application is a definition of Application resource.",
-        required=["metadata", "spec"],
+        required=("metadata", "spec"),
     )
     labels = {"app.kubernetes.io/name": "applications.argoproj.io"}
-    return _definition(application.GROUP, application.KIND, "applications", [version], ("app", "apps"), labels)
+    return _definition(application.GROUP, application.KIND, "applications", [made.written()], ("app", "apps"), labels)
 
 
 def _project() -> Definition:
-    version = _version(
+    made = _Version(
         application.VERSION,
         {"spec": any_object("What Applications of the project may do."), "status": any_object()},
         [],
         description="AppProject sets the bounds of a group of Applications.",
-        required=["metadata", "spec"],
+        required=("metadata", "spec"),
     )
     labels = {"app.kubernetes.io/name": "appprojects.argoproj.io"}
-    return _definition(application.GROUP, "AppProject", "appprojects", [version], ("appproj", "appprojs"), labels)
+    return _definition(
+        application.GROUP, "AppProject", "appprojects", [made.written()], ("appproj", "appprojs"), labels
+    )
 
 
-def _flux(
-    group: str,
-    kind: str,
-    plural: str,
-    short: tuple[str, ...],
-    versions: tuple[str, ...],
-    spec: Schema,
-    columns: list[Definition],
-    description: str,
-) -> Definition:
+class _Flux(msgspec.Struct, frozen=True):
+    """A kind of Flux: its names, and its versions with the newest first."""
+
+    group: str
+    kind: str
+    plural: str
+    versions: tuple[str, ...]
+    description: str
+    short: tuple[str, ...] = ()
+
+
+def _flux(flux: _Flux, spec: Schema, columns: list[Definition]) -> Definition:
     """Serve every version with the same schema, so that no conversion webhook is needed."""
     status = any_object() | {
         "default": {"observedGeneration": -1},
         "properties": {"observedGeneration": {"type": "integer", "format": "int64"}},
     }
     made = [
-        _version(
+        _Version(
             name,
             {"spec": spec, "status": status},
             columns,
-            description=description,
+            description=flux.description,
             storage=number == 0,
             subresource=True,
-            deprecated=f"{group}/{name} {kind} is deprecated, upgrade to {versions[0]}" if number else "",
-        )
-        for number, name in enumerate(versions)
+            deprecated=f"{flux.group}/{name} {flux.kind} is deprecated, upgrade to {flux.versions[0]}"
+            if number
+            else "",
+        ).written()
+        for number, name in enumerate(flux.versions)
     ]
-    return _definition(group, kind, plural, made, short)
+    return _definition(flux.group, flux.kind, flux.plural, made, flux.short)
 
 
 def _kustomization() -> Definition:
-    return _flux(
-        kustomization.GROUP,
-        kustomization.KIND,
-        "kustomizations",
-        ("ks",),
-        kustomization.VERSIONS,
-        schema_of(kustomization.Spec),
-        [_AGE, _READY, _STATUS],
-        "Kustomization is the Schema for the kustomizations API.",
-    )
+    words = "Kustomization is the Schema for the kustomizations API."
+    kind = _Flux(kustomization.GROUP, kustomization.KIND, "kustomizations", kustomization.VERSIONS, words, ("ks",))
+    return _flux(kind, schema_of(kustomization.Spec), [_AGE, _READY, _STATUS])
 
 
 def _repository() -> Definition:
-    return _flux(
-        repository.GROUP,
-        repository.KIND,
-        "gitrepositories",
-        ("gitrepo",),
-        repository.VERSIONS,
-        schema_of(repository.Spec),
-        [_column("URL", ".spec.url"), _AGE, _READY, _STATUS],
-        "GitRepository is the Schema for the gitrepositories API.",
-    )
+    words = "GitRepository is the Schema for the gitrepositories API."
+    kind = _Flux(repository.GROUP, repository.KIND, "gitrepositories", repository.VERSIONS, words, ("gitrepo",))
+    return _flux(kind, schema_of(repository.Spec), [_column("URL", ".spec.url"), _AGE, _READY, _STATUS])
 
 
 def _receiver() -> Definition:
-    return _flux(
-        receiver.GROUP,
-        receiver.KIND,
-        "receivers",
-        (),
-        receiver.VERSIONS,
-        schema_of(receiver.Spec),
-        [_AGE, _READY, _STATUS],
-        "Receiver is the Schema for the receivers API.",
-    )
+    words = "Receiver is the Schema for the receivers API."
+    kind = _Flux(receiver.GROUP, receiver.KIND, "receivers", receiver.VERSIONS, words)
+    return _flux(kind, schema_of(receiver.Spec), [_AGE, _READY, _STATUS])
 
 
 def _alerting() -> list[Definition]:
@@ -207,14 +200,14 @@ def _alerting() -> list[Definition]:
         (alert.ALERT, "alerts", alert.AlertSpec, "Alert is the Schema for the alerts API."),
     )
     return [
-        _flux(alert.GROUP, kind, plural, (), alert.VERSIONS, schema_of(spec), [_AGE], words)
+        _flux(_Flux(alert.GROUP, kind, plural, alert.VERSIONS, words), schema_of(spec), [_AGE])
         for kind, plural, spec, words in kinds
     ]
 
 
 def _state() -> Definition:
     """Give the definition of what Trueup remembers of a unit; its content is in `state`."""
-    version = _version(
+    version = _Version(
         STATE_VERSION,
         {
             "spec": any_object(),
@@ -228,4 +221,4 @@ def _state() -> Definition:
         ],
         description="UnitState is what Trueup remembers of one unit beside the user's object. Do not change it.",
     )
-    return _definition(STATE_GROUP, STATE_KIND, STATE_PLURAL, [version])
+    return _definition(STATE_GROUP, STATE_KIND, STATE_PLURAL, [version.written()])

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import msgspec.inspect as inspection
 
-from trueup.dialects.reading import unwrapped
+from trueup.dialects.decode import unwrapped
 
 Schema = dict[str, Any]
 PRESERVE = "x-kubernetes-preserve-unknown-fields"

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from trueup.core.reports import Notice
-from trueup.dialects.reading import list_of, text_of
+from trueup.core.model.reports import Notice
+from trueup.dialects.decode import list_of, text_of
 from trueup.dialects.times import stamp
 
 READY, RECONCILING, STALLED, HEALTHY = "Ready", "Reconciling", "Stalled", "Healthy"

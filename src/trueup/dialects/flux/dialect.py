@@ -6,14 +6,15 @@ from datetime import datetime
 
 import msgspec
 
-from trueup.core.dialect import Context, Role, Translated, WatchedKind, labels_of
-from trueup.core.objects import Body, ObjectOptions, ObjectRef
-from trueup.core.reports import SourceReport, StatusWrite, UnitReport
-from trueup.dialects.flux import kustomization, repository
+from trueup.core.model.dialect import Context, Role, Translated, WatchedKind, labels_of
+from trueup.core.model.objects import Body, ObjectOptions, ObjectRef
+from trueup.core.model.reports import SourceReport, StatusWrite, UnitReport
+from trueup.dialects.flux.gitrepository import types as repository
+from trueup.dialects.flux.gitrepository.translate import repository_status, translate_repository
+from trueup.dialects.flux.kustomization import types as kustomization
+from trueup.dialects.flux.kustomization.status import kustomization_ready, kustomization_status
+from trueup.dialects.flux.kustomization.translate import NAME_LABEL, NAMESPACE_LABEL, translate_kustomization
 from trueup.dialects.flux.options import options_of
-from trueup.dialects.flux.source import repository_status, translate_repository
-from trueup.dialects.flux.status import kustomization_ready, kustomization_status
-from trueup.dialects.flux.translate import NAME_LABEL, NAMESPACE_LABEL, translate_kustomization
 
 _KINDS = (
     WatchedKind(repository.GROUP, repository.KIND, "gitrepositories", repository.VERSIONS, Role.SOURCE),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trueup.core.dialect import annotations_of, labels_of
-from trueup.core.objects import DEFAULT_OPTIONS, ApplyMode, Body, ObjectOptions, PruneMode
-from trueup.dialects.flux.kustomization import GROUP
+from trueup.core.model.dialect import annotations_of, labels_of
+from trueup.core.model.objects import DEFAULT_OPTIONS, ApplyMode, Body, ObjectOptions, PruneMode
+from trueup.dialects.flux.kustomization.types import GROUP
 
 PRUNE = f"{GROUP}/prune"
 RECONCILE = f"{GROUP}/reconcile"
@@ -34,6 +34,12 @@ def prune_of(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Prune
         or _says(labels, annotations, SSA, "ignore")
     )
     return PruneMode.FORBID if kept else PruneMode.ALLOW
+
+
+def left_alone(labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
+    """Read whether a live object is to be left as it is, whatever Git says."""
+    modes = {holder.get(SSA, "").lower() for holder in (labels, annotations)}
+    return _says(labels, annotations, RECONCILE, "disabled") or not modes.isdisjoint({"ignore", "ifnotpresent"})
 
 
 def options_of(body: Body) -> ObjectOptions:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import msgspec
 import structlog
 
-from trueup.core.artifact import GitRef, SourceError
-from trueup.core.recipe import RenderError
-from trueup.core.reports import Reason, UnitPhase
-from trueup.core.state import EMPTY_STATE
-from trueup.core.unit import Dependency
-from trueup.engine.run import Halt, Next, Parts, Run
-from trueup.engine.steps.heeding import refuse_operation
-from trueup.engine.steps.judging import judge_meanwhile
+from trueup.core.model.artifact import SourceError
+from trueup.core.model.recipe import RenderError
+from trueup.core.model.reports import Reason, UnitPhase
+from trueup.core.model.state import EMPTY_STATE
+from trueup.core.model.unit import Dependency
+from trueup.engine.context import EngineContext
+from trueup.engine.inputs import claim_early
+from trueup.engine.judgement import judge_meanwhile
+from trueup.engine.operations import refuse_operation
+from trueup.engine.reconciliation import Halt, Next, NotYetKnown, Reconciliation
 
 
-async def admit(run: Run, parts: Parts) -> None:
+async def admit(run: Reconciliation, context: EngineContext) -> None:
     """Stop at a unit that is suspended or asks for what cannot be done; claim the others."""
     unit = run.unit
     if unit.suspended:
@@ -23,50 +25,52 @@ async def admit(run: Run, parts: Parts) -> None:
     if unit.problems:
         raise Halt(UnitPhase.FAILED, Reason.INVALID_SPEC, "; ".join(unit.problems), Next.STALL)
     if unit.finalizer:
-        await parts.claims.claim(unit)
+        await context.finalizers.add(unit)
     _take_over(run)
     operation = unit.operation
     if operation is not None and operation.id != run.state.operation:
         run.operation = operation
-        run.memory.retry_at = 0.0
+        run.runtime.retry_at = 0.0
     if unit.requested != run.state.requested:
-        run.memory.retry_at = 0.0
+        run.runtime.retry_at = 0.0
         run.asked_by = unit.requested_by
 
 
-def _take_over(run: Run) -> None:
+def _take_over(run: Reconciliation) -> None:
     """Remember, before anything else of it is, that another controller had delivered this unit."""
-    report = run.memory.report
+    report = run.runtime.report
     observed = report is not None and report.phase is UnitPhase.OBSERVED
     if run.state == EMPTY_STATE and (run.unit.delivered or observed):
-        run.memory.state = msgspec.structs.replace(run.state, taken_over=True)
+        run.runtime.state = msgspec.structs.replace(run.state, taken_over=True)
 
 
-async def locate(run: Run, parts: Parts) -> None:
+async def locate(run: Reconciliation, context: EngineContext) -> None:
     """Find the artifact: the source's own, or that of the revision a user asked for."""
     unit = run.unit
-    state = parts.keeper.state(unit.source)
+    state = context.source_controller.state(unit.source)
     if state is None:
         text = f"{unit.source} does not exist; create it, or name another source"
         raise Halt(UnitPhase.WAITING, Reason.SOURCE_MISSING, text, Next.WAIT)
     run.source = state
+    if not state.polled and _as_reported(run):
+        raise NotYetKnown(f"{unit.source} has not been polled yet")
     own = unit.source == unit.ref
     if unit.requested != run.state.requested and (not own or state.handled == state.declaration.requested):
         # A request by hand counts as answered once the remote was asked.
         held = run.state.held
         if held is not None and held.stopped:
             held = msgspec.structs.replace(held, stopped="")
-            run.memory.retry_at = 0.0
-        run.memory.state = msgspec.structs.replace(run.state, requested=unit.requested, held=held)
+            run.runtime.retry_at = 0.0
+        run.runtime.state = msgspec.structs.replace(run.state, requested=unit.requested, held=held)
     operation, pin = run.operation, run.state.pin
     if operation is not None and operation.revision and pin is not None:
-        refuse_operation(run, parts, f"revision {operation.revision} is not delivered: the unit is {pin.words}")
+        refuse_operation(run, context, f"revision {operation.revision} is not delivered: the unit is {pin.words}")
     elif operation is not None and operation.revision:
         try:
-            run.resolved = await parts.keeper.resolve(unit.source, GitRef(revision=operation.revision))
+            run.resolved = await context.source_controller.resolve(unit.source, operation.revision)
             return
         except SourceError as error:
-            refuse_operation(run, parts, f"revision {operation.revision} is not delivered: {error}")
+            refuse_operation(run, context, f"revision {operation.revision} is not delivered: {error}")
     if state.error is not None and (own or state.resolved is None):
         if state.resolved is None:
             phase, reason = (
@@ -83,43 +87,60 @@ async def locate(run: Run, parts: Parts) -> None:
     structlog.contextvars.bind_contextvars(revision=run.revision)
 
 
-async def wait_for_dependencies(run: Run, parts: Parts) -> None:
+async def wait_for_dependencies(run: Reconciliation, context: EngineContext) -> None:
     """Stop while a unit this one depends on is not ready, or is ready for another revision of the same source."""
     for dependency in run.unit.depends_on:
-        why = await _not_ready(run, parts, dependency)
+        _look_first(run, context, dependency)
+        why = await _not_ready(run, context, dependency)
         if why:
             text = f"dependency {dependency.ref.namespace}/{dependency.ref.name} is not ready: {why}"
+            if cycle := context.registry.cycle(run.unit.ref):
+                text = f"{' → '.join(f'{ref.namespace}/{ref.name}' for ref in cycle)}: these depend on each other"
             if run.state.held is not None or run.state.pin is not None:
                 # What goes back, or stays back, was delivered before: it waits for nobody. Whatever else may be found
                 # to be wanted does.
                 run.unready = text
                 return
             if run.state.attempt is not None:
-                await judge_meanwhile(run, parts)
+                await judge_meanwhile(run, context)
                 run.inputs, run.verdict, run.synced = None, None, False
                 if run.state.held is not None:
                     run.unready = text
                     return
+            await claim_early(run, context)
             raise Halt(UnitPhase.WAITING, Reason.DEPENDENCY_NOT_READY, text, Next.WAIT)
 
 
-async def _not_ready(run: Run, parts: Parts, dependency: Dependency) -> str:
-    other = parts.registry.get(dependency.ref)
+def _as_reported(run: Reconciliation) -> bool:
+    """Whether the unit's object shows what an earlier process found, and nothing was reported since."""
+    return run.state.applied is not None and run.runtime.report is None
+
+
+def _look_first(run: Reconciliation, context: EngineContext, dependency: Dependency) -> None:
+    """Raise `NotYetKnown` where a unit has not been looked at since this process began."""
+    runtime = context.runtime_of(dependency.ref)
+    unknown = runtime is not None and runtime.report is None
+    if unknown and _as_reported(run) and not context.registry.cycle(run.unit.ref):
+        raise NotYetKnown(f"{dependency.ref} has not been looked at yet")
+
+
+async def _not_ready(run: Reconciliation, context: EngineContext, dependency: Dependency) -> str:
+    other = context.registry.get(dependency.ref)
     if other is None:
         return "it does not exist"
     if dependency.expression:
-        variables = {"self": parts.body_of(run.unit.ref) or {}, "dep": parts.body_of(dependency.ref) or {}}
+        variables = {"self": context.body_of(run.unit.ref) or {}, "dep": context.body_of(dependency.ref) or {}}
         try:
-            passed = await parts.renderer.evaluate(dependency.expression, variables)
+            passed = await context.renderer.evaluate(dependency.expression, variables)
         except RenderError as error:
             raise Halt(
                 UnitPhase.FAILED, Reason.EXPRESSION_INVALID, f"readyExpr: {error.problem.message}", Next.RETRY
             ) from error
         return "" if passed is True else "its readyExpr is not true"
-    memory = parts.memory_of(dependency.ref)
-    if memory is None or not memory.ready:
-        report = memory.report if memory else None
+    runtime = context.runtime_of(dependency.ref)
+    if runtime is None or not runtime.ready:
+        report = runtime.report if runtime else None
         return report.message if report and report.message else "it was not ready yet"
-    if other.source == run.unit.source and memory.ready_revision != run.revision:
-        return f"it is ready at {memory.ready_revision or 'no revision'}, not yet at {run.revision}"
+    if other.source == run.unit.source and runtime.ready_revision != run.revision:
+        return f"it is ready at {runtime.ready_revision or 'no revision'}, not yet at {run.revision}"
     return ""

@@ -11,136 +11,133 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trueup.core.drift import HealLog
 from trueup.core.health import HealthStatus
-from trueup.core.live import Live
-from trueup.core.objects import Inventory, InventoryEntry, ObjectRef
-from trueup.core.obstacles import guarded
-from trueup.core.plan import Action, Plan, Stage, Step
+from trueup.core.model.live import Live, Presence
+from trueup.core.model.objects import Desired, InventoryEntry, ObjectRef, ended
+from trueup.core.model.reports import ObjectResult, OperationReport, OperationState, ResultCode
+from trueup.core.model.state import Attempt, UnitState
+from trueup.core.model.unit import Target
+from trueup.core.plan.drift import HealLog
+from trueup.core.plan.plan import Action, Plan, Stage, Step
 from trueup.core.ports import Acting, Applied, ApplyError
-from trueup.core.reports import ObjectResult, OperationReport, OperationState, ResultCode
-from trueup.core.state import Attempt, UnitState
-from trueup.core.unit import Target
-from trueup.engine.draft import Draft
-from trueup.engine.recording import note_change, open_draft
-from trueup.engine.run import Intent, Parts, Run
+from trueup.core.rollback.obstacles import guarded
+from trueup.engine.context import EngineContext
+from trueup.engine.judgement import unhealthy_before
+from trueup.engine.planning import acting_of
+from trueup.engine.reconciliation import Intent, Reconciliation
+from trueup.engine.records.builder import RecordBuilder
+from trueup.engine.records.recording import note_change, open_record
+from trueup.engine.state import narrow, store
 
 SETTLE_TIMEOUT = 30.0
 """Seconds that a definition may take until it is established."""
 
+
 _DONE = {Action.CREATE: "created", Action.CHANGE: "configured", Action.HEAL: "configured", Action.PRUNE: "pruned"}
 
 
-async def write(run: Run, parts: Parts) -> None:
+async def write(run: Reconciliation, context: EngineContext) -> None:
     """Carry the plan out as far as it goes now."""
     plan = run.plan
     if plan is None or run.intent is None:
         return
-    _open_operation(run, parts)
-    draft = open_draft(run, parts)
+    _open_operation(run, context)
+    record = open_record(run, context)
     acting = acting_of(run)
     if run.operation is not None and run.operation.dry_run:
-        run.errors = await _try_out(parts, plan.steps, acting)
+        run.errors = await _try_out(context, plan.steps, acting)
         run.refused = bool(run.errors)
-        run.memory.draft = None
+        run.runtime.record = None
+        refused = {error.ref: error.message for error in run.errors}
+        for step in plan.steps:
+            code = ResultCode.FAILED if step.ref in refused else _code(step)
+            _note(run, step, code, refused.get(step.ref) or f"{_in_words(step, _DONE[step.action])} (dry run)")
         return
-    run.errors = await _try_out(parts, [step for stage in plan.stages for step in stage.steps], acting)
+    run.errors = await _try_out(context, [step for stage in plan.stages for step in stage.steps], acting)
     if run.errors:
         run.refused = True
         return
     if run.intent is not Intent.HEAL:
-        await _begin(run, parts, plan, draft)
-    if not await _ensure_namespace(run, parts, acting):
+        await _begin(run, context, plan, record)
+    if not await _ensure_namespace(run, context, acting):
         return
     for position, stage in enumerate(plan.stages):
-        if _opens_wave(run, plan, position) and not _wave_done(run, parts, stage):
+        if _opens_wave(run, plan, position) and not _wave_done(run, context, stage):
             return
-        await _carry_out(run, parts, stage, acting)
-        if run.errors or not await _usable(run, parts, stage):
+        await _carry_out(run, context, stage, acting)
+        if run.errors or not await _usable(run, context, stage):
             return
-    if plan.prunes and run.unit.policy.prune_last and not _all_healthy(run, parts):
+    if plan.prunes and run.unit.policy.prune_last and not _all_healthy(run, context):
         run.waiting = "everything must be healthy before what Git no longer has is removed"
         return
     for stage in plan.prunes:
-        await _carry_out(run, parts, stage, acting)
+        await _carry_out(run, context, _unclaimed(run, context, stage), acting)
     _finish(run, plan)
 
 
-def acting_of(run: Run) -> Acting:
-    """Say as whom and how this unit's objects are written."""
-    unit, operation = run.unit, run.operation
-    return Acting(
-        manager=unit.field_manager,
-        service_account=unit.target.service_account,
-        force=unit.policy.force or bool(operation and operation.force),
-        replace=unit.policy.replace,
-        propagation=unit.policy.propagation,
-    )
+def _unclaimed(run: Reconciliation, context: EngineContext, stage: Stage) -> Stage:
+    """Leave out what another unit has come to want since the plan was made: it is released to that one."""
+    claimed = context.owners.claims(run.unit.ref, [step.ref for step in stage.steps])
+    return msgspec.structs.replace(stage, steps=tuple(step for step in stage.steps if step.ref not in claimed))
 
 
-def _careful(run: Run, step: Step, acting: Acting) -> Acting:
+def _careful(run: Reconciliation, step: Step, acting: Acting) -> Acting:
     """Going back never deletes what holds data to make it anew, whatever the unit's policy allows otherwise."""
     if not (run.returning or run.pinned) or not guarded(step):
         return acting
     return msgspec.structs.replace(acting, force=False, replace=False)
 
 
-def _open_operation(run: Run, parts: Parts) -> None:
-    memory = run.memory
-    going = memory.operation
+def _open_operation(run: Reconciliation, context: EngineContext) -> None:
+    runtime = run.runtime
+    going = runtime.operation
     revision = run.inputs.revision if run.pinned and run.inputs else run.revision
     if run.intent is Intent.RETURN:
         # What stays on show is the operation that failed, with the return in its message.
         return
     if going is not None and going.state is OperationState.RUNNING and going.revision == revision:
         return
-    memory.results = {}
-    memory.operation = OperationReport(
+    runtime.results = {}
+    runtime.operation = OperationReport(
         state=OperationState.RUNNING,
         revision=revision,
-        started=parts.clock.wall(),
+        started=context.clock.wall(),
         request=run.operation,
         healing=run.intent is Intent.HEAL,
         retries=run.state.failures if run.inputs and run.state.failed_inputs == run.inputs.digest else 0,
     )
 
 
-async def _begin(run: Run, parts: Parts, plan: Plan, draft: Draft) -> None:
+async def _begin(run: Reconciliation, context: EngineContext, plan: Plan, record: RecordBuilder) -> None:
     """Record the attempt, with all that it may leave behind, before its first write."""
     assert run.inputs is not None and run.intent is not None
-    state, memory = run.state, run.memory
+    state, runtime = run.state, run.runtime
     going = state.attempt
     if going is None or going.inputs != run.inputs.digest:
-        memory.started = run.now
+        runtime.started = run.now
+        runtime.timeline.begin()
         going = Attempt(
-            id=draft.id,
+            id=record.id,
             inputs=run.inputs.digest,
             revision=run.inputs.revision,
-            started_at=parts.clock.wall().isoformat(timespec="milliseconds"),
-            holder=parts.identity,
+            started_at=context.clock.wall().isoformat(timespec="milliseconds"),
+            holder=context.identity,
             operation=run.operation.id if run.operation else "",
             cause=run.intent.value,
-            initiator=draft.initiator,
+            initiator=record.initiator,
+            unhealthy=unhealthy_before(run, context),
         )
-    memory.released = None
+    runtime.released = None
     held = state.held if run.returning or run.pinned else None
     changed = msgspec.structs.replace(state, attempt=going, inventory=plan.during, held=held)
-    if changed != state or memory.unstored:
-        await store(run, parts, changed)
+    if changed != state or runtime.unstored:
+        await store(run, context, changed)
 
 
-async def store(run: Run, parts: Parts, state: UnitState) -> None:
-    """Write the unit's state by compare-and-swap, and remember it."""
-    parts.fence.check()
-    await parts.states.put(run.unit, state)
-    run.memory.state = state
-    run.memory.unstored = 0.0
-
-
-async def _try_out(parts: Parts, steps: Sequence[Step], acting: Acting) -> tuple[ApplyError, ...]:
+async def _try_out(context: EngineContext, steps: Sequence[Step], acting: Acting) -> tuple[ApplyError, ...]:
     """Dry-run what would change existing objects; gives what the API server refuses."""
     changing = [step for step in steps if step.action is Action.CHANGE and step.live is not None]
-    results = await asyncio.gather(*(parts.target.try_out(step, acting) for step in changing), return_exceptions=True)
+    results = await asyncio.gather(*(context.target.try_out(step, acting) for step in changing), return_exceptions=True)
     return _errors(results)
 
 
@@ -154,7 +151,7 @@ def _errors(results: Sequence[object]) -> tuple[ApplyError, ...]:
     return tuple(errors)
 
 
-async def _ensure_namespace(run: Run, parts: Parts, acting: Acting) -> bool:
+async def _ensure_namespace(run: Reconciliation, context: EngineContext, acting: Acting) -> bool:
     """Make the target namespace where the unit asks for that and its own objects do not bring it."""
     target: Target = run.unit.target
     name = target.namespace
@@ -165,17 +162,17 @@ async def _ensure_namespace(run: Run, parts: Parts, acting: Acting) -> bool:
     if any(item.ref == ref for item in run.wanted.prepared.desired):
         return True
     try:
-        await parts.target.ensure_namespace(name, target.namespace_labels, target.namespace_annotations, acting)
+        await context.target.ensure_namespace(name, target.namespace_labels, target.namespace_annotations, acting)
     except ApplyError as error:
         run.errors = (error,)
         return False
     return True
 
 
-async def _carry_out(run: Run, parts: Parts, stage: Stage, acting: Acting) -> None:
+async def _carry_out(run: Reconciliation, context: EngineContext, stage: Stage, acting: Acting) -> None:
     """Write the steps of a stage together, and take note of what came of each."""
     results = await asyncio.gather(
-        *(parts.target.write(step, _careful(run, step, acting)) for step in stage.steps), return_exceptions=True
+        *(context.target.write(step, _careful(run, step, acting)) for step in stage.steps), return_exceptions=True
     )
     entries: list[InventoryEntry] = []
     gone: list[ObjectRef] = []
@@ -192,20 +189,19 @@ async def _carry_out(run: Run, parts: Parts, stage: Stage, acting: Acting) -> No
         if isinstance(result, BaseException):
             continue
         run.written += 1
-        run.memory.degraded.pop(step.ref, None)
-        code = ResultCode.PRUNED if step.action is Action.PRUNE else ResultCode.SYNCED
-        _note(run, step, code, _told(step, result))
+        run.runtime.timeline.written(step.ref)
+        _note(run, step, _code(step), _told(step, result))
         if step.action is Action.PRUNE:
             gone.append(step.ref)
         elif step.desired is not None and result.live is not None:
             entries.append(_entry(run.state, step, result.live))
         if run.intent is Intent.HEAL:
-            run.memory.heals[step.ref] = run.memory.heals.get(step.ref, HealLog()).healed(run.now)
+            run.runtime.heals[step.ref] = run.runtime.heals.get(step.ref, HealLog()).healed(run.now)
     if entries or gone:
         inventory = run.state.inventory.union(entries)
         if run.intent is not Intent.HEAL or inventory != run.state.inventory:
-            run.memory.unstored = run.memory.unstored or run.now
-        run.memory.state = msgspec.structs.replace(run.state, inventory=inventory)
+            run.runtime.unstored = run.runtime.unstored or run.now
+        run.runtime.state = msgspec.structs.replace(run.state, inventory=inventory)
     _errors(results)
 
 
@@ -213,24 +209,34 @@ def _entry(state: UnitState, step: Step, live: Live) -> InventoryEntry:
     assert step.desired is not None
     before = next((entry for entry in state.inventory.entries if entry.ref == step.ref), None)
     entry = InventoryEntry.of(step.desired)
-    return msgspec.structs.replace(entry, seal=entry.seal or live.seal, good=before.good if before else "")
+    return msgspec.structs.replace(
+        entry, managed_digest=entry.managed_digest or live.managed_digest, good=before.good if before else ""
+    )
+
+
+def _code(step: Step) -> ResultCode:
+    return ResultCode.PRUNED if step.action is Action.PRUNE else ResultCode.SYNCED
+
+
+def _in_words(step: Step, done: str) -> str:
+    kind = f"{step.ref.kind.lower()}.{step.ref.group}" if step.ref.group else step.ref.kind.lower()
+    return f"{kind}/{step.ref.name} {done}"
 
 
 def _told(step: Step, result: Applied) -> str:
-    kind = f"{step.ref.kind.lower()}.{step.ref.group}" if step.ref.group else step.ref.kind.lower()
-    done = _DONE[step.action] if result.changed else "unchanged"
-    return f"{kind}/{step.ref.name} {done}" + (f" ({result.message})" if result.message else "")
+    told = _in_words(step, _DONE[step.action] if result.changed else "unchanged")
+    return told + (f" ({result.message})" if result.message else "")
 
 
-def _note(run: Run, step: Step, code: ResultCode, message: str) -> None:
-    run.memory.results[step.ref] = ObjectResult(ref=step.ref, version=step.version, code=code, message=message)
+def _note(run: Reconciliation, step: Step, code: ResultCode, message: str) -> None:
+    run.runtime.results[step.ref] = ObjectResult(ref=step.ref, version=step.version, code=code, message=message)
 
 
-async def _usable(run: Run, parts: Parts, stage: Stage) -> bool:
+async def _usable(run: Reconciliation, context: EngineContext, stage: Stage) -> bool:
     """Wait until definitions and namespaces of this stage can be used."""
     if not stage.settle:
         return True
-    late = await parts.target.settled([step.ref for step in stage.steps], SETTLE_TIMEOUT)
+    late = await context.target.settled([step.ref for step in stage.steps], SETTLE_TIMEOUT)
     if late:
         names = ", ".join(map(str, late))
         run.errors = (
@@ -239,7 +245,7 @@ async def _usable(run: Run, parts: Parts, stage: Stage) -> bool:
     return not late
 
 
-def _opens_wave(run: Run, plan: Plan, position: int) -> bool:
+def _opens_wave(run: Reconciliation, plan: Plan, position: int) -> bool:
     """Say whether a stage may begin only when all earlier waves are healthy.
 
     The first stage of a plan may be of a later wave, since earlier passes have written what comes before it. Only
@@ -250,47 +256,37 @@ def _opens_wave(run: Run, plan: Plan, position: int) -> bool:
     return plan.stages[position - 1].place[:2] != plan.stages[position].place[:2]
 
 
-def _wave_done(run: Run, parts: Parts, following: Stage) -> bool:
+def _wave_done(run: Reconciliation, context: EngineContext, following: Stage) -> bool:
     """Say whether all that comes before the next wave is healthy."""
     if not run.unit.policy.wave_wait:
         return True
     assert run.wanted is not None
     earlier = [
-        item.ref
+        item
         for item in run.wanted.prepared.desired
         if item.options.wave < following.place.wave and not item.options.ignore_health
     ]
-    waiting = [ref for ref in earlier if not _healthy(run, parts, ref)]
+    waiting = [item.ref for item in earlier if not _healthy(run, context, item)]
     if waiting:
         run.waiting = f"wave {following.place.wave} waits until earlier ones are healthy: {waiting[0]}"
     return not waiting
 
 
-def _all_healthy(run: Run, parts: Parts) -> bool:
+def _all_healthy(run: Reconciliation, context: EngineContext) -> bool:
     assert run.wanted is not None
-    return all(_healthy(run, parts, item.ref) for item in run.wanted.prepared.desired)
+    return all(_healthy(run, context, item) for item in run.wanted.prepared.desired)
 
 
-def _healthy(run: Run, parts: Parts, ref: ObjectRef) -> bool:
-    seen = parts.target.live(ref, run.unit.field_manager)
+def _healthy(run: Reconciliation, context: EngineContext, item: Desired) -> bool:
+    seen = context.target.live(item.ref, run.unit.field_manager)
+    if seen is Presence.ABSENT and item.ends:
+        entry = next((entry for entry in run.state.inventory.entries if entry.ref == item.ref), None)
+        return ended(item, entry)
     return isinstance(seen, Live) and seen.health.status in (HealthStatus.HEALTHY, HealthStatus.SUSPENDED)
 
 
-def _finish(run: Run, plan: Plan) -> None:
+def _finish(run: Reconciliation, plan: Plan) -> None:
     """Narrow the inventory to what stays; the inputs count as applied unless something is missing."""
     narrow(run, plan)
     run.waiting = run.waiting or next((veto.message for veto in plan.blocking if veto.retries), "")
     run.synced = not run.prune_errors and not run.waiting
-
-
-def narrow(run: Run, plan: Plan) -> None:
-    """Leave only what stays in the inventory: what the plan keeps, and what could not be removed."""
-    state = run.state
-    current = {entry.ref: entry for entry in state.inventory.entries}
-    staying = {entry.ref for entry in plan.keep.entries} | {error.ref for error in run.prune_errors}
-    inventory = Inventory.of(entry for ref, entry in current.items() if ref in staying)
-    inventory = inventory.union(entry for entry in plan.keep.entries if entry.ref not in current)
-    if inventory != state.inventory:
-        run.store_now = True
-        run.memory.unstored = run.memory.unstored or run.now
-        run.memory.state = msgspec.structs.replace(state, inventory=inventory)

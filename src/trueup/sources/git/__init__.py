@@ -1,8 +1,7 @@
 """Git repositories: refs are polled, commits mirrored, trees written to disk once, tarballs kept for others."""
 
-from trueup.sources.git.artifacts import ArtifactStore
-from trueup.sources.git.settings import GitSettings
-from trueup.sources.git.source import GitSource
-from trueup.sources.git.sources import GitSources
+from trueup.git.settings import GitSettings
+from trueup.sources.git.provider import GitProvider
+from trueup.sources.git.repositories import GitSource
 
-__all__ = ["ArtifactStore", "GitSettings", "GitSource", "GitSources"]
+__all__ = ["GitProvider", "GitSettings", "GitSource"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from trueup.core.objects import ObjectRef
+from trueup.core.model.objects import ObjectRef
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import Forbidden, KubeError, NotFound

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trueup.core.health import Health, kstatus
-from trueup.core.health.reading import section, text, unobserved
+from trueup.core.health.decode import section, text, unobserved
+from trueup.core.health.pod_failures import trouble
 from trueup.core.health.table import RULES
-from trueup.core.health.troubles import trouble
-from trueup.core.objects import Body, ObjectRef, PruneMode
+from trueup.core.model.objects import Body, LiveOptions, ObjectRef, PruneMode
 
 OwnerOf = Callable[[Body], ObjectRef | None]
-LiveOptions = Callable[[Body], tuple[PruneMode, int]]
+OptionsOf = Callable[[Body], LiveOptions]
 
 POD = ("", "Pod")
 REPLICA_SET = ("apps", "ReplicaSet")
@@ -20,7 +20,7 @@ ROLLOUTS = frozenset({("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", 
 """Kinds whose pods give early proof that they will not become ready."""
 
 
-def marks_of(owner_of: OwnerOf, live_options: LiveOptions) -> Callable[[Body], Mapping[str, str]]:
+def marks_of(owner_of: OwnerOf, live_options: OptionsOf) -> Callable[[Body], Mapping[str, str]]:
     """Give the function that keeps, of an object's marks, who owns it and its wishes for being pruned."""
 
     def marks(body: Body) -> Mapping[str, str]:
@@ -28,11 +28,15 @@ def marks_of(owner_of: OwnerOf, live_options: LiveOptions) -> Callable[[Body], M
         owner = owner_of(body)
         if owner is not None:
             found["owner"] = "\n".join(owner)
-        prune, wave = live_options(body)
-        if prune is not PruneMode.ALLOW:
-            found["prune"] = prune.value
-        if wave:
-            found["wave"] = str(wave)
+        options = live_options(body)
+        if options.prune is not PruneMode.ALLOW:
+            found["prune"] = options.prune.value
+        if options.delete is not PruneMode.ALLOW:
+            found["delete"] = options.delete.value
+        if options.left_alone:
+            found["left-alone"] = "true"
+        if options.wave:
+            found["wave"] = str(options.wave)
         return found
 
     return marks

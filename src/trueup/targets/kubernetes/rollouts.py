@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trueup.core.health import Health
-from trueup.core.health.troubles import PodTrouble, Revision, evidence
-from trueup.core.objects import ObjectRef, split_api_version
-from trueup.kube.livecache import LiveCache
-from trueup.kube.record import Record
+from trueup.core.health.pod_failures import PodTrouble, Revision, evidence
+from trueup.core.model.objects import ObjectRef, split_api_version
+from trueup.kube.cache.live import LiveCache
+from trueup.kube.cache.record import Record
 from trueup.kube.resource import OwnerReference
 from trueup.targets.kubernetes.reduction import POD, REPLICA_SET, ROLLOUTS
 

@@ -7,21 +7,21 @@ import time
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from trueup.core.changes import field_changes
+from trueup.core.fields.changes import field_changes
 from trueup.core.health import HealthStatus, assess
-from trueup.core.live import Live, Presence
-from trueup.core.objects import ApplyMode, ObjectRef, PruneMode
-from trueup.core.plan import Action, Step
+from trueup.core.model.live import Live, Presence
+from trueup.core.model.objects import ApplyMode, ObjectRef, PruneMode
+from trueup.core.model.recipe import Capabilities
+from trueup.core.plan.plan import Action, Step
 from trueup.core.ports import Acting, Applied, ApplyError
-from trueup.core.recipe import Capabilities
 from trueup.kube.apply import Applier
+from trueup.kube.cache.live import LiveCache
+from trueup.kube.cache.record import Record, Reduction
+from trueup.kube.cache.watch import FeedState
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import AlreadyExists, Conflict, KindNotServed, KubeError, NotFound
-from trueup.kube.livecache import LiveCache
-from trueup.kube.record import Record
 from trueup.kube.resource import Reply, Resource
-from trueup.kube.watch import FeedState
 from trueup.kube.writes import Apply, Propagation, Write
 from trueup.targets.kubernetes.holding import holding
 from trueup.targets.kubernetes.reduction import (
@@ -29,7 +29,7 @@ from trueup.targets.kubernetes.reduction import (
     POD,
     REPLICA_SET,
     ROLLOUTS,
-    LiveOptions,
+    OptionsOf,
     OwnerOf,
     marks_of,
     owner_from,
@@ -52,14 +52,14 @@ class KubernetesTarget:
         client: KubeClient,
         mapper: Mapper,
         owner_of: OwnerOf,
-        live_options: LiveOptions,
+        live_options: OptionsOf,
         changed: Callable[[ObjectRef], None],
     ) -> None:
         """Take a client whose writes are fenced, and how marks on objects are read."""
         self._client = client
         self._mapper = mapper
         self._changed = changed
-        self.cache = LiveCache(client, mapper, assess, marks_of(owner_of, live_options), EXTRACTS)
+        self.cache = LiveCache(client, mapper, Reduction(assess, marks_of(owner_of, live_options), EXTRACTS))
         self.cache.subscribe(self._on_change)
         self.cache.need({NAMESPACE})
         self._applier = Applier(client, mapper)
@@ -95,11 +95,11 @@ class KubernetesTarget:
         return self._reduced(found, manager)
 
     def _reduced(self, record: Record, manager: str) -> Live:
-        health, reconciled = record.health, None
+        health, reconciled, progress = record.health, None, ""
         kind = (record.ref.group, record.ref.kind)
         if kind in ROLLOUTS:
             if health.status is HealthStatus.PROGRESSING:
-                health = failing(record, self.cache) or health
+                health, progress = failing(record, self.cache) or health, health.message
         elif kind != POD and record.extra is not None:
             reconciled = record.extra
         marks = record.marks
@@ -107,13 +107,17 @@ class KubernetesTarget:
             ref=record.ref,
             uid=record.uid,
             resource_version=str(record.resource_version),
-            seal=record.seal(manager),
+            managed_digest=record.managed_digest(manager),
             health=health,
             deleting=record.deleting,
             owner=owner_from(marks) if marks else None,
-            prune=PruneMode(marks["prune"]) if "prune" in marks else PruneMode.ALLOW,
+            prune=PruneMode(marks.get("prune", PruneMode.ALLOW)),
+            delete=PruneMode(marks.get("delete", PruneMode.ALLOW)),
             wave=int(marks.get("wave", 0)),
             reconciled=reconciled,
+            progress=progress,
+            left_alone="left-alone" in marks,
+            by_hand=record.by_hand,
         )
 
     def scope(self, group: str, kind: str) -> bool | None:
@@ -309,6 +313,7 @@ def _options(step: Step, acting: Acting, *, dry_run: bool = False) -> Apply:
         replace=acting.replace or options.apply is ApplyMode.REPLACE,
         recreate_on_immutable=acting.force or options.force,
         propagation=_propagation(acting),
+        adopts=acting.undo_kubectl and options.apply is ApplyMode.OVERRIDE,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trueup.core.expressions import Condition
+from trueup.core.notification.expressions import Condition
 from trueup.dialects.argo.notifications.configuration import Configuration, Rule
 
 _GREEN, _YELLOW, _RED, _BLUE = "#2eb67d", "#ecb22e", "#e01e5a", "#36a3f7"

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from trueup.core.expressions import Complaint, Holds, MessageTemplate
+from trueup.core.notification.expressions import Complaint, Holds, MessageTemplate
 from trueup.dialects.argo.notifications.configuration import Configuration, Rule, ServiceConfig
-from trueup.dialects.argo.notifications.remembered import Remembered, remembered_key
+from trueup.dialects.argo.notifications.notified import Remembered, remembered_key
 from trueup.dialects.argo.notifications.subscriptions import Destination, Destinations
 
 MESSAGE = "message"

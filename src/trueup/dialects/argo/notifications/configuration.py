@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 import yaml
 
-from trueup.core.expressions import Condition
+from trueup.core.notification.expressions import Condition
 from trueup.dialects.argo.notifications.selectors import Selector, parse_selector
-from trueup.dialects.reading import list_of, text_of
+from trueup.dialects.decode import list_of, text_of
 
 CONFIG_MAP = "argocd-notifications-cm"
 SECRET = "argocd-notifications-secret"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from trueup.core.objects import ObjectRef
+from trueup.core.model.objects import ObjectRef
 
 
-class Marks(Protocol):
+class TrackingLabels(Protocol):
     """Keeps small notes on users' objects."""
 
     async def mark(self, ref: ObjectRef, annotation: str, value: str | None) -> None:

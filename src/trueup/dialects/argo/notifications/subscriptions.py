@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import yaml
 
-from trueup.core.dialect import annotations_of, labels_of
-from trueup.core.objects import Body
+from trueup.core.model.dialect import annotations_of, labels_of
+from trueup.core.model.objects import Body
 from trueup.dialects.argo.notifications.configuration import MAX_ENTRY, Configuration, bounded_yaml
 from trueup.dialects.argo.notifications.selectors import selects
-from trueup.dialects.reading import list_of, text_of
+from trueup.dialects.decode import list_of, text_of
 
 PREFIX = "notifications.argoproj.io/"
 SUBSCRIBE = PREFIX + "subscribe."

@@ -1,0 +1,1 @@
+"""`trueup history`: its subcommands, and what they print."""

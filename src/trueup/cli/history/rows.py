@@ -1,0 +1,231 @@
+"""What `trueup history` answers: deployments as rows, one of them whole, and whether all are as they were written."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import typer
+from sqlalchemy import Engine
+
+from trueup.cli.errors import BAD_USE, Problem
+from trueup.cli.history.details import lines_of
+from trueup.cli.history.short import short_history, show_standing
+from trueup.cli.options import Form
+from trueup.cli.tables import short, show
+from trueup.core.model.deployment_record import Cause, Ending
+from trueup.history import Entry, History, HistoryUnavailable, Question, default_url, open_database, read_url, verify
+from trueup.runtime.controller import default_data
+
+COLUMNS = ("ID", "ENDED", "UNIT", "REVISION", "OUTCOME", "CAUSE", "AUTHOR", "BY", "SUBJECT")
+CSV_COLUMNS = (
+    "id", "started", "finished", "unit", "outcome", "cause", "initiator", "revision", "previous", "author", "email",
+    "committed", "pull_request", "subject", "images", "versions", "message",
+)  # fmt: skip
+_AGE = re.compile(r"(\d+)([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """The options of `trueup history list` as they were written."""
+
+    unit: str
+    namespace: str
+    since: str
+    until: str
+    author: str
+    revision: str
+    image: str
+    version: str
+    object: str
+    field: str
+    outcome: str
+    cause: str
+    initiator: str
+    pull_request: int
+    limit: int
+    before: str
+
+
+async def list_deployments(asked: Asked, url: str, form: Form | None, kubeconfig: str, context: str) -> None:
+    """Show what answers (no form: as CSV), or a unit's short history where no database is. Raises `Problem`."""
+    question = _question(asked)
+    try:
+        with _history(url) as engine:
+            entries = History(engine).ask(question)
+    except HistoryUnavailable as error:
+        if form is None or not question.unit or question != Question(unit=question.unit, limit=question.limit):
+            raise _unavailable(error) from error
+        typer.echo(f"note: {error}; this is the short history that the unit's own state keeps", err=True)
+        await short_history(kubeconfig, context, asked.unit, asked.namespace, form)
+        return
+    if form is None:
+        _write_csv(entries)
+        return
+    nothing = "nothing in the history answers this"
+    show(form, [_data(entry) for entry in entries], COLUMNS, [_row(entry) for entry in entries], nothing)
+    if form is Form.TABLE and len(entries) == asked.limit:
+        typer.echo(f"there may be more: --before {entries[-1].id}", err=True)
+    if form is Form.TABLE and asked.unit:
+        await show_standing(kubeconfig, context, asked.unit, asked.namespace)
+
+
+def show_deployment(id: str, url: str, form: Form) -> None:
+    """Show one deployment whole. Raises `Problem`."""
+    try:
+        with _history(url) as engine:
+            told = History(engine).one(id)
+    except HistoryUnavailable as error:
+        raise _unavailable(error) from error
+    if told is None:
+        raise Problem(f"there is no single deployment {id!r}", "`trueup history` lists their ids", BAD_USE)
+    if form is Form.TABLE:
+        for line in lines_of(told):
+            typer.echo(line)
+        return
+    data = {
+        **_data(told.entry),
+        "writer": told.writer,
+        "link": told.link,
+        "digest": told.digest,
+        "caused_by": told.cause.id if told.cause else None,
+        "led_to": [effect.id for effect in told.effects],
+    }
+    show(form, data, (), (), "")
+
+
+def verify_history(url: str, seal: str, form: Form) -> int:
+    """Show what is wrong; gives the exit code. Raises `Problem`."""
+    try:
+        with _history(url) as engine:
+            verdict = verify(engine, seal)
+    except HistoryUnavailable as error:
+        raise _unavailable(error) from error
+    rows = [
+        (item.what, item.writer, item.id, item.at.isoformat(timespec="seconds") if item.at else "", item.message)
+        for item in verdict.findings
+    ]
+    sound = f"{verdict.entries} entries of {verdict.writers} writers, {verdict.checkpoints} checkpoints"
+    columns = ("WHAT", "WRITER", "ID", "AT", "WHY")
+    show(form, msgspec.to_builtins(verdict, builtin_types=()), columns, rows, f"{sound}: all as it was written")
+    if form is Form.TABLE:
+        typer.echo(f"last seal: {verdict.seal or 'none yet'}", err=True)
+    return 1 if verdict.findings else 0
+
+
+@contextmanager
+def _history(url: str) -> Iterator[Engine]:
+    engine = open_database(read_url(url or default_url(default_data() / "history")), read_only=True)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _unavailable(error: HistoryUnavailable) -> Problem:
+    return Problem(str(error), "name it with --history-url or TRUEUP_HISTORY, as `trueup run --history` does")
+
+
+def _question(asked: Asked) -> Question:
+    unit = asked.unit
+    if asked.namespace and unit.count("/") < 2:
+        kind, _, name = unit.rpartition("/")
+        unit = f"{kind}/{asked.namespace}/{name}"
+    return Question(
+        unit=unit,
+        since=_when(asked.since, "--since"),
+        until=_when(asked.until, "--until"),
+        author=asked.author,
+        revision=asked.revision,
+        image=asked.image,
+        version=asked.version,
+        object=asked.object,
+        field=asked.field,
+        outcome=_word(Ending, asked.outcome, "--outcome"),
+        cause=_word(Cause, asked.cause, "--cause"),
+        initiator=asked.initiator,
+        pull_request=asked.pull_request,
+        before=asked.before,
+        limit=asked.limit,
+    )
+
+
+def _word(words: Any, text: str, option: str) -> Any:
+    if not text:
+        return None
+    try:
+        return words(text)
+    except ValueError:
+        raise Problem(f"{option} {text!r} is none of {', '.join(words)}", kind=BAD_USE) from None
+
+
+def _when(text: str, option: str) -> datetime | None:
+    if not text:
+        return None
+    if found := _AGE.fullmatch(text):
+        return datetime.now(UTC) - timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        hint = "write 2026-11-25, 2026-11-25T14:00:00Z, or an age such as 90m, 2h, 7d"
+        raise Problem(f"{option} {text!r} is no time", hint, BAD_USE) from None
+    return when if when.tzinfo else when.astimezone()
+
+
+def _data(entry: Entry) -> dict[str, Any]:
+    """Give an entry as JSON has it; a record's own fields come first."""
+    found: dict[str, Any] = msgspec.to_builtins(entry)
+    record = found.pop("record", {})
+    if entry.record is not None:
+        record["unit"] = str(entry.record.unit)
+    return {**record, **found}
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    record, gap = entry.record, entry.gap
+    ended = entry.at.isoformat(timespec="seconds")[:19]
+    if record is None:
+        words = f"{gap.count} deployments since {gap.since.isoformat(timespec='seconds')}: {gap.reason}" if gap else ""
+        return (entry.id[:12], ended, "", "", "gap", "", "", "", words)
+    return (
+        entry.id[:12],
+        ended,
+        str(record.unit),
+        short(record.revision),
+        record.ending.value,
+        "" if entry.recovered else record.cause.value,
+        record.commit.author_name if record.commit else "",
+        record.initiator or ("" if entry.recovered else "automated"),
+        (record.commit.subject if record.commit else "") or ("(recovered)" if entry.recovered else ""),
+    )
+
+
+def _write_csv(entries: list[Entry]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for entry in entries:
+        record = entry.record
+        if record is None:
+            words = f"{entry.gap.count} lost: {entry.gap.reason}" if entry.gap else ""
+            writer.writerow([entry.id, "", entry.at.isoformat(), "", "gap", *[""] * 11, words])
+            continue
+        commit = record.commit
+        cells = [
+            entry.id, record.started.isoformat(), record.finished.isoformat(), str(record.unit), record.ending.value,
+            "" if entry.recovered else record.cause.value, record.initiator, record.revision, record.previous,
+            commit.author_name if commit else "", commit.author.email if commit and commit.author else "",
+            commit.committer.when.isoformat() if commit and commit.committer else "", entry.pull_request,
+            commit.subject if commit else "", " ".join(record.images), " ".join(record.versions), record.message,
+        ]  # fmt: skip
+        writer.writerow([_plain(cell) for cell in cells])
+
+
+def _plain(cell: str) -> str:
+    """Keep spreadsheets from taking a text that others wrote for a formula."""
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -1,0 +1,79 @@
+"""`trueup blame`: which commit, by whom, gave each field of a live object its value; or which other manager did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from trueup.cli.connection import connected
+from trueup.cli.errors import BAD_USE, Problem
+from trueup.cli.options import Form
+from trueup.cli.tables import age, console, short, show
+from trueup.cli.where import Where
+from trueup.core.model.artifact import SourceError
+from trueup.core.model.recipe import RenderError
+from trueup.core.repository.web_urls import pull_request_url
+from trueup.queries import Blame, CannotInspect, FieldBlame
+from trueup.queries import blame as trace
+from trueup.queries.objects import any_object
+
+COLUMNS = ("FIELD", "VALUE", "COMMIT", "AUTHOR", "DATE", "WHY", "WHERE")
+
+
+async def blame(where: Where, what: str, field: str, everything: bool, form: Form) -> None:
+    """Show the fields of an object; without `everything` or a `field`, not those that nobody has set."""
+    async with connected(where) as cluster:
+        body = await any_object(cluster, what, where.namespace)
+        try:
+            found = await trace(cluster.client, cluster.mapper, body, field)
+        except (CannotInspect, SourceError, RenderError) as error:
+            raise Problem(str(error)) from error
+    rows = [item for item in found.fields if everything or field or item.manager or item.scaled]
+    if field and not rows:
+        raise Problem(f"{what} has no field {field!r}", "write it as `trueup blame` prints it", BAD_USE)
+    show(form, _data(found, rows), COLUMNS, [_row(item, found.repository) for item in rows], "it has no fields")
+    if form is Form.TABLE:
+        told = f"{found.unit or 'no unit'} delivers it" + (f" at {short(found.revision)}" if found.revision else "")
+        console().print(f"\n{told}" + (f"; {found.note}" if found.note else ""), markup=False, soft_wrap=True)
+
+
+def _row(item: FieldBlame, repository: str) -> tuple[str, ...]:
+    commit = item.commit
+    place = f"{item.file}:{item.line}" if item.line else item.file
+    where = place or item.key
+    if commit is None:
+        who = item.manager + (f" ({item.subresource})" if item.subresource else "")
+        when = f"{age(item.since)} ago" if item.since and not item.unit else ""
+        return (item.path, item.value, "", who, when, "", where)
+    request = item.pull_request
+    why = commit.subject if request is None else f"{commit.subject} [{_request(repository, request.number)}]"
+    return (
+        item.path,
+        item.value,
+        commit.id[:8],
+        commit.author_name,
+        f"{commit.author.when:%Y-%m-%d}" if commit.author else "",
+        why,
+        where,
+    )
+
+
+def _request(repository: str, number: int) -> str:
+    return pull_request_url(repository, number) or f"pull request {number}"
+
+
+def _data(found: Blame, rows: list[FieldBlame]) -> dict[str, Any]:
+    fields = []
+    for item in rows:
+        data = msgspec.to_builtins(item)
+        if item.pull_request is not None:
+            data["pull_request"]["url"] = pull_request_url(found.repository, item.pull_request.number)
+        fields.append(data)
+    return {
+        "object": str(found.ref),
+        "unit": str(found.unit) if found.unit else None,
+        "revision": found.revision,
+        "note": found.note,
+        "fields": fields,
+    }

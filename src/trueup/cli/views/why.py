@@ -1,0 +1,53 @@
+"""`trueup why`: the present state of a unit in words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import typer
+import yaml
+
+from trueup.cli.connection import connected
+from trueup.cli.errors import Problem
+from trueup.cli.options import Form
+from trueup.cli.tables import age, console
+from trueup.cli.where import Where
+from trueup.queries import CannotInspect, Cause, Explanation, explanation
+
+
+async def why(where: Where, word: str, form: Form) -> None:
+    """Explain a unit."""
+    async with connected(where) as cluster:
+        body = await cluster.unit(word, where.namespace)
+        try:
+            found = await explanation(cluster.client, cluster.mapper, body)
+        except CannotInspect as error:
+            raise Problem(str(error)) from error
+    if form is Form.TABLE:
+        for line in told(found):
+            console().print(line, markup=False, soft_wrap=True)
+        return
+    data: dict[str, Any] = {**msgspec.to_builtins(found), "unit": str(found.unit)}
+    typer.echo(json.dumps(data, indent=2) if form is Form.JSON else yaml.safe_dump(data, sort_keys=False).rstrip())
+
+
+def told(found: Explanation) -> list[str]:
+    """Give an explanation line by line."""
+    lines = [f"{found.unit} {found.state}{_since(found.since)}"]
+    for cause in found.causes:
+        lines += ["", *_cause(cause)]
+    return lines
+
+
+def _cause(cause: Cause) -> list[str]:
+    about = f"{cause.about}: " if cause.about and cause.about not in cause.what else ""
+    lines = [f"• {about}{cause.what}{_since(cause.since)}", *(f"    {line}" for line in cause.details)]
+    if cause.advice:
+        lines.append(f"  → {cause.advice}")
+    return lines
+
+
+def _since(when: str) -> str:
+    return f" (for {passed})" if when and (passed := age(when)) else ""

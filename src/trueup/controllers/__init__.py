@@ -1,0 +1,1 @@
+"""Controllers of the kinds that are no units: receivers, alerts, providers."""

@@ -1,0 +1,1 @@
+"""Fields of objects: ownership by managedFields, changes, and the provenance of values."""

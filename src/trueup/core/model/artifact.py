@@ -1,0 +1,220 @@
+"""The values of sources: what is asked for, the revision it is, its content, and what others can fetch of it.
+
+They are the same for every kind of source; what one kind alone knows is in its own module (`trueup.core.model.git`).
+Revisions are written as Flux writes them (`main@sha1:…`), so that status fields need no second format. Secret values
+are never part of a `repr`. Times are aware datetimes; sizes are bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+_LENGTHS = {"sha1": 40, "sha256": 64, "sha512": 128}
+_BARE = {40: "sha1", 64: "sha256"}
+_HEX = re.compile(r"[0-9a-f]+")
+
+
+class SourceSpec(msgspec.Struct, frozen=True):
+    """Where desired state comes from, as declared. Each kind of source derives its own, with a `tag` of its own.
+
+    The tag chooses the provider (`trueup.sources.registry`). `url` is the declared address; sources with the same kind
+    and URL are versions of the same thing.
+    """
+
+    url: str
+
+    @property
+    def kind(self) -> str:
+        """The tag of this kind of source: `git`, `oci`, `http` and so on."""
+        return str(self.__struct_config__.tag or "")
+
+    def same_origin(self, other: SourceSpec) -> bool:
+        """Say whether two sources follow the same repository, bucket or registry, whatever revision each wants."""
+        return (self.kind, self.url) == (other.kind, other.url)
+
+
+class SourceCredentials(msgspec.Struct, frozen=True):
+    """Secrets for a source, not decoded: each provider knows the keys it reads.
+
+    `data` is the source's own Secret, `proxy` the Secret of the proxy it is reached through; both may be empty.
+    """
+
+    data: dict[str, bytes] = {}
+    proxy: dict[str, bytes] = {}
+
+    def __repr__(self) -> str:
+        """Name the keys, never their values."""
+        return f"SourceCredentials({', '.join((*self.data, *(f'proxy.{key}' for key in self.proxy)))})"
+
+
+class IgnoreRules(msgspec.Struct, frozen=True):
+    """Which files of a tree an artifact leaves out.
+
+    Not `enabled`: none. Enabled: the version control files, and with them either the default rules or, where there
+    are any, the rules of `text` (gitignore syntax) and of the `.sourceignore` files in the tree, which replace these.
+    """
+
+    enabled: bool = False
+    text: str | None = None
+
+    @property
+    def key(self) -> str:
+        """A short digest: equal keys leave out the same files of the same tree."""
+        if not self.enabled:
+            return "all"
+        return hashlib.sha256(b"\0" if self.text is None else b"\1" + self.text.encode()).hexdigest()[:16]
+
+
+class Revision(msgspec.Struct, frozen=True, order=True):
+    """One version of a source: a digest such as `sha1:…`, and the name it was found by.
+
+    The name is a branch, a tag, a full ref or a version; empty where it was found by the digest alone.
+    """
+
+    name: str
+    digest: str
+
+    def __str__(self) -> str:
+        """Write it as `main@sha1:…`, or `sha1:…` without a name."""
+        return f"{self.name}@{self.digest}" if self.name else self.digest
+
+    @property
+    def id(self) -> str:
+        """The digest without its algorithm; for Git the commit's id."""
+        return self.digest.rpartition(":")[2]
+
+    @property
+    def short(self) -> str:
+        """The first eight digits of the id, for people."""
+        return self.id[:8]
+
+    @classmethod
+    def parse(cls, text: str) -> Revision:
+        """Read `main@sha1:…`, `sha1:…`, a bare commit, or the older `main/…`. Raises ValueError on anything else."""
+        name, at, digest = text.rpartition("@")
+        if not at:
+            name, _, digest = text.rpartition("/")
+        algorithm, colon, id = digest.rpartition(":")
+        if not _HEX.fullmatch(id) or (colon and _LENGTHS.get(algorithm) != len(id)):
+            raise ValueError(f"{text!r} is no revision: expected NAME@sha1:DIGEST or sha1:DIGEST")
+        if not colon and len(id) not in _BARE:
+            raise ValueError(f"{text!r} is no revision: {id!r} is no full digest")
+        return cls(name, digest if colon else f"{_BARE[len(id)]}:{id}")
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """Who did something and when, in their own time zone."""
+
+    name: str
+    email: str
+    when: datetime
+
+    def __str__(self) -> str:
+        """Write it as Git does: `Name <mail>`."""
+        return f"{self.name} <{self.email}>"
+
+
+class PullRequest(msgspec.Struct, frozen=True):
+    """The pull or merge request that a commit's message names: its number, title and source branch where told."""
+
+    number: int
+    title: str = ""
+    branch: str = ""
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """Who made a revision, when and why, as far as its source tells.
+
+    For Git it is the commit: `tree` and `parents` are object ids, `trailers` the message's `Key: value` last lines.
+    Other sources fill in what they know; `id` is always there. This is stored in histories: do not rename fields.
+    """
+
+    id: str
+    tree: str = ""
+    author: Signature | None = None
+    committer: Signature | None = None
+    message: str = ""
+    parents: tuple[str, ...] = ()
+    trailers: tuple[tuple[str, str], ...] = ()
+    pull_request: PullRequest | None = None
+
+    @property
+    def author_name(self) -> str:
+        """The author's name, empty where the source tells none."""
+        return self.author.name if self.author else ""
+
+    @property
+    def subject(self) -> str:
+        """The message's first line."""
+        return self.message.partition("\n")[0]
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """The immutable content of a revision, held by its provider.
+
+    `kind` is the tag of the provider, `location` where that keeps it. `tree` names the content that is delivered,
+    without what ignore rules leave out: equal trees have equal files. `warnings` are things left out that the user may
+    miss.
+    """
+
+    kind: str
+    url: str
+    revision: Revision
+    provenance: Provenance
+    tree: str
+    location: str
+    warnings: tuple[str, ...] = ()
+
+
+class Artifact(msgspec.Struct, frozen=True):
+    """A tarball that others can fetch: what status shows of a source. `digest` is `sha256:…`, `path` is below `url`."""
+
+    revision: Revision
+    path: str
+    url: str
+    digest: str
+    size: int
+    updated: datetime
+    metadata: dict[str, str] = {}
+
+
+class Fault(StrEnum):
+    """What went wrong with a source."""
+
+    URL = "URLInvalid"
+    CREDENTIALS = "AuthenticationFailed"
+    REF = "RefNotFound"
+    UNREACHABLE = "Unreachable"
+    TIMEOUT = "Timeout"
+    PROTOCOL = "ProtocolError"
+    NOT_FOUND = "RepositoryNotFound"
+    TOO_LARGE = "TooLarge"
+    HOSTILE = "HostileContent"
+    DISK = "DiskFull"
+    CACHE = "CacheBroken"
+    RULES = "IgnoreRulesInvalid"
+
+
+_STALLED = frozenset({Fault.URL, Fault.TOO_LARGE, Fault.HOSTILE, Fault.RULES})
+
+
+class SourceError(Exception):
+    """A source could not be had. The message says what, where, and what to do; credentials never stand in it.
+
+    `fault` says what it was. `stalled` tells whether only the user can help: the object's spec, or the repository
+    itself, must change before another try makes sense. Otherwise the same call may succeed later.
+    """
+
+    def __init__(self, fault: Fault, message: str) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+    @property
+    def stalled(self) -> bool:
+        """Whether a retry without a change by the user is pointless."""
+        return self.fault in _STALLED

@@ -1,0 +1,257 @@
+"""The neutral values that every dialect's objects are translated to.
+
+A `Unit` is what one user's object asks to be delivered; a `SourceDeclaration` is where desired state comes from. The
+engine knows these and nothing of the dialect they came from. All times are seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from trueup.core.model.artifact import IgnoreRules, SourceSpec
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.recipe import Recipe
+
+
+class ValueRef(msgspec.Struct, frozen=True):
+    """A Secret or ConfigMap that a unit or source reads; a change of it runs the reader again."""
+
+    kind: str
+    namespace: str
+    name: str
+    optional: bool = False
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The identity of the object that is read."""
+        return ObjectRef("", self.kind, self.namespace, self.name)
+
+
+class SourceDeclaration(msgspec.Struct, frozen=True):
+    """A source as declared by a user's object (`GitRepository`) or inside a unit (`Application.spec.source`).
+
+    `ref` is the declaring object. `interval` is the time between polls of the remote's refs, in seconds. `artifact`
+    says whether a tarball for others is wanted. `requested` is the token of the last request by hand: a new one polls
+    at once. `remembered` is the revision its status shows: it is used while the remote cannot be reached.
+    """
+
+    ref: ObjectRef
+    uid: str
+    generation: int
+    spec: SourceSpec
+    credentials: ValueRef | None = None
+    proxy: ValueRef | None = None
+    interval: float = 60.0
+    timeout: float = 60.0
+    suspended: bool = False
+    ignore: IgnoreRules = IgnoreRules()
+    artifact: bool = False
+    requested: str = ""
+    remembered: str = ""
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where objects go: a cluster, the namespace of namespaced objects that name none, and the acting identity.
+
+    `service_account` is `namespace:name` when the unit acts as its tenant, empty for the controller's own identity.
+    `namespace_labels` and `namespace_annotations` are set on the namespace when `create_namespace` makes it.
+    """
+
+    cluster: str = "in-cluster"
+    namespace: str = ""
+    create_namespace: bool = False
+    namespace_labels: dict[str, str] = {}
+    namespace_annotations: dict[str, str] = {}
+    service_account: str = ""
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """When to try a failed sync again: `limit` tries (negative: for ever), pauses of `base` × `factor`ⁿ up to `cap`."""
+
+    limit: int = -1
+    base: float = 5.0
+    factor: float = 2.0
+    cap: float = 180.0
+
+
+class SyncPolicy(msgspec.Struct, frozen=True):
+    """What the engine may do by itself.
+
+    `automated`: sync when Git changes. `heal`: also when live objects drift. `prune`: delete what Git no longer has.
+    `allow_empty`: even when nothing at all is rendered. `force`: recreate objects whose immutable fields changed.
+    `prune_last`: prune after everything else is healthy. `fail_on_shared`: refuse objects another unit owns.
+    `wave_wait`: objects of a wave must be healthy before the next begins. `release_unpruned`: what Git no longer has
+    and pruning does not remove is forgotten; otherwise it stays the unit's, shown as to be pruned. `undo_kubectl`:
+    fields that somebody has added by kubectl are drift too.
+    """
+
+    automated: bool = True
+    heal: bool = True
+    prune: bool = False
+    allow_empty: bool = False
+    force: bool = False
+    replace: bool = False
+    prune_last: bool = False
+    fail_on_shared: bool = False
+    wave_wait: bool = True
+    release_unpruned: bool = False
+    undo_kubectl: bool = False
+    propagation: str = "Background"
+    retry: Retry = Retry()
+
+
+class HealthExpression(msgspec.Struct, frozen=True):
+    """CEL rules that replace the built-in health of one kind (any version of its group)."""
+
+    group: str
+    kind: str
+    current: str
+    in_progress: str = ""
+    failed: str = ""
+
+
+HEALTH_DEADLINE = 300.0
+"""Seconds without progress after which a sync is judged, where nobody says otherwise."""
+
+
+class HealthGate(msgspec.Struct, frozen=True):
+    """What must be healthy, and how soon, before a sync counts as good.
+
+    `wait`: all applied objects gate the unit's readiness. `checks`: these objects do. `timeout`: how many seconds they
+    may take without coming further until the outcome is judged; where the dialect does not wait, that is `deadline`.
+    `kstatus`: objects are judged by kstatus' rules where these differ from Argo CD's.
+    """
+
+    wait: bool = False
+    checks: tuple[ObjectRef, ...] = ()
+    expressions: tuple[HealthExpression, ...] = ()
+    timeout: float = HEALTH_DEADLINE
+    deadline: float = HEALTH_DEADLINE
+    kstatus: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether the unit's own readiness waits for objects' health."""
+        return self.wait or bool(self.checks)
+
+    @property
+    def patience(self) -> float:
+        """Seconds without progress after which a sync is judged."""
+        return self.timeout if self.waits else self.deadline
+
+
+class ReturnPolicy(StrEnum):
+    """What happens when a change makes a healthy unit sick."""
+
+    AUTO = "auto"
+    PROPOSE = "propose"
+    REPORT = "report"
+
+
+class DeletionPolicy(StrEnum):
+    """What happens to a unit's objects when the unit itself is deleted."""
+
+    PRUNE = "prune"
+    PRUNE_AND_WAIT = "prune-and-wait"
+    ORPHAN = "orphan"
+
+
+class Dependency(msgspec.Struct, frozen=True):
+    """Another unit that must be ready first. `expression` is CEL over `self` and `dep` that replaces the check."""
+
+    ref: ObjectRef
+    expression: str = ""
+
+
+class TrackingLabels(msgspec.Struct, frozen=True):
+    """Labels and annotations that name the owner on every object.
+
+    Values may hold `{group}`, `{kind}`, `{namespace}` and `{name}` of the object they are set on, and `{home}`: its
+    namespace, or the unit's own target namespace where it has none.
+    """
+
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class Substitution(msgspec.Struct, frozen=True):
+    """Variables put into the rendered text; later `sources` win over earlier, `inline` over all."""
+
+    inline: dict[str, str] = {}
+    sources: tuple[ValueRef, ...] = ()
+    always: bool = False
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """A sync asked for by hand. `revision` empty: the unit's own; `resources` empty: all of them.
+
+    `recipe` reads the revision in another way than the unit does now: as it did when that was delivered.
+    """
+
+    id: str
+    revision: str = ""
+    prune: bool = False
+    dry_run: bool = False
+    force: bool = False
+    resources: tuple[ObjectRef, ...] = ()
+    recipe: Recipe | None = None
+    initiator: str = ""
+    retry: Retry = Retry(limit=0)
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """What one user's object asks to be delivered, in neutral words.
+
+    `spec_digest` is the digest of all that decides what is delivered (not of interval or suspension), so that held
+    back inputs are known again. `version` is the API version of the user's object (without the group). `problems` are
+    things the object asks for that cannot be done; each stalls the unit until its object changes. `warnings` are told
+    in its status and change nothing else.
+
+    `returns` is what happens when a change makes it sick; `inherited` applies in its place to a unit that another
+    controller delivered before (`None`: the object itself names a policy, which holds always). `delivered`: the
+    object's status showed a delivery when it was read. `past_jobs`: a return may go back past a Job that has run.
+    `requested_by` is the person whose request `requested` is, as far as that is known.
+    `propose_revert`: a return that happens by itself also proposes the revert in Git. `approved` is when somebody
+    approved what the unit asks for before it removes anything. `unread` are files beside the recipe's that upstream
+    reads and Trueup does not: where one is there, nothing is delivered.
+    """
+
+    ref: ObjectRef
+    uid: str
+    generation: int
+    source: ObjectRef
+    recipe: Recipe
+    spec_digest: str
+    version: str = "v1"
+    target: Target = Target()
+    policy: SyncPolicy = SyncPolicy()
+    gate: HealthGate = HealthGate()
+    depends_on: tuple[Dependency, ...] = ()
+    returns: ReturnPolicy = ReturnPolicy.AUTO
+    inherited: ReturnPolicy | None = None
+    delivered: bool = False
+    past_jobs: bool = False
+    propose_revert: bool = False
+    deletion: DeletionPolicy = DeletionPolicy.PRUNE
+    marks: TrackingLabels = TrackingLabels()
+    substitution: Substitution | None = None
+    inputs: tuple[ValueRef, ...] = ()
+    field_manager: str = "trueup"
+    finalizer: str = ""
+    project: str = ""
+    interval: float = 600.0
+    retry_interval: float = 60.0
+    suspended: bool = False
+    deleting: bool = False
+    requested: str = ""
+    requested_by: str = ""
+    operation: Operation | None = None
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    approved: datetime | None = None
+    unread: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Notifications as values: alerts, channels, messages, and the conditions and templates users write."""

@@ -1,0 +1,1 @@
+"""From desired and live objects to an ordered plan: desired objects, waves, guards, drift."""

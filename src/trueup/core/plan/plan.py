@@ -1,0 +1,263 @@
+"""The plan of a sync: what is to be done to bring a target true, decided before any of it is done.
+
+`make_plan` compares desired objects, live ones and the inventory. It performs nothing and asks nobody; every front
+end can show the same plan. The rules that forbid a step stand in `guards`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from trueup.core.model.live import Live, Presence
+from trueup.core.model.objects import CREATED, ApplyMode, Desired, Inventory, InventoryEntry, ObjectRef, ended
+from trueup.core.model.unit import SyncPolicy
+from trueup.core.plan.guards import Veto, apply_veto, delete_veto, mass_prune_veto, prune_veto
+from trueup.core.plan.waves import Place, grouped, place_of, rank_of
+
+Lookup: TypeAlias = Callable[[ObjectRef], Live | Presence]
+
+
+class Action(StrEnum):
+    """What a step does with its object."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    HEAL = "heal"
+    PRUNE = "prune"
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One write: the object, why, and what was live when it was decided."""
+
+    action: Action
+    ref: ObjectRef
+    version: str
+    desired: Desired | None = None
+    live: Live | None = None
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """Steps that may be carried out together. `settle`: its objects must be usable before the next stage begins."""
+
+    place: Place
+    steps: tuple[Step, ...]
+    settle: bool = True
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Another unit's claim on an object: `same` when it wants the very same content, `first` when it came before."""
+
+    unit: ObjectRef
+    same: bool
+    first: bool
+
+
+class PlanInput(msgspec.Struct, frozen=True):
+    """All that a plan is made of. `selected` limits it to some objects (a partial sync prunes nothing else).
+
+    `claims` gives the other units that want an object. `holding` says, for namespaces, definitions and volume claims
+    about to be pruned, what of others they hold. `confirmed` holds what a user has approved for pruning. `deleting`:
+    the unit itself goes, and everything it owns with it.
+    """
+
+    unit: ObjectRef
+    desired: Sequence[Desired]
+    inventory: Inventory
+    policy: SyncPolicy
+    claims: dict[ObjectRef, Claim] = {}
+    holding: dict[ObjectRef, str] = {}
+    confirmed: bool = False
+    selected: frozenset[ObjectRef] | None = None
+    deleting: bool = False
+    prune: bool = False
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Ordered steps. `stages` write, `prunes` remove (carried out after), `released` leave the inventory untouched.
+
+    `unchanged` need nothing; `vetoes` name steps that a guard forbade. `keep` is the inventory that stays when all is
+    carried out; `during` the one to record before the first write: old ∪ new.
+    """
+
+    unit: ObjectRef
+    stages: tuple[Stage, ...] = ()
+    prunes: tuple[Stage, ...] = ()
+    released: tuple[ObjectRef, ...] = ()
+    unchanged: tuple[ObjectRef, ...] = ()
+    unknown: tuple[ObjectRef, ...] = ()
+    vetoes: tuple[Veto, ...] = ()
+    during: Inventory = Inventory()
+    keep: Inventory = Inventory()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write or remove."""
+        return not self.stages and not self.prunes
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps, in order."""
+        return tuple(step for stage in (*self.stages, *self.prunes) for step in stage.steps)
+
+    @property
+    def blocking(self) -> tuple[Veto, ...]:
+        """Vetoes that make the sync incomplete, in contrast to those that merely keep an object."""
+        return tuple(veto for veto in self.vetoes if veto.blocks)
+
+
+def make_plan(given: PlanInput, live: Lookup) -> Plan:
+    """Decide what to do. Never prunes what is unknown; a unit that renders nothing is judged by its guards."""
+    owned = {entry.ref: entry for entry in given.inventory.entries}
+    wanted = {item.ref: item for item in given.desired}
+    vetoes: list[Veto] = []
+    unchanged: list[ObjectRef] = []
+    unknown: list[ObjectRef] = []
+    writes: list[tuple[Place, Step]] = []
+    kept: list[InventoryEntry] = []
+    released: list[ObjectRef] = []
+
+    for item in wanted.values():
+        entry = owned.get(item.ref)
+        if given.selected is not None and item.ref not in given.selected:
+            if entry is not None:
+                kept.append(entry)
+            continue
+        if item.options.apply is ApplyMode.IGNORE:
+            (released if entry is not None else unchanged).append(item.ref)
+            continue
+        seen = live(item.ref)
+        veto = apply_veto(item, seen, given.claims.get(item.ref), fail_on_shared=given.policy.fail_on_shared)
+        if veto is not None:
+            vetoes.append(veto)
+            if entry is not None:
+                kept.append(entry)
+            continue
+        if isinstance(seen, Live) and seen.left_alone and item.options.apply is not ApplyMode.CREATE_ONLY:
+            text = f"{item.ref} is left alone, as its labels or annotations in the cluster ask"
+            vetoes.append(Veto("left-alone", item.ref, text))
+            if entry is not None:
+                kept.append(entry)
+            unchanged.append(item.ref)
+            continue
+        action = _action_for(item, entry, seen)
+        if action is None and _edited(item, seen, given.policy):
+            action = Action.HEAL
+        if action is None:
+            (unknown if seen is Presence.UNKNOWN else unchanged).append(item.ref)
+            if entry is not None or seen is not Presence.UNKNOWN:
+                only_made = item.options.apply is ApplyMode.CREATE_ONLY
+                kept.append(entry if entry is not None and not only_made else _entry(item, entry))
+            continue
+        kept.append(_entry(item, entry))
+        known = seen if isinstance(seen, Live) else None
+        writes.append((place_of(item), Step(action, item.ref, item.version, item, known)))
+
+    gone = [entry for entry in given.inventory.entries if entry.ref not in wanted]
+    pruned, left, retained, prune_vetoes = _prunes(given, gone, live)
+    released.extend(left)
+    vetoes.extend(prune_vetoes)
+    kept.extend(retained)
+    return Plan(
+        unit=given.unit,
+        stages=tuple(Stage(place, steps) for place, steps in grouped(writes)),
+        prunes=tuple(Stage(place, steps, settle=False) for place, steps in grouped(pruned, reverse=True)),
+        released=tuple(released),
+        unchanged=tuple(unchanged),
+        unknown=tuple(unknown),
+        vetoes=tuple(vetoes),
+        during=given.inventory.union(kept),
+        keep=Inventory.of(kept),
+    )
+
+
+def _entry(item: Desired, before: InventoryEntry | None) -> InventoryEntry:
+    """Give the entry of an object about to be written, which remembers the content that was good before."""
+    entry = InventoryEntry.of(item)
+    return entry if before is None else msgspec.structs.replace(entry, good=before.good)
+
+
+def _action_for(item: Desired, entry: InventoryEntry | None, seen: Live | Presence) -> Action | None:
+    """Say what a desired object needs; `None`: nothing, or nothing that can be known."""
+    same = entry is not None and entry.digest == item.digest
+    if seen is Presence.UNKNOWN:
+        # What was applied before and cannot be seen now is not "missing"; what is new may be written blindly, since
+        # a server-side apply of it is right whether it exists or not. Only what must not be changed where it exists
+        # waits until that is known.
+        return None if same or item.options.apply is ApplyMode.CREATE_ONLY else Action.CHANGE
+    if seen is Presence.ABSENT:
+        return None if ended(item, entry) else Action.CREATE
+    if item.options.apply is ApplyMode.CREATE_ONLY:
+        return None
+    if not same or entry is None:
+        return Action.CHANGE
+    return None if entry.fits(seen.managed_digest) and entry.managed_digest != CREATED else Action.HEAL
+
+
+def _edited(item: Desired, seen: Live | Presence, policy: SyncPolicy) -> bool:
+    """Say whether somebody has added to an object by kubectl, where that is undone."""
+    override = item.options.apply is ApplyMode.OVERRIDE
+    return policy.undo_kubectl and override and isinstance(seen, Live) and seen.by_hand
+
+
+def _prunes(
+    given: PlanInput, gone: Iterable[InventoryEntry], live: Lookup
+) -> tuple[list[tuple[Place, Step]], list[ObjectRef], list[InventoryEntry], list[Veto]]:
+    """Sort what Git no longer has into: remove, release to another owner, keep; with the reasons for keeping."""
+    steps: list[tuple[Place, Step]] = []
+    released: list[ObjectRef] = []
+    retained: list[InventoryEntry] = []
+    vetoes: list[Veto] = []
+    candidates: list[tuple[InventoryEntry, Live]] = []
+    for entry in gone:
+        ref = entry.ref
+        if given.selected is not None and ref not in given.selected:
+            retained.append(entry)
+            continue
+        seen = live(ref)
+        claim = given.claims.get(ref)
+        if claim is not None or seen is Presence.ABSENT or _belongs_elsewhere(seen, given.unit):
+            released.append(ref)
+        elif isinstance(seen, Live) and seen.deleting and not given.deleting:
+            # It goes already: there is nothing left to ask for.
+            released.append(ref)
+        elif seen is Presence.UNKNOWN:
+            retained.append(entry)
+            vetoes.append(Veto("unknown", ref, f"{ref} is not removed while the cluster cannot be read", blocks=True))
+        elif isinstance(seen, Live):
+            held = given.holding.get(ref, "")
+            if given.deleting:
+                veto = delete_veto(seen, held=held, confirmed=given.confirmed)
+            else:
+                veto = prune_veto(seen, allowed=given.prune, held=held, confirmed=given.confirmed)
+            if veto is not None and veto.code == "prune-off" and given.policy.release_unpruned:
+                released.append(ref)
+            elif veto is not None:
+                retained.append(entry)
+                vetoes.append(veto)
+            else:
+                candidates.append((entry, seen))
+    if not given.deleting:
+        mass = mass_prune_veto(
+            [entry.ref for entry, _ in candidates],
+            owned=len(given.inventory.entries),
+            desired=len(given.desired),
+            allow_empty=given.policy.allow_empty,
+            confirmed=given.confirmed,
+        )
+        if mass is not None:
+            retained.extend(entry for entry, _ in candidates)
+            vetoes.append(mass)
+            candidates = []
+    for entry, seen in candidates:
+        place = Place(0, seen.wave, rank_of(entry.ref))
+        steps.append((place, Step(Action.PRUNE, entry.ref, entry.version, None, seen)))
+    return steps, released, retained, vetoes
+
+
+def _belongs_elsewhere(seen: Live | Presence, unit: ObjectRef) -> bool:
+    """Say whether the live object's own marks name another unit as its owner."""
+    return isinstance(seen, Live) and seen.owner is not None and seen.owner != unit

@@ -1,0 +1,65 @@
+"""Where states, statuses and values are kept, as ports."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from trueup.core.model.reports import SourceReport, UnitReport
+from trueup.core.model.state import UnitState
+from trueup.core.model.unit import SourceDeclaration, Unit
+
+
+class States(Protocol):
+    """Where `UnitState` is kept, by compare-and-swap. Raises `StaleState` when somebody else wrote in between."""
+
+    def get(self, unit: Unit) -> UnitState:
+        """Give what is remembered; the empty state for a unit never seen."""
+        ...
+
+    async def put(self, unit: Unit, state: UnitState) -> None:
+        """Write it, if nobody else did since it was read."""
+        ...
+
+    async def drop(self, unit: Unit) -> None:
+        """Forget it."""
+        ...
+
+
+class StaleState(Exception):
+    """Another controller has written this unit's state: whoever gets this must stop and look again."""
+
+
+class Unreachable(Exception):
+    """What is remembered or referred to could not be read or written just now; time may help."""
+
+
+class Values(Protocol):
+    """Secrets and ConfigMaps that units and sources refer to."""
+
+    async def read(self, kind: str, namespace: str, name: str) -> dict[str, bytes] | None:
+        """Give the decoded data, `None` where the object is not there."""
+        ...
+
+
+class Reports(Protocol):
+    """Where statuses are written. Writes are coalesced and never block the caller."""
+
+    def unit(self, unit: Unit, report: UnitReport, *, urgent: bool) -> None:
+        """Take note of a unit's latest report."""
+        ...
+
+    def source(self, declaration: SourceDeclaration, report: SourceReport) -> None:
+        """Take note of a source's latest report."""
+        ...
+
+
+class Finalizers(Protocol):
+    """Finalizers of users' objects: an object stays until the engine has cleaned up after it."""
+
+    async def add(self, unit: Unit) -> None:
+        """Add the unit's finalizer where it is not there yet."""
+        ...
+
+    async def remove(self, unit: Unit) -> None:
+        """Remove the finalizer, so that the object can go."""
+        ...

@@ -1,0 +1,98 @@
+"""Where objects live, as a port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from trueup.core.fields.changes import FieldChange
+from trueup.core.model.live import Live, Presence
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.recipe import Capabilities
+from trueup.core.plan.plan import Step
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What a write gave: the object as it now lives (`None`: removed), whether anything changed, and a message.
+
+    `fields` are those that changed in an object that was there before.
+    """
+
+    live: Live | None
+    changed: bool
+    message: str = ""
+    fields: tuple[FieldChange, ...] = ()
+
+
+class ApplyError(Exception):
+    """A write was refused. `code` is the API's reason, `retry` says whether time alone may help."""
+
+    def __init__(self, ref: ObjectRef, code: str, message: str, retry: bool = False) -> None:
+        super().__init__(message)
+        self.ref = ref
+        self.code = code
+        self.message = message
+        self.retry = retry
+
+
+class Acting(msgspec.Struct, frozen=True):
+    """As whom and how a unit's objects are written. `undo_kubectl`: what was added by kubectl goes."""
+
+    manager: str
+    service_account: str = ""
+    force: bool = False
+    replace: bool = False
+    propagation: str = "Background"
+    undo_kubectl: bool = False
+
+
+class Target(Protocol):
+    """Where objects live."""
+
+    async def watch(self, kinds: frozenset[tuple[str, str]]) -> None:
+        """See to it that objects of these kinds are watched, and wait until each was listed or has failed."""
+        ...
+
+    def live(self, ref: ObjectRef, manager: str) -> Live | Presence:
+        """Say what is known of an object, as seen by its field manager. Asks nobody."""
+        ...
+
+    def scope(self, group: str, kind: str) -> bool | None:
+        """Say whether a kind is namespaced; `None`: not served."""
+        ...
+
+    async def learn(self, kinds: frozenset[tuple[str, str]]) -> None:
+        """Look again for kinds that were not served, if it was not done a moment ago."""
+        ...
+
+    def capabilities(self) -> Capabilities:
+        """Say what templates may know of the cluster."""
+        ...
+
+    async def try_out(self, step: Step, acting: Acting) -> None:
+        """Dry-run a write. Raises `ApplyError`."""
+        ...
+
+    async def write(self, step: Step, acting: Acting) -> Applied:
+        """Carry out one step of a plan. Raises `ApplyError`."""
+        ...
+
+    async def ensure_namespace(
+        self, name: str, labels: dict[str, str], annotations: dict[str, str], acting: Acting
+    ) -> None:
+        """Make a namespace that is not there, or set these labels and annotations on it. Raises `ApplyError`."""
+        ...
+
+    async def settled(self, refs: Sequence[ObjectRef], timeout: float) -> tuple[ObjectRef, ...]:
+        """Wait until definitions among `refs` are established and namespaces active; give those that are not."""
+        ...
+
+    async def holding(self, ref: ObjectRef, own: frozenset[ObjectRef]) -> str:
+        """Say in words what of others a namespace, definition or volume claim holds; empty for nothing."""
+        ...
+
+    async def explain(self, ref: ObjectRef) -> str:
+        """Say why an object is not healthy, from its pods and events; empty where nothing is known."""
+        ...

@@ -1,0 +1,1 @@
+"""Repositories by their URLs: the one parser, the table of hosts, and pages on the web. Pure: nobody is asked."""

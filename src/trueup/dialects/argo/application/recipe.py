@@ -1,0 +1,237 @@
+"""From `spec.source` to a recipe: which tool, and with what options.
+
+As upstream has it, naming a tool's options picks the tool; naming none lets the folder's content decide; `$NAME` of the
+build environment (`ARGOCD_APP_NAME`, …) is filled in where upstream does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from trueup.core.model.recipe import (
+    AutoRecipe,
+    DirectoryRecipe,
+    HelmFileParameter,
+    HelmParameter,
+    HelmRecipe,
+    ImageOverride,
+    JsonnetVariable,
+    KustomizeRecipe,
+    Patch,
+    PatchTarget,
+    Recipe,
+    ReplicaOverride,
+)
+from trueup.dialects.argo.application.types import Directory, Helm, Kustomize, Source
+from trueup.dialects.argo.application.types import JsonnetVariable as Variable
+from trueup.dialects.sync_options import folder, leads_outside
+
+PLACEHOLDER = DirectoryRecipe(path=".")
+"""The recipe of a unit that has problems; it is never rendered."""
+
+_VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|(\$)|(\w+))", re.ASCII)
+_LATE = frozenset(
+    {
+        "ARGOCD_APP_REVISION",
+        "ARGOCD_APP_REVISION_SHORT",
+        "ARGOCD_APP_REVISION_SHORT_8",
+        "KUBE_VERSION",
+        "KUBE_API_VERSIONS",
+    }
+)
+
+
+def builder_for(source: Source, app: str, project: str, namespace: str, root: str) -> Builder:
+    """Give the builder of an Application's source; `root` names where the source stands, for what is wrong in it."""
+    return Builder(
+        {
+            "ARGOCD_APP_NAME": app,
+            "ARGOCD_APP_NAMESPACE": namespace,
+            "ARGOCD_APP_PROJECT_NAME": project,
+            "ARGOCD_APP_SOURCE_PATH": source.path,
+            "ARGOCD_APP_SOURCE_REPO_URL": source.repo_url,
+            "ARGOCD_APP_SOURCE_TARGET_REVISION": source.target_revision,
+        },
+        root,
+    )
+
+
+class Builder:
+    """Collects problems and warnings while a source's recipe is made. `environment` is the build environment."""
+
+    def __init__(self, environment: Mapping[str, str], root: str = "spec.source") -> None:
+        """Start with nothing to complain of."""
+        self.environment = environment
+        self.root = root
+        self.problems: list[str] = []
+        self.warnings: list[str] = []
+
+    def filled(self, text: str, path: str) -> str:
+        """Fill in the build environment; a variable that is not in it becomes nothing, `$$` a dollar sign."""
+        if "$" not in text:
+            return text
+
+        def value(match: re.Match[str]) -> str:
+            name = match[1] or match[3] or ""
+            if match[2]:
+                return "$"
+            if name in _LATE:
+                self.problems.append(f"{self.root}.{path}: ${name} cannot be filled in yet; write its value instead")
+            return self.environment.get(name, "")
+
+        return _VARIABLE.sub(value, text)
+
+    def recipe(self, source: Source, app: str, namespace: str) -> Recipe:
+        """Give the recipe of a source in Git."""
+        root = self.root
+        if source.path.startswith("/"):
+            self.problems.append(f"{root}.path: {source.path!r} is absolute; write it relative to the repository")
+        elif leads_outside(source.path):
+            self.problems.append(f"{root}.path: {source.path!r} leads out of the repository")
+        elif not source.path:
+            self.problems.append(f"{root}.repoURL and one of {root}.path, {root}.chart are required")
+        path = folder(source.path)
+        if source.plugin is not None:
+            self.problems.append(
+                f"{root}.plugin: config management plugins are not supported yet; "
+                "commit what the plugin makes, or use kustomize, Helm, Jsonnet or plain files"
+            )
+        helm = source.helm if source.helm != Helm() else None
+        kustomize = source.kustomize if source.kustomize != Kustomize() else None
+        directory = source.directory if source.directory != Directory() else None
+        named = [
+            name
+            for name, part in (("Kustomize", kustomize), ("Helm", helm), ("Directory", directory))
+            if part is not None
+        ]
+        if len(named) > 1:
+            self.problems.append(f"multiple application sources defined: {','.join(named)}")
+        if helm is not None:
+            return self._helm(helm, path, app, namespace)
+        if kustomize is not None:
+            return self._kustomize(kustomize, path)
+        if directory is not None:
+            return self._directory(directory, path)
+        return AutoRecipe(
+            helm=HelmRecipe(path=path, release_name=app, namespace=namespace or "default"),
+            kustomize=KustomizeRecipe(path=path),
+            directory=DirectoryRecipe(path=path),
+        )
+
+    def _helm(self, helm: Helm, path: str, app: str, namespace: str) -> HelmRecipe:
+        if helm.pass_credentials:
+            self.warnings.append(f"{self.root}.helm.passCredentials has no effect: charts come with their dependencies")
+        for file in helm.value_files:
+            if "://" in file:
+                self.problems.append(
+                    f"{self.root}.helm.valueFiles: {file.partition('://')[0]}://… is remote, which is not supported; "
+                    "keep the file in the repository"
+                )
+            elif file.startswith("$") and "/" in file and not file.startswith("$ARGOCD_"):
+                self.problems.append(
+                    f"{self.root}.helm.valueFiles: {file!r} is of another source, which is not supported yet"
+                )
+        return HelmRecipe(
+            path=path,
+            release_name=helm.release_name or app,
+            namespace=helm.namespace or namespace or "default",
+            value_files=tuple(
+                self.filled(file, "helm.valueFiles") if file.startswith("$ARGOCD_") or "${" in file else file
+                for file in helm.value_files
+            ),
+            ignore_missing_value_files=helm.ignore_missing_value_files,
+            values=helm.values,
+            values_object=helm.values_object,
+            parameters=tuple(
+                HelmParameter(item.name, self.filled(item.value, "helm.parameters"), item.force_string)
+                for item in helm.parameters
+            ),
+            file_parameters=tuple(
+                HelmFileParameter(item.name, self.filled(item.path, "helm.fileParameters"))
+                for item in helm.file_parameters
+            ),
+            kube_version=helm.kube_version,
+            api_versions=helm.api_versions,
+            skip_crds=helm.skip_crds,
+            skip_tests=helm.skip_tests,
+            skip_schema_validation=helm.skip_schema_validation,
+        )
+
+    def _kustomize(self, given: Kustomize, path: str) -> KustomizeRecipe:
+        root = f"{self.root}.kustomize"
+        for name, value in (
+            ("version", given.version),
+            ("kubeVersion", given.kube_version),
+            ("apiVersions", given.api_versions),
+        ):
+            if value:
+                self.warnings.append(f"{root}.{name} has no effect: Trueup builds with its own kustomize")
+        images = []
+        for text in given.images:
+            try:
+                images.append(ImageOverride.parse(self.filled(text, "kustomize.images")))
+            except ValueError as error:
+                self.problems.append(f"{root}.images: {error}")
+        replicas = []
+        for item in given.replicas:
+            try:
+                replicas.append(ReplicaOverride(item.name, int(item.count)))
+            except ValueError:
+                self.problems.append(f"{root}.replicas: {item.count!r} is no whole number for {item.name}")
+        annotations = given.common_annotations
+        if given.common_annotations_envsubst:
+            annotations = {
+                name: self.filled(value, "kustomize.commonAnnotations") for name, value in annotations.items()
+            }
+        return KustomizeRecipe(
+            path=path,
+            namespace=given.namespace,
+            name_prefix=given.name_prefix,
+            name_suffix=given.name_suffix,
+            images=tuple(images),
+            replicas=tuple(replicas),
+            patches=tuple(
+                Patch(
+                    item.patch,
+                    item.path,
+                    None
+                    if item.target is None
+                    else PatchTarget(
+                        item.target.group,
+                        item.target.version,
+                        item.target.kind,
+                        item.target.name,
+                        item.target.namespace,
+                        item.target.label_selector,
+                        item.target.annotation_selector,
+                    ),
+                    item.options,
+                )
+                for item in given.patches
+            ),
+            components=given.components,
+            ignore_missing_components=given.ignore_missing_components,
+            common_labels=given.common_labels,
+            common_annotations=annotations,
+            force_common_labels=given.force_common_labels,
+            force_common_annotations=given.force_common_annotations,
+            label_without_selector=given.label_without_selector,
+            label_include_templates=given.label_include_templates,
+        )
+
+    def _directory(self, given: Directory, path: str) -> DirectoryRecipe:
+        def variables(items: tuple[Variable, ...], name: str) -> tuple[JsonnetVariable, ...]:
+            where = f"directory.jsonnet.{name}"
+            return tuple(JsonnetVariable(item.name, self.filled(item.value, where), item.code) for item in items)
+
+        return DirectoryRecipe(
+            path=path,
+            recurse=given.recurse,
+            include=given.include,
+            exclude=given.exclude,
+            disable_extension_filter=given.disable_extension_filter,
+            ext_vars=variables(given.jsonnet.ext_vars, "extVars"),
+            tlas=variables(given.jsonnet.tlas, "tlas"),
+            libs=tuple(folder(item) for item in given.jsonnet.libs),
+        )

@@ -1,0 +1,241 @@
+"""From an `Application` to a unit and its source, which are one object here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from trueup.core.model.dialect import Context, Translated, annotations_of
+from trueup.core.model.git import GitRef, GitSpec
+from trueup.core.model.objects import Body, ObjectRef
+from trueup.core.model.recipe import Recipe
+from trueup.core.model.unit import (
+    HEALTH_DEADLINE,
+    DeletionPolicy,
+    HealthGate,
+    SourceDeclaration,
+    SyncPolicy,
+    Target,
+    TrackingLabels,
+    Unit,
+)
+from trueup.dialects.argo.application.policy import SyncOptions, policy_of
+from trueup.dialects.argo.application.recipe import PLACEHOLDER, builder_for
+from trueup.dialects.argo.application.requests import refresh_token, request_of
+from trueup.dialects.argo.application.types import GROUP, KIND, Source, Spec
+from trueup.dialects.argo.appproject.types import DEFAULT, Wish, project_problems
+from trueup.dialects.decode import list_of, mapping_of, metadata_of, read, text_of
+from trueup.dialects.rollback_options import approval, rollback_options
+from trueup.dialects.sync_options import UNKNOWN, digest_of_spec, literal, spread, version_of
+
+FIELD_MANAGER = "argocd-controller"
+IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
+IN_CLUSTER_NAME = "in-cluster"
+TRACKING_ID = "argocd.argoproj.io/tracking-id"
+DELETION_APPROVED = "argocd.argoproj.io/deletion-approved"
+SKIP_RECONCILE = "argocd.argoproj.io/skip-reconcile"
+RESOURCES_FINALIZER = "resources-finalizer.argocd.argoproj.io"
+_CASCADES = {
+    RESOURCES_FINALIZER: "Foreground",
+    f"{RESOURCES_FINALIZER}/foreground": "Foreground",
+    f"{RESOURCES_FINALIZER}/background": "Background",
+}
+_HOOK_FINALIZERS = ("pre-delete-finalizer.argocd.argoproj.io", "post-delete-finalizer.argocd.argoproj.io")
+
+
+def translate_application(body: Body, context: Context) -> Translated:
+    """Translate; whatever cannot be done becomes a problem that names its field."""
+    metadata = metadata_of(body)
+    annotations = annotations_of(body)
+    name, namespace, uid = (text_of(metadata, field) for field in ("name", "namespace", "uid"))
+    found = read(body.get("spec"), Spec)
+    spec = found.value
+    problems, warnings = list(found.problems), [UNKNOWN.format(path) for path in found.unknown]
+    source = source_of(spec)
+    project = spec.project or DEFAULT
+    sync_options = SyncOptions(spec.sync_policy.sync_options if spec.sync_policy else (), warnings)
+    finalizer, cascade = _finalizer(list_of(metadata, "finalizers"))
+    deleting = metadata.get("deletionTimestamp") is not None
+    recipe = _recipe(spec, source, name, project, problems, warnings)
+    target = _target(spec, sync_options, problems)
+    wish = Wish(
+        namespace=namespace,
+        repo=source.repo_url if source else "",
+        server=spec.destination.server or (IN_CLUSTER_SERVER if spec.destination.name == IN_CLUSTER_NAME else ""),
+        cluster=spec.destination.name or (IN_CLUSTER_NAME if spec.destination.server == IN_CLUSTER_SERVER else ""),
+        target=target.namespace,
+    )
+    problems += project_problems(project, context.projects, context.home, wish)
+    policy = policy_of(spec, sync_options, cascade if deleting else "", problems, warnings)
+    request = request_of(body, source)
+    rollback = rollback_options(annotations, context, warnings)
+    deadline = HEALTH_DEADLINE if rollback.deadline is None else rollback.deadline
+    gate = HealthGate(timeout=deadline, deadline=deadline)
+    ref = ObjectRef(GROUP, KIND, namespace, name)
+    requested = refresh_token(body)
+    marks = tracking_marks(name, namespace, context.home)
+    if problems:
+        recipe = PLACEHOLDER
+    unit = Unit(
+        ref=ref,
+        uid=uid,
+        # The object has no status subresource: each status that is written raises its generation, and would look like
+        # a new unit. Nothing that Argo CD's clients read shows an observed generation.
+        generation=0,
+        source=ref,
+        version=version_of(body),
+        recipe=recipe,
+        spec_digest=_digest(recipe, source, target, policy, rollback.deadline),
+        target=target,
+        policy=policy,
+        gate=gate,
+        returns=rollback.policy,
+        inherited=rollback.inherited,
+        delivered=_delivered(mapping_of(body, "status")),
+        past_jobs=rollback.past_jobs,
+        propose_revert=rollback.propose_revert,
+        deletion=_deletion(cascade, sync_options),
+        marks=marks,
+        field_manager=FIELD_MANAGER,
+        finalizer=finalizer,
+        project=project,
+        suspended=annotations.get(SKIP_RECONCILE) == "true",
+        deleting=deleting,
+        requested=requested,
+        operation=request.operation if request and not request.refusal else None,
+        problems=tuple(problems),
+        warnings=tuple(warnings),
+        approved=approval(annotations, DELETION_APPROVED),
+        unread=unread(recipe, name),
+    )
+    revision = source.target_revision if source else ""
+    declaration = SourceDeclaration(
+        ref=ref,
+        uid=uid,
+        generation=0,
+        spec=GitSpec(
+            url=source.repo_url if source else "",
+            ref=GitRef(revision=revision or "HEAD", tag_prefix=source.tag_prefix if source else ""),
+            submodules=True,
+        ),
+        interval=context.poll + spread(uid or str(ref), context.jitter),
+        requested=requested,
+        remembered=text_of(mapping_of(mapping_of(body, "status"), "sync"), "revision"),
+        problems=tuple(problems),
+    )
+    return Translated(unit, (declaration,))
+
+
+def source_of(spec: Spec) -> Source | None:
+    """Give the source that counts: the first of `sources`, which beats `source`."""
+    return spec.sources[0] if spec.sources else spec.source
+
+
+def instance_name(name: str, namespace: str, home: str) -> str:
+    """Name an Application in marks: with its namespace in front unless it lives in the home namespace."""
+    return name if namespace == home else f"{namespace}_{name}"
+
+
+def tracking_marks(name: str, namespace: str, home: str) -> TrackingLabels:
+    """Give the annotation by which Argo CD knows its objects again."""
+    owner = literal(instance_name(name, namespace, home))
+    return TrackingLabels(annotations={TRACKING_ID: f"{owner}:{{group}}/{{kind}}:{{home}}/{{name}}"})
+
+
+def _recipe(
+    spec: Spec, source: Source | None, name: str, project: str, problems: list[str], warnings: list[str]
+) -> Recipe:
+    if spec.source_hydrator is not None:
+        problems.append("spec.sourceHydrator is not supported yet")
+        return PLACEHOLDER
+    if len(spec.sources) > 1:
+        problems.append(
+            f"spec.sources: {len(spec.sources)} sources are given, and one is supported yet; "
+            "make an Application of each, or bring them together in one repository"
+        )
+    if source is None:
+        problems.append("spec.source is required")
+        return PLACEHOLDER
+    root = "spec.sources[0]" if spec.sources else "spec.source"
+    if source.repo_url.startswith("oci://"):
+        problems.append(f"{root}.repoURL: OCI registries are not supported yet; use a Git repository")
+        return PLACEHOLDER
+    if source.chart:
+        problems.append(
+            f"{root}.chart: charts of Helm repositories are not supported yet; "
+            f"keep chart {source.chart!r} in Git, or in a chart there that depends on it"
+        )
+        return PLACEHOLDER
+    if source.ref and not source.path:
+        problems.append(f"{root}.ref: a source for other sources delivers nothing by itself; give it a path")
+        return PLACEHOLDER
+    builder = builder_for(source, name, project, spec.destination.namespace, root)
+    recipe = builder.recipe(source, name, spec.destination.namespace)
+    problems += builder.problems
+    warnings += builder.warnings
+    return recipe
+
+
+def _target(spec: Spec, sync_options: SyncOptions, problems: list[str]) -> Target:
+    given = spec.destination
+    if given.name and given.server:
+        problems.append(f"application destination can't have both name and server defined: {given.name} {given.server}")
+    elif not given.name and not given.server:
+        problems.append("spec.destination names no cluster: set server to " + IN_CLUSTER_SERVER)
+    elif given.name not in ("", IN_CLUSTER_NAME) or given.server.rstrip("/") not in ("", IN_CLUSTER_SERVER):
+        problems.append(
+            f"spec.destination: {given.name or given.server!r} is another cluster, which is not supported yet; "
+            f"use server {IN_CLUSTER_SERVER} or name {IN_CLUSTER_NAME}"
+        )
+    extra = spec.sync_policy.managed_namespace_metadata if spec.sync_policy else None
+    return Target(
+        namespace=given.namespace,
+        create_namespace=sync_options.create_namespace and bool(given.namespace),
+        namespace_labels=extra.labels if extra else {},
+        namespace_annotations=extra.annotations if extra else {},
+    )
+
+
+def unread(recipe: Recipe, name: str) -> tuple[str, ...]:
+    """Give the files by which Argo CD would change an Application's source from within its repository."""
+    folder = getattr(recipe, "path", "") or "."
+    names = (".argocd-source.yaml", f".argocd-source-{name}.yaml")
+    return tuple(f"{folder}/{each}".removeprefix("./") for each in names)
+
+
+def _finalizer(finalizers: list[object]) -> tuple[str, str]:
+    """Give the finalizer that the engine removes in the end, and how objects are to be removed (empty: they stay)."""
+    for name, propagation in _CASCADES.items():
+        if name in finalizers:
+            return name, propagation
+    for item in finalizers:
+        if isinstance(item, str) and item.startswith(_HOOK_FINALIZERS):
+            return item, ""
+    return "", ""
+
+
+def _deletion(cascade: str, sync_options: SyncOptions) -> DeletionPolicy:
+    if not cascade or sync_options.delete in ("false", "confirm"):
+        return DeletionPolicy.ORPHAN
+    return DeletionPolicy.PRUNE_AND_WAIT if cascade == "Foreground" else DeletionPolicy.PRUNE
+
+
+def _delivered(status: Mapping[str, Any]) -> bool:
+    """Say whether a status tells of a deployment that was carried out."""
+    return bool(list_of(status, "history")) or text_of(mapping_of(status, "operationState"), "phase") == "Succeeded"
+
+
+def _digest(recipe: Recipe, source: Source | None, target: Target, policy: SyncPolicy, deadline: float | None) -> str:
+    """Name what decides what is delivered: neither when it is done by itself nor how a removal goes."""
+    return digest_of_spec(
+        recipe,
+        source.repo_url if source else "",
+        msgspec.structs.astuple(target),
+        policy.prune,
+        policy.allow_empty,
+        policy.force,
+        policy.replace,
+        *(() if deadline is None else (deadline,)),
+    )

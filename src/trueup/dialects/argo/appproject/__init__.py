@@ -1,0 +1,1 @@
+"""Argo CD's `AppProject`: what its Applications may deliver, and where to."""

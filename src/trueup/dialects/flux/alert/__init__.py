@@ -1,0 +1,1 @@
+"""Flux's `Alert` and `Provider`: their types, their translation and their status."""

@@ -1,0 +1,1 @@
+"""Flux's `Kustomization`: its type, its translation to a unit, its status."""

@@ -1,0 +1,296 @@
+"""From a `Kustomization` to a unit."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trueup.core.model.dialect import Context, Translated, annotations_of
+from trueup.core.model.objects import Body, ObjectRef, split_api_version
+from trueup.core.model.recipe import ImageOverride, KustomizeRecipe, Patch, PatchTarget, Recipe
+from trueup.core.model.unit import (
+    HEALTH_DEADLINE,
+    DeletionPolicy,
+    Dependency,
+    HealthExpression,
+    HealthGate,
+    Operation,
+    Retry,
+    Substitution,
+    SyncPolicy,
+    Target,
+    TrackingLabels,
+    Unit,
+    ValueRef,
+)
+from trueup.dialects.decode import mapping_of, metadata_of, number_of, read, text_of
+from trueup.dialects.flux.gitrepository.types import GROUP as SOURCE_GROUP
+from trueup.dialects.flux.gitrepository.types import KIND as SOURCE_KIND
+from trueup.dialects.flux.kustomization.types import GROUP, KIND, Selector, Spec
+from trueup.dialects.rollback_options import approval, rollback_options
+from trueup.dialects.sync_options import UNKNOWN, digest_of_spec, folder, literal, requested_by, version_of
+from trueup.dialects.times import seconds
+
+FIELD_MANAGER = "kustomize-controller"
+FINALIZER = "finalizers.fluxcd.io"
+FORCE_AT = "reconcile.fluxcd.io/forceAt"
+"""With the token of `REQUESTED_AT`: also what would not be tried by itself is."""
+
+REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
+NAME_LABEL = f"{GROUP}/name"
+NAMESPACE_LABEL = f"{GROUP}/namespace"
+DEFAULT_INTERVAL = 600.0
+LEAST_TIMEOUT = 30.0
+NO_API_VERSION = "apps/v1"
+"""What upstream takes a health check to be that names no apiVersion."""
+
+PLACEHOLDER = KustomizeRecipe(generate=True)
+_DELETIONS = {
+    "Delete": DeletionPolicy.PRUNE,
+    "WaitForTermination": DeletionPolicy.PRUNE_AND_WAIT,
+    "Orphan": DeletionPolicy.ORPHAN,
+}
+
+
+def translate_kustomization(body: Body, context: Context) -> Translated:
+    """Translate; whatever cannot be done becomes a problem that names its field."""
+    metadata = metadata_of(body)
+    annotations = annotations_of(body)
+    name, namespace, uid = (text_of(metadata, field) for field in ("name", "namespace", "uid"))
+    found = read(body.get("spec"), Spec)
+    spec = found.value
+    requested = annotations.get(REQUESTED_AT, "")
+    problems, warnings = list(found.problems), [UNKNOWN.format(path) for path in found.unknown]
+    _unsupported(spec, problems, warnings)
+    interval = _duration("interval", spec.interval, DEFAULT_INTERVAL, problems)
+    timeout = _duration("timeout", spec.timeout, HEALTH_DEADLINE, problems)
+    retry_interval = _duration("retryInterval", spec.retry_interval, interval, problems)
+    target = _target(spec, namespace, context)
+    rollback = rollback_options(annotations, context, warnings)
+    gate = msgspec.structs.replace(
+        _gate(spec, namespace, name),
+        timeout=rollback.deadline or timeout,
+        deadline=rollback.deadline or max(timeout, HEALTH_DEADLINE),
+    )
+    substitution = _substitution(spec, namespace, problems)
+    source = _source(spec, namespace, context, problems)
+    deletion = _deletion(spec, problems)
+    recipe: Recipe = PLACEHOLDER if problems else _recipe(spec)
+    policy = SyncPolicy(
+        prune=spec.prune,
+        force=spec.force,
+        wave_wait=False,
+        release_unpruned=True,
+        undo_kubectl=True,
+        retry=Retry(-1, retry_interval, 1.0, retry_interval),
+    )
+    unit = Unit(
+        ref=ObjectRef(GROUP, KIND, namespace, name),
+        uid=uid,
+        generation=number_of(metadata, "generation"),
+        source=source,
+        version=version_of(body),
+        recipe=recipe,
+        spec_digest=digest_of_spec(
+            recipe,
+            source,
+            msgspec.structs.astuple(target),
+            spec.prune,
+            spec.force,
+            _gate_by_content(gate, rollback.deadline or (timeout if spec.timeout else upstreams_timeout(interval))),
+            substitution,
+        ),
+        target=target,
+        policy=policy,
+        gate=gate,
+        depends_on=tuple(
+            Dependency(ObjectRef(GROUP, KIND, item.namespace or namespace, item.name), item.ready_expr)
+            for item in spec.depends_on
+        ),
+        returns=rollback.policy,
+        inherited=rollback.inherited,
+        delivered=bool(text_of(mapping_of(body, "status"), "lastAppliedRevision")),
+        past_jobs=rollback.past_jobs,
+        propose_revert=rollback.propose_revert,
+        deletion=deletion,
+        marks=TrackingLabels(labels={NAME_LABEL: literal(name), NAMESPACE_LABEL: literal(namespace)}),
+        substitution=substitution,
+        field_manager=FIELD_MANAGER,
+        finalizer=FINALIZER,
+        interval=interval,
+        retry_interval=retry_interval,
+        suspended=spec.suspend,
+        deleting=metadata.get("deletionTimestamp") is not None,
+        requested=requested,
+        requested_by=requested_by(annotations, requested),
+        operation=Operation(f"force@{requested}", prune=spec.prune, initiator=requested_by(annotations, requested))
+        if requested and annotations.get(FORCE_AT) == requested
+        else None,
+        problems=tuple(problems),
+        warnings=tuple(warnings),
+        approved=approval(annotations),
+    )
+    return Translated(unit)
+
+
+def _unsupported(spec: Spec, problems: list[str], warnings: list[str]) -> None:
+    """Name what is accepted and cannot be done yet; what would deliver something else than asked for is a problem."""
+    if spec.decryption is not None:
+        problems.append("spec.decryption is not supported yet: encrypted manifests cannot be decrypted")
+    if spec.kube_config is not None:
+        problems.append("spec.kubeConfig is not supported yet: objects are delivered to Trueup's own cluster only")
+    if spec.patches_strategic_merge:
+        problems.append("spec.patchesStrategicMerge was dropped by Flux; write it as spec.patches")
+    if spec.patches_json6902:
+        problems.append("spec.patchesJson6902 was dropped by Flux; write it as spec.patches")
+    if spec.post_build is not None:
+        problems.append("spec.postBuild is not supported yet: variables in manifests are not substituted")
+    if spec.health_check_exprs:
+        problems.append("spec.healthCheckExprs is not supported yet; use spec.healthChecks, or spec.wait")
+    if spec.ignore:
+        problems.append("spec.ignore is not supported yet: drift of single fields cannot be left alone")
+    if spec.validation:
+        warnings.append("spec.validation has no effect: the API server validates every object")
+
+
+def _duration(field: str, text: str, default: float, problems: list[str]) -> float:
+    if not text:
+        return default
+    value = seconds(text)
+    if value is None:
+        problems.append(f"spec.{field}: {text!r} is no duration; write for example 5m or 1h30m")
+        return default
+    return value
+
+
+def _source(spec: Spec, namespace: str, context: Context, problems: list[str]) -> ObjectRef:
+    given = spec.source_ref
+    where = given.namespace or namespace
+    if given.kind and given.kind != SOURCE_KIND:
+        problems.append(f"spec.sourceRef: kind {given.kind} is not supported yet; use a {SOURCE_KIND}")
+    if where != namespace and not context.cross_namespace:
+        problems.append(
+            f"can't access '{given.kind}/{where}/{given.name}', cross-namespace references have been blocked"
+        )
+    if not context.cross_namespace:
+        for item in spec.depends_on:
+            if item.namespace not in ("", namespace):
+                problems.append(
+                    f"can't access '{KIND}/{item.namespace}/{item.name}', cross-namespace references have been blocked"
+                )
+    return ObjectRef(SOURCE_GROUP, SOURCE_KIND, where, given.name)
+
+
+def _target(spec: Spec, namespace: str, context: Context) -> Target:
+    """Give the target. Objects that name no namespace go to the Kustomization's own where it sets none."""
+    account = spec.service_account_name or context.default_service_account
+    return Target(
+        namespace=spec.target_namespace or namespace,
+        service_account=f"{namespace}:{account}" if account else "",
+    )
+
+
+def _gate(spec: Spec, namespace: str, name: str) -> HealthGate:
+    """Give what must be healthy: everything with `wait`, else the objects named, never the Kustomization itself."""
+    own = ObjectRef(GROUP, KIND, namespace, name)
+    checks = [
+        ObjectRef(split_api_version(item.api_version or NO_API_VERSION)[0], item.kind, item.namespace, item.name)
+        for item in (() if spec.wait else spec.health_checks)
+    ]
+    return HealthGate(
+        wait=spec.wait,
+        checks=tuple(ref for ref in checks if ref != own),
+        expressions=tuple(
+            HealthExpression(
+                split_api_version(item.api_version)[0], item.kind, item.current, item.in_progress, item.failed
+            )
+            for item in spec.health_check_exprs
+        ),
+        kstatus=True,
+    )
+
+
+def upstreams_timeout(interval: float) -> float:
+    """Give upstream's timeout where the spec names none: the interval less 30 seconds, and at least 30 seconds."""
+    return max(interval - LEAST_TIMEOUT, LEAST_TIMEOUT)
+
+
+class _GateByContent(msgspec.Struct, frozen=True):
+    """What of a gate decides whether held inputs are tried again, in the order in which it has always been digested."""
+
+    wait: bool
+    checks: tuple[ObjectRef, ...]
+    expressions: tuple[HealthExpression, ...]
+    timeout: float
+    kstatus: bool
+
+
+def _gate_by_content(gate: HealthGate, timeout: float) -> _GateByContent:
+    return _GateByContent(gate.wait, gate.checks, gate.expressions, timeout, gate.kstatus)
+
+
+def _substitution(spec: Spec, namespace: str, problems: list[str]) -> Substitution | None:
+    given = spec.post_build
+    if given is None:
+        return None
+    for item in given.substitute_from:
+        if item.kind and item.kind not in ("Secret", "ConfigMap"):
+            problems.append(f"spec.postBuild.substituteFrom: kind {item.kind!r} is neither Secret nor ConfigMap")
+    if given.substitute_strategy not in ("", "WithVariables", "Always"):
+        problems.append(
+            f"spec.postBuild.substituteStrategy: {given.substitute_strategy!r} is neither WithVariables nor Always"
+        )
+    always = given.substitute_strategy == "Always"
+    if not given.substitute and not given.substitute_from and not always:
+        return None
+    return Substitution(
+        inline=given.substitute,
+        sources=tuple(ValueRef(item.kind, namespace, item.name, item.optional) for item in given.substitute_from),
+        always=always,
+    )
+
+
+def _deletion(spec: Spec, problems: list[str]) -> DeletionPolicy:
+    """Give what happens to the objects when the Kustomization goes; while suspended they stay."""
+    if spec.suspend:
+        return DeletionPolicy.ORPHAN
+    if spec.deletion_policy in ("", "MirrorPrune"):
+        return DeletionPolicy.PRUNE if spec.prune else DeletionPolicy.ORPHAN
+    found = _DELETIONS.get(spec.deletion_policy)
+    if found is None:
+        problems.append(
+            f"spec.deletionPolicy: {spec.deletion_policy!r} is none of MirrorPrune, Delete, WaitForTermination, Orphan"
+        )
+    return found or DeletionPolicy.ORPHAN
+
+
+def _recipe(spec: Spec) -> KustomizeRecipe:
+    common = spec.common_metadata
+    return KustomizeRecipe(
+        path=folder(spec.path),
+        generate=True,
+        restrict_to_folder=False,
+        namespace=spec.target_namespace,
+        name_prefix=spec.name_prefix,
+        name_suffix=spec.name_suffix,
+        images=tuple(ImageOverride(item.name, item.new_name, item.new_tag, item.digest) for item in spec.images),
+        patches=tuple(Patch(patch=item.patch, target=_selector(item.target)) for item in spec.patches),
+        components=spec.components,
+        ignore_missing_components=spec.ignore_missing_components,
+        build_metadata=spec.build_metadata,
+        metadata_labels=common.labels if common else {},
+        metadata_annotations=common.annotations if common else {},
+    )
+
+
+def _selector(given: Selector | None) -> PatchTarget | None:
+    if given is None:
+        return None
+    return PatchTarget(
+        given.group,
+        given.version,
+        given.kind,
+        given.name,
+        given.namespace,
+        given.label_selector,
+        given.annotation_selector,
+    )

@@ -1,0 +1,1 @@
+"""Flux's `Receiver`: its type, its translation and its status."""

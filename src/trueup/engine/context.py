@@ -1,0 +1,65 @@
+"""What all steps share: the ports and the indexes over all units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from trueup.core.model.objects import Body, ObjectRef
+from trueup.core.model.unit import Unit
+from trueup.core.plan.desired import OptionsReader
+from trueup.core.ports import (
+    Clock,
+    EventSink,
+    Fence,
+    Finalizers,
+    Renderer,
+    Reports,
+    Sources,
+    States,
+    Target,
+    Values,
+)
+from trueup.core.rollback.pinning import Request
+from trueup.engine.coordination.breaker import Breaker
+from trueup.engine.coordination.owners import OwnerIndex
+from trueup.engine.coordination.units import Registry
+from trueup.engine.runtime import UnitRuntime
+from trueup.engine.source_controller import SourceController
+
+
+@dataclass(frozen=True, slots=True)
+class EngineContext:
+    """The ports and indexes that steps use.
+
+    `runtime_of` gives another unit's runtime, `body_of` the user's object of a unit, `managed_by` names the other
+    controller that manages it. `notify_dependents` is called with a unit's ref when its readiness changed; `requeue`
+    reconciles a unit again. `breaker` knows which units are unhealthy at once, `unhealthy` are the units whose own
+    failure holds inputs back, and `asked` gives the request written on a unit's `UnitState`. `propose` queues a
+    unit's revert proposals; `None`: none are made.
+    """
+
+    sources: Sources
+    source_controller: SourceController
+    renderer: Renderer
+    target: Target
+    states: States
+    values: Values
+    reports: Reports
+    event_sink: EventSink
+    clock: Clock
+    fence: Fence
+    finalizers: Finalizers
+    owners: OwnerIndex
+    registry: Registry
+    options_of: Callable[[Unit], OptionsReader]
+    runtime_of: Callable[[ObjectRef], UnitRuntime | None]
+    body_of: Callable[[ObjectRef], Body | None]
+    managed_by: Callable[[ObjectRef], str]
+    notify_dependents: Callable[[ObjectRef], None]
+    requeue: Callable[[ObjectRef], None]
+    breaker: Breaker
+    unhealthy: set[ObjectRef]
+    asked: Callable[[ObjectRef], Request | None]
+    propose: Callable[[ObjectRef], None] | None
+    identity: str

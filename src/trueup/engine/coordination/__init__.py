@@ -1,0 +1,1 @@
+"""What is decided across units: owners of objects, the circuit breaker, priorities, proposals."""

@@ -1,0 +1,76 @@
+"""Which unit wants which object: one index across all units.
+
+From it come the claims that a plan respects: shared objects (the same content), contested ones (different content) and
+moved ones (another unit wants what this one no longer has).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import count
+
+from trueup.core.model.objects import ObjectRef
+from trueup.core.plan.plan import Claim
+
+
+class OwnerIndex:
+    """Remembers for every object who wants it, with what content, and who came first."""
+
+    def __init__(self) -> None:
+        """Start with no owners."""
+        self._owners: dict[ObjectRef, dict[ObjectRef, tuple[int, str]]] = {}
+        self._wanted: dict[ObjectRef, frozenset[ObjectRef]] = {}
+        self._order = count()
+
+    def want(self, unit: ObjectRef, contents: Mapping[ObjectRef, str]) -> frozenset[ObjectRef]:
+        """Set what a unit wants (object → digest of its content). Gives the units whose claims this changed."""
+        affected: set[ObjectRef] = set()
+        before = self._wanted.get(unit, frozenset())
+        after = frozenset(contents)
+        for ref in before - after:
+            owners = self._owners[ref]
+            del owners[unit]
+            affected.update(owners)
+            if not owners:
+                del self._owners[ref]
+        for ref, content in contents.items():
+            owners = self._owners.setdefault(ref, {})
+            known = owners.get(unit)
+            if known is None:
+                owners[unit] = (next(self._order), content)
+            elif known[1] != content:
+                owners[unit] = (known[0], content)
+            else:
+                continue
+            affected.update(owners)
+        self._wanted[unit] = after
+        if not after:
+            del self._wanted[unit]
+        return frozenset(affected - {unit})
+
+    def claims(self, unit: ObjectRef, refs: Iterable[ObjectRef]) -> dict[ObjectRef, Claim]:
+        """Give, for those objects that other units want too, the claim of the one that came first among these."""
+        found: dict[ObjectRef, Claim] = {}
+        for ref in refs:
+            owners = self._owners.get(ref)
+            if not owners or (len(owners) == 1 and unit in owners):
+                continue
+            mine = owners.get(unit)
+            other, (order, content) = min(
+                ((key, value) for key, value in owners.items() if key != unit), key=lambda item: item[1][0]
+            )
+            found[ref] = Claim(
+                unit=other,
+                same=mine is not None and mine[1] == content,
+                first=mine is None or order < mine[0],
+            )
+        return found
+
+    def owners(self, ref: ObjectRef) -> tuple[ObjectRef, ...]:
+        """Give the units that want an object, the first to come first."""
+        owners = self._owners.get(ref, {})
+        return tuple(sorted(owners, key=lambda unit: owners[unit][0]))
+
+    def wanted(self, unit: ObjectRef) -> frozenset[ObjectRef]:
+        """Give all that a unit wants."""
+        return self._wanted.get(unit, frozenset())

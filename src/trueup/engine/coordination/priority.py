@@ -1,0 +1,52 @@
+"""Which units a commit touches: they go first, so that a change in a large repository need not wait behind the others.
+
+The others are looked at as well, but only to show the new revision. Nothing hangs on this order but time: a unit that
+is taken for touched, or for untouched, by mistake ends the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import structlog
+
+from trueup.core.model.artifact import Resolved, SourceError
+from trueup.core.model.recipe import RenderContext
+from trueup.core.model.unit import Unit
+from trueup.core.ports import Renderer, Sources, Target
+
+log = structlog.get_logger(__name__)
+
+FEW = 16
+"""So many units of one source are not worth sorting: all of them go at once."""
+
+STRIDE = 100
+"""Units looked at before others may run: some milliseconds."""
+
+
+async def touched_first(
+    units: Sequence[Unit], resolved: Resolved, sources: Sources, renderer: Renderer, target: Target
+) -> AsyncIterator[tuple[Unit, bool]]:
+    """Give every unit once, with whether the commit touches it: those that it does first, as they are found.
+
+    A tree that cannot be read touches all: each unit's own look will say what is wrong.
+    """
+    try:
+        tree = await sources.ids(resolved)
+    except SourceError as error:
+        log.warning("a commit's tree cannot be read", revision=str(resolved.revision), error=str(error))
+        for unit in units:
+            yield unit, True
+        return
+    render_context = RenderContext(capabilities=target.capabilities(), tree=tree)
+    untouched = []
+    for number, unit in enumerate(units, 1):
+        if renderer.recognise(unit.recipe, render_context) is None:
+            yield unit, True
+        else:
+            untouched.append(unit)
+        if number % STRIDE == 0:
+            await asyncio.sleep(0)
+    for unit in untouched:
+        yield unit, False

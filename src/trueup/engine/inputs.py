@@ -1,0 +1,238 @@
+"""Inputs and what they render to: those of now, earlier ones, and pinned ones."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trueup.core.model.artifact import Resolved, SourceError
+from trueup.core.model.objects import digest_of
+from trueup.core.model.recipe import Recipe, RenderContext, RenderError, RenderResult, recipe_digest
+from trueup.core.model.reports import Reason, UnitPhase
+from trueup.core.model.state import Inputs, Pin
+from trueup.core.model.unit import Unit, ValueRef
+from trueup.core.plan.desired import Complaint, prepare
+from trueup.engine.context import EngineContext
+from trueup.engine.reconciliation import Halt, Next, Reconciliation
+from trueup.engine.runtime import Rendering
+
+PROBLEMS_SHOWN = 5
+
+
+PATHS_KEPT = 200
+
+
+async def render_again(run: Reconciliation, context: EngineContext) -> None:
+    """Render inputs that `find_inputs` found unchanged, because what lives is not what they gave."""
+    assert run.inputs is not None
+    await render_inputs(run, context, run.inputs.spec, run.inputs.values)
+
+
+async def render_inputs(run: Reconciliation, context: EngineContext, spec: str, values: str) -> None:
+    """Render what Git says now and, where that is held back, the last good inputs; of a pinned unit the pinned ones."""
+    assert run.resolved is not None
+    state = run.state
+    if state.pin is not None:
+        await _render_pinned(run, context, state.pin, spec, values)
+        return
+    rendering = await _rendering(run, context, recipe_of(run), run.resolved, spec, values)
+    run.declared = run.wanted = rendering
+    run.inputs = rendering.inputs
+    run.complaints = rendering.prepared.warnings
+    held, good = state.held, state.good
+    if held is None or good is None or not held.holds(rendering.inputs, run.unit.spec_digest):
+        return
+    if run.operation is not None:
+        # Somebody asks for these very inputs by hand: they get another chance.
+        return
+    run.wanted = await earlier(run, context, good)
+    run.inputs = good
+    run.returning = True
+
+
+async def _render_pinned(run: Reconciliation, context: EngineContext, pin: Pin, spec: str, values: str) -> None:
+    """Render the pinned inputs, and what Git says to show how that differs; Git may say what cannot be rendered."""
+    assert run.resolved is not None
+    said: list[Complaint] = []
+    try:
+        run.declared = await _rendering(run, context, run.unit.recipe, run.resolved, spec, values)
+        said.extend(run.declared.prepared.warnings)
+    except Halt as halt:
+        said.append(Complaint("pinned", f"what Git says now cannot be rendered: {halt.message}"))
+    run.wanted = await earlier(run, context, pin.inputs, exactly=False)
+    run.declared = run.declared or run.wanted
+    run.inputs = pin.inputs
+    run.pinned = True
+    if values != pin.inputs.values:
+        text = "the values it refers to are those of today: what they were at the pinned deployment is not kept"
+        said.append(Complaint("pinned", text))
+    elif pin.inputs.objects and run.wanted.prepared.digest != pin.inputs.objects:
+        text = "it gives other objects than it did, because the unit's own object has changed since"
+        said.append(Complaint("pinned", text))
+    run.complaints = tuple(said)
+
+
+async def earlier(run: Reconciliation, context: EngineContext, inputs: Inputs, *, exactly: bool = True) -> Rendering:
+    """Give what inputs that were delivered before had rendered to. Raises `Halt` where that cannot be had again.
+
+    Values that were referred to are not kept, and neither is what the unit's own object said beside its recipe: where
+    another rendering comes of it, these are not the inputs any more, and with `exactly` must not be taken for them.
+    """
+    known = run.runtime.renderings.get(inputs.digest)
+    if known is not None:
+        return known
+    resolved = await _recalled(run, context, inputs)
+    known = await _rendering(run, context, inputs.recipe or run.unit.recipe, resolved, inputs.spec, inputs.values)
+    if exactly and inputs.tree and inputs.objects and known.prepared.digest != inputs.objects:
+        text = (
+            f"revision {inputs.revision} gives other objects than it did: values it refers to, or the unit's own "
+            "object, have changed since; bring those back, or fix the change in Git"
+        )
+        held = run.state.held
+        raise Halt(UnitPhase.HELD if held else UnitPhase.FAILED, Reason.UNHEALTHY, text, Next.WAIT)
+    known = msgspec.structs.replace(known, inputs=inputs)
+    run.runtime.renderings[inputs.digest] = known
+    return known
+
+
+def recipe_of(run: Reconciliation) -> Recipe:
+    """Give how files are read: as the unit says, or as somebody asks for."""
+    operation = run.operation
+    return run.unit.recipe if operation is None or operation.recipe is None else operation.recipe
+
+
+def spec_digest(unit: Unit, recipe: Recipe, context: EngineContext) -> str:
+    """Name all that decides a rendering besides files and values."""
+    return digest_of([unit.spec_digest, recipe_digest(recipe, context.target.capabilities()), context.renderer.version])
+
+
+async def claim_early(run: Reconciliation, context: EngineContext) -> None:
+    """Have a unit that waits for others say already which objects it wants, so that nobody removes them meanwhile.
+
+    Where it cannot be rendered yet, nobody knows: those who would remove something go on waiting.
+    """
+    if run.resolved is None or run.runtime.planned == run.revision:
+        return
+    try:
+        values = await values_digest(run.unit, context)
+        spec = spec_digest(run.unit, recipe_of(run), context)
+        found = await _rendering(run, context, recipe_of(run), run.resolved, spec, values)
+    except Halt:
+        return
+    own = {entry.ref: "" for entry in run.state.inventory.entries}
+    wanted = {item.ref: item.content for item in found.prepared.desired}
+    for other in context.owners.want(run.unit.ref, {**own, **wanted}):
+        context.requeue(other)
+    run.runtime.planned = run.revision
+
+
+async def _rendering(
+    run: Reconciliation, context: EngineContext, recipe: Recipe, resolved: Resolved, spec: str, values: str
+) -> Rendering:
+    run.runtime.learn(resolved)
+    try:
+        known = await _known(run, context, recipe, resolved, spec, values)
+        if known is None:
+            result = await _render(context, recipe, resolved)
+    except RenderError as error:
+        problem = error.problem
+        place = f"{problem.origin}: " if problem.origin and str(problem.origin) not in problem.message else ""
+        reason = Reason.PATH_ABSENT if problem.code == "path-absent" else Reason.RENDER_FAILED
+        step = Next.RETRY if problem.next_step == "retry" else Next.STALL
+        raise Halt(UnitPhase.FAILED, reason, place + problem.message, step) from error
+    except SourceError as error:
+        raise Halt(UnitPhase.FAILED, Reason.SOURCE_FAILED, str(error), Next.RETRY) from error
+    lasting = True
+    if known is None:
+        lasting = not result.uncacheable
+        digest = digest_of([spec, result.inputs, values]) if result.inputs else ""
+        known = run.runtime.renderings.get(digest) or await _prepared(run, context, result, digest)
+    inputs = Inputs(
+        digest=known.inputs.digest,
+        revision=str(resolved.revision),
+        tree=resolved.tree if lasting else "",
+        spec=spec,
+        values=values,
+        objects=known.prepared.digest,
+        recipe=recipe,
+    )
+    rendering = msgspec.structs.replace(known, inputs=inputs)
+    run.runtime.keep(rendering)
+    return rendering
+
+
+async def _known(
+    run: Reconciliation, context: EngineContext, recipe: Recipe, resolved: Resolved, spec: str, values: str
+) -> Rendering | None:
+    """Give the unit's own rendering of these inputs, if it is one of those it keeps."""
+    render_context = RenderContext(capabilities=context.target.capabilities(), tree=await context.sources.ids(resolved))
+    inputs = context.renderer.recognise(recipe, render_context)
+    return run.runtime.renderings.get(digest_of([spec, inputs, values])) if inputs else None
+
+
+async def _render(context: EngineContext, recipe: Recipe, resolved: Resolved) -> RenderResult:
+    ids = await context.sources.ids(resolved)
+    render_context = RenderContext(capabilities=context.target.capabilities(), tree=ids)
+    known = context.renderer.lookup(recipe, render_context)
+    if known is not None:
+        return known
+    async with context.sources.checkout(resolved) as checkout:
+        return await context.renderer.render(recipe, checkout.path, render_context)
+
+
+async def _prepared(run: Reconciliation, context: EngineContext, result: RenderResult, digest: str) -> Rendering:
+    kinds = frozenset(
+        (str(item.body.get("apiVersion") or "").rpartition("/")[0], str(item.body.get("kind") or ""))
+        for item in result.objects
+    )
+    strangers = frozenset(kind for kind in kinds if context.target.scope(*kind) is None)
+    if strangers:
+        await context.target.learn(strangers)
+    prepared = prepare(result, run.unit, context.options_of(run.unit), context.target.scope)
+    if prepared.problems:
+        shown = [
+            f"{item.origin}: {item.message}" if item.origin else item.message
+            for item in prepared.problems[:PROBLEMS_SHOWN]
+        ]
+        more = len(prepared.problems) - len(shown)
+        text = "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+        raise Halt(UnitPhase.FAILED, Reason.RENDER_FAILED, text, Next.STALL)
+    if prepared.hooks:
+        names = ", ".join(str(ref) for ref in prepared.hooks[:PROBLEMS_SHOWN])
+        text = (
+            f"hooks are not run yet, so nothing is applied: {names}; remove the hooks, or deliver them as plain objects"
+        )
+        raise Halt(UnitPhase.FAILED, Reason.INVALID_SPEC, text, Next.STALL)
+    return Rendering(Inputs(digest or prepared.digest), prepared, result.recipe, _paths(result))
+
+
+def _paths(result: RenderResult) -> tuple[str, ...]:
+    looked = result.looked_at.get("")
+    found = (*looked.files, *looked.directories) if looked is not None else ()
+    # A folder that is the whole repository tells nothing apart.
+    return found if len(found) <= PATHS_KEPT and not {"", "."} & set(found) else ()
+
+
+async def _recalled(run: Reconciliation, context: EngineContext, inputs: Inputs) -> Resolved:
+    try:
+        return await context.source_controller.recall(run.unit.source, inputs.revision)
+    except SourceError as error:
+        text = f"revision {inputs.revision}, which was delivered before, cannot be had: {error}"
+        raise Halt(UnitPhase.FAILED, Reason.SOURCE_FAILED, text, Next.RETRY) from error
+
+
+async def values_digest(unit: Unit, context: EngineContext) -> str:
+    """Digest the values the unit refers to; empty where it refers to none."""
+    refs = [*unit.inputs, *(unit.substitution.sources if unit.substitution else ())]
+    if not refs:
+        return ""
+    return digest_of([await _value(unit, context, ref) for ref in refs])
+
+
+async def _value(unit: Unit, context: EngineContext, ref: ValueRef) -> list[str]:
+    data = await context.values.read(ref.kind, ref.namespace, ref.name)
+    if data is None:
+        if ref.optional:
+            return []
+        text = f"{ref.ref}, to which {unit.ref} refers, does not exist"
+        raise Halt(UnitPhase.FAILED, Reason.SUBSTITUTION_FAILED, text, Next.RETRY)
+    return [f"{key}={digest_of(value.hex())}" for key, value in sorted(data.items())]

@@ -1,0 +1,77 @@
+"""Plans towards given objects, and as whom they are carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from trueup.core.model.objects import Desired, ObjectRef
+from trueup.core.model.unit import Operation
+from trueup.core.plan.plan import Plan, PlanInput, make_plan
+from trueup.core.ports import Acting
+from trueup.engine.approval import answered, approved, asks
+from trueup.engine.context import EngineContext
+from trueup.engine.reconciliation import Reconciliation
+
+
+def acting_of(run: Reconciliation) -> Acting:
+    """Say as whom and how this unit's objects are written."""
+    unit, operation = run.unit, run.operation
+    return Acting(
+        manager=unit.field_manager,
+        service_account=unit.target.service_account,
+        force=unit.policy.force or bool(operation and operation.force),
+        replace=unit.policy.replace,
+        propagation=unit.policy.propagation,
+        undo_kubectl=unit.policy.undo_kubectl,
+    )
+
+
+CONTAINERS = frozenset(
+    {("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition"), ("", "PersistentVolumeClaim")}
+)
+"""Kinds that may hold what is others', and go only with a confirmation then."""
+
+
+async def plan_towards(
+    run: Reconciliation, context: EngineContext, wanted: Sequence[Desired], operation: Operation | None = None
+) -> Plan:
+    """Make the plan that brings what the unit owns to these objects.
+
+    What waits for an approval is part of it once that was given.
+    """
+    unit, inventory = run.unit, run.state.inventory
+    names = {item.ref for item in wanted}
+    gone = [entry.ref for entry in inventory.entries if entry.ref not in names]
+    manager = unit.field_manager
+    # Asked first: while the cluster answers, another unit may claim what is gone here.
+    holding = await _holding(context, gone, frozenset(inventory.refs))
+    given = PlanInput(
+        unit=unit.ref,
+        desired=wanted,
+        inventory=inventory,
+        policy=unit.policy,
+        claims=context.owners.claims(unit.ref, [*(item.ref for item in wanted), *gone]),
+        holding=holding,
+        selected=frozenset(operation.resources) if operation and operation.resources else None,
+        prune=operation.prune if operation else unit.policy.prune,
+    )
+    plan = make_plan(given, lambda ref: context.target.live(ref, manager))
+    if not asks(plan):
+        answered(run)
+    elif run.inputs is not None and approved(run, context, run.inputs.digest):
+        plan = make_plan(msgspec.structs.replace(given, confirmed=True), lambda ref: context.target.live(ref, manager))
+    return plan
+
+
+async def _holding(
+    context: EngineContext, refs: Iterable[ObjectRef], own: frozenset[ObjectRef]
+) -> dict[ObjectRef, str]:
+    found: dict[ObjectRef, str] = {}
+    for ref in refs:
+        if (ref.group, ref.kind) in CONTAINERS:
+            held = await context.target.holding(ref, own)
+            if held:
+                found[ref] = held
+    return found

@@ -1,0 +1,52 @@
+"""Looking ahead: what would stand in the way of a return, found out before anything is promised or written."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from trueup.core.model.state import Inputs
+from trueup.core.plan.plan import Action, Step
+from trueup.core.ports import Acting, ApplyError
+from trueup.core.rollback.obstacles import Obstacle, guarded, obstacles, refusal, rollback_plan
+from trueup.engine.context import EngineContext
+from trueup.engine.inputs import earlier
+from trueup.engine.planning import acting_of, plan_towards
+from trueup.engine.reconciliation import Halt, Reconciliation
+
+
+async def rollback_preflight(run: Reconciliation, context: EngineContext, good: Inputs) -> tuple[Obstacle, ...]:
+    """Plan the return to `good`, ask the rules, then try it out at the API server; gives what stands in the way."""
+    try:
+        rendering = await earlier(run, context, good)
+    except Halt as halt:
+        return (Obstacle("not-to-be-had", run.unit.ref, halt.message),)
+    wanted = rendering.prepared.desired
+    await context.target.watch(frozenset((item.ref.group, item.ref.kind) for item in wanted))
+    plan = await plan_towards(run, context, wanted)
+    manager = run.unit.field_manager
+    found = obstacles(
+        plan,
+        run.state.inventory,
+        lambda ref: context.target.live(ref, manager),
+        past_jobs=run.unit.past_jobs,
+    )
+    if found:
+        return found
+    steps = [step for stage in rollback_plan(plan).plan.stages for step in stage.steps]
+    tried = await asyncio.gather(*(_tried(step, context, acting_of(run)) for step in steps))
+    return tuple(item for item in tried if item is not None)
+
+
+async def _tried(step: Step, context: EngineContext, acting: Acting) -> Obstacle | None:
+    """Dry-run one step. What time may mend is no obstacle: the return itself is tried again then."""
+    if step.action not in (Action.CHANGE, Action.CREATE):
+        return None
+    if guarded(step):
+        acting = msgspec.structs.replace(acting, force=False, replace=False)
+    try:
+        await context.target.try_out(step, acting)
+    except ApplyError as error:
+        return None if error.retry else refusal(step.ref, error.message)
+    return None

@@ -1,0 +1,293 @@
+"""Keeps every declared source current: polls remotes, remembers what was last had, tells who depends on it.
+
+A remote that fails never takes away what was fetched before: units go on with the last artifact, and the source's
+report says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from trueup.core.model.artifact import Artifact, Fault, Resolved, Revision, SourceError
+from trueup.core.model.events import SourceChanged, SourceGone, SourcePolled
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.reports import Notice, SourceReport
+from trueup.core.model.unit import SourceDeclaration
+from trueup.core.ports import Clock, Credentials, EventSink, Reports, Sources
+from trueup.workqueue import WorkQueue
+
+log = structlog.get_logger(__name__)
+
+FIRST_RETRY = 2.0
+POLLERS = 48
+"""Sources polled at once. A remote that hangs holds one of them until its timeout; the others must not wait for it."""
+
+ANEW_EVERY = 0.5
+"""Seconds between two polls of a source that outsiders ask for."""
+
+
+class SourceState(msgspec.Struct, frozen=True):
+    """What is known of one source. `failures` counts failed polls in a row; `error` is the last one's."""
+
+    declaration: SourceDeclaration
+    resolved: Resolved | None = None
+    artifact: Artifact | None = None
+    error: SourceError | None = None
+    failures: int = 0
+    handled: str = ""
+    checked_at: datetime | None = None
+
+    @property
+    def polled(self) -> bool:
+        """Whether it was looked at since this process began."""
+        return self.checked_at is not None
+
+
+class SourceController:
+    """Polls sources and gives their states. `changed` is called with a source's ref when units must look again."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        credentials: Credentials,
+        reports: Reports,
+        event_sink: EventSink,
+        clock: Clock,
+        changed: Callable[[ObjectRef], None],
+    ) -> None:
+        """Take the ports. Nothing is polled before `start`."""
+        self._sources = sources
+        self._credentials = credentials
+        self._reports = reports
+        self._event_sink = event_sink
+        self._reported: dict[ObjectRef, SourceReport] = {}
+        self._clock = clock
+        self._changed = changed
+        self._states: dict[ObjectRef, SourceState] = {}
+        self._anew: set[ObjectRef] = set()
+        self._polled_anew: dict[ObjectRef, float] = {}
+        self.queue: WorkQueue[ObjectRef] = WorkQueue("sources", self._poll, POLLERS)
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self.queue.start()
+
+    async def stop(self) -> None:
+        """Stop polling."""
+        await self.queue.stop()
+
+    def state(self, ref: ObjectRef) -> SourceState | None:
+        """Give what is known of a source, `None` where nobody declares it."""
+        return self._states.get(ref)
+
+    def declare(self, declaration: SourceDeclaration) -> None:
+        """Take a new or changed declaration; one that equals the known one costs nothing."""
+        known = self._states.get(declaration.ref)
+        if known is None:
+            self._states[declaration.ref] = SourceState(declaration)
+        else:
+            old = known.declaration
+            if _asks(old) == _asks(declaration):
+                self._states[declaration.ref] = msgspec.structs.replace(known, declaration=declaration)
+                return
+            same_origin = old.spec.same_origin(declaration.spec) and old.ignore == declaration.ignore
+            self._states[declaration.ref] = msgspec.structs.replace(
+                known,
+                declaration=declaration,
+                resolved=known.resolved if same_origin else None,
+                artifact=known.artifact if same_origin else None,
+            )
+        self.queue.add(declaration.ref)
+
+    def remove(self, ref: ObjectRef) -> None:
+        """Forget a source that nobody declares any more."""
+        gone = self._states.pop(ref, None)
+        if gone is not None:
+            last = self._reported.pop(ref, None)
+            self._event_sink.publish(SourceGone(gone.declaration, last, self._clock.wall()))
+            self._anew.discard(ref)
+            self._polled_anew.pop(ref, None)
+            self.queue.forget(ref)
+            self._sources.withdraw(ref)
+            self._changed(ref)
+
+    def value_changed(self, ref: ObjectRef) -> None:
+        """Poll the sources that use a Secret."""
+        for state in self._states.values():
+            used = (state.declaration.credentials, state.declaration.proxy)
+            if any(value is not None and value.ref == ref for value in used):
+                self.queue.add(state.declaration.ref)
+
+    def poll_now(self, ref: ObjectRef) -> None:
+        """Poll a source at once, as a changed credential asks."""
+        if ref in self._states:
+            self.queue.add(ref)
+
+    def poll_anew(self, ref: ObjectRef) -> None:
+        """Poll a source at once, past any shared answer, because somebody says that its remote has moved.
+
+        Who says so may say it a thousand times a second: a source is polled for it at most each `ANEW_EVERY` seconds,
+        and once more after the last time it was said.
+        """
+        if ref not in self._states:
+            return
+        self._anew.add(ref)
+        wait = self._polled_anew.get(ref, -ANEW_EVERY) + ANEW_EVERY - self._clock.now()
+        self.queue.add_after(ref, wait)
+
+    def declarations(self) -> tuple[SourceDeclaration, ...]:
+        """Give all sources that are declared."""
+        return tuple(state.declaration for state in self._states.values())
+
+    async def resolve(self, ref: ObjectRef, at: str) -> Resolved:
+        """Find another revision of a source, in its own words (a branch, a tag, a digest). Raises `SourceError`.
+
+        Somebody asks for it now: what was answered earlier to others does not count.
+        """
+        declaration = self._states[ref].declaration
+        credentials = await self._credentials.of(declaration)
+        revision = await self._sources.resolve(declaration.spec, credentials, at, fresh=True)
+        return await self._sources.fetch(declaration.spec, revision, credentials, declaration.ignore)
+
+    async def recall(self, ref: ObjectRef, revision: str) -> Resolved:
+        """Find a revision that was delivered before, from the cache if it is there. Raises `SourceError`."""
+        declaration = self._states[ref].declaration
+        parsed = Revision.parse(revision)
+        found = await self._sources.recall(declaration.spec, parsed, declaration.ignore)
+        if found is not None:
+            return found
+        credentials = await self._credentials.of(declaration)
+        return await self._sources.fetch(declaration.spec, parsed, credentials, declaration.ignore)
+
+    async def _poll(self, ref: ObjectRef) -> None:
+        state = self._states.get(ref)
+        if state is None:
+            return
+        declaration = state.declaration
+        if declaration.problems or declaration.suspended:
+            # Units go on with what was fetched before, also after a restart.
+            found = msgspec.structs.replace(
+                state, resolved=state.resolved or await self._remembered(declaration), checked_at=self._clock.wall()
+            )
+            if self._states.get(ref) is not state:
+                self.queue.add(ref)
+                return
+            self._states[ref] = found
+            self._report(found)
+            if not state.polled or _gives(found) != _gives(state):
+                self._changed(ref)
+            return
+        fresh = declaration.requested != state.handled or ref in self._anew
+        if ref in self._anew:
+            self._anew.discard(ref)
+            self._polled_anew[ref] = self._clock.now()
+        began, started = self._clock.now(), self._clock.wall()
+        try:
+            creds = await self._credentials.of(declaration)
+            revision = await self._sources.resolve(declaration.spec, creds, fresh=fresh)
+            resolved = await self._sources.fetch(declaration.spec, revision, creds, declaration.ignore)
+            artifact = state.artifact
+            if declaration.artifact and (artifact is None or artifact.revision != resolved.revision):
+                artifact = await self._sources.publish(declaration, resolved)
+            found = msgspec.structs.replace(state, resolved=resolved, artifact=artifact, error=None, failures=0)
+        except SourceError as error:
+            resolved_before = state.resolved or await self._remembered(declaration)
+            found = msgspec.structs.replace(state, resolved=resolved_before, error=error, failures=state.failures + 1)
+            log.warning("source not reached", source=str(ref), fault=error.fault.value, error=str(error))
+        current = self._states.get(ref)
+        if current is None:
+            return
+        self._event_sink.publish(
+            SourcePolled(
+                declaration,
+                started,
+                self._clock.now() - began,
+                str(found.resolved.revision) if found.resolved else "",
+                found.error.fault.value if found.error else "",
+            )
+        )
+        if _asks(current.declaration) != _asks(declaration):
+            self.queue.add(ref)
+            return
+        found = msgspec.structs.replace(
+            found, declaration=current.declaration, handled=declaration.requested, checked_at=self._clock.wall()
+        )
+        self._states[ref] = found
+        self._report(found)
+        if not state.polled or _gives(found) != _gives(state):
+            self._changed(ref)
+        if found.resolved is not None and (
+            state.resolved is None or found.resolved.revision != state.resolved.revision
+        ):
+            self._spread(found.declaration)
+        self.queue.add_after(ref, _next_poll(found), urgent=False)
+
+    def _spread(self, moved: SourceDeclaration) -> None:
+        """Poll the other sources of the same origin: they share what was asked and fetched, and need not wait."""
+        for other, state in self._states.items():
+            same = state.declaration.spec.same_origin(moved.spec)
+            if other != moved.ref and same and state.resolved is not None:
+                self.queue.add(other, urgent=False)
+
+    async def _remembered(self, declaration: SourceDeclaration) -> Resolved | None:
+        """Find what the source last had before this process began, without the network."""
+        if not declaration.remembered:
+            return None
+        try:
+            revision = Revision.parse(declaration.remembered)
+            return await self._sources.recall(declaration.spec, revision, declaration.ignore)
+        except (ValueError, SourceError):
+            return None
+
+    def _report(self, state: SourceState) -> None:
+        declaration, resolved, error = state.declaration, state.resolved, state.error
+        message = str(error) if error else ""
+        stalled = bool(error and error.stalled)
+        if declaration.problems:
+            message, stalled = "; ".join(declaration.problems), True
+        report = SourceReport(
+            generation=declaration.generation,
+            revision=str(resolved.revision) if resolved else "",
+            artifact=state.artifact,
+            commit=resolved.provenance if resolved else None,
+            fault=error.fault if error else (Fault.URL if declaration.problems else None),
+            message=message,
+            stalled=stalled,
+            storing=bool(error and error.fault in (Fault.DISK, Fault.CACHE)),
+            suspended=declaration.suspended,
+            handled=state.handled,
+            notices=tuple(Notice("unsupported", text) for text in declaration.warnings),
+        )
+        self._reports.source(declaration, report)
+        before = self._reported.get(declaration.ref)
+        if report != before:
+            self._reported[declaration.ref] = report
+            self._event_sink.publish(SourceChanged(declaration, before, report, self._clock.wall()))
+
+
+def _asks(declaration: SourceDeclaration) -> SourceDeclaration:
+    """Give the declaration without what does not change what is asked for."""
+    return msgspec.structs.replace(declaration, remembered="")
+
+
+def _gives(state: SourceState) -> tuple[Revision | None, str, Fault | None, str]:
+    """Give what dependents see of a source."""
+    resolved = state.resolved
+    return (
+        resolved.revision if resolved else None,
+        resolved.tree if resolved else "",
+        state.error.fault if state.error else None,
+        state.handled,
+    )
+
+
+def _next_poll(state: SourceState) -> float:
+    """Give the seconds to the next poll: the interval, or sooner after a failure that time may heal."""
+    interval = state.declaration.interval
+    if state.error is None or state.error.stalled:
+        return interval
+    return min(interval, FIRST_RETRY * 2.0 ** min(state.failures - 1, 10))

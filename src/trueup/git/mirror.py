@@ -1,0 +1,248 @@
+"""One bare mirror for each URL: fetched into, read from, and made anew when it is broken."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import uuid4
+
+from trueup.core.model.artifact import Fault, SourceError
+from trueup.git.access import base_environment, remote_environment
+from trueup.git.credentials import GitCredentials
+from trueup.git.process import GitFailed, disk, failure, run, too_slow
+from trueup.git.refs import Advertised
+from trueup.git.settings import GitSettings
+from trueup.git.urls import GitUrl
+
+_BROKEN = ("not a git repository", "bad object", "is corrupt", "unable to read", "loose object", "packfile", "inflate")
+LOCAL_TIMEOUT = 60.0
+
+
+class Mirror:
+    """A bare repository in the cache. Fetches go one at a time; reading never waits."""
+
+    def __init__(self, settings: GitSettings, url: GitUrl) -> None:
+        """Take where it is fetched from; nothing is made before the first fetch."""
+        self.key = hashlib.sha256(url.address.encode()).hexdigest()[:32]
+        self.folder = settings.cache / "mirrors" / f"{self.key}.git"
+        self._settings = settings
+        self._shown = url.shown
+        self._fetching = asyncio.Lock()
+        self._opened = False
+
+    async def refs(
+        self, url: GitUrl, credentials: GitCredentials | None, wanted: tuple[str, ...], timeout: float
+    ) -> Advertised:
+        """Ask the remote for its refs. Raises `SourceError`."""
+        patterns = [pattern for prefix in wanted for pattern in _patterns(prefix)]
+        raw = await self._remote(url, credentials, ["ls-remote", "--symref", url.address, *patterns], timeout, None)
+        refs: dict[str, str] = {}
+        default = ""
+        for line in raw.decode(errors="surrogateescape").splitlines():
+            value, _, name = line.partition("\t")
+            if value.startswith("ref: ") and name == "HEAD":
+                default = value.removeprefix("ref: ")
+            elif name.endswith("^{}"):
+                refs[name.removesuffix("^{}")] = value
+            else:
+                refs.setdefault(name, value)
+        return Advertised(refs, default)
+
+    async def fetch(
+        self, url: GitUrl, credentials: GitCredentials | None, ref: str, commit: str, timeout: float
+    ) -> None:
+        """Bring a commit here, by the ref it was found by or, where there is none, by its id. Raises `SourceError`."""
+        async with self._fetching:
+            if await self.commit(commit) is not None:
+                return
+            await self._open()
+            source = ref if ref and ref != "HEAD" else commit
+            kept = hashlib.sha256((ref or commit).encode()).hexdigest()[:16]
+            specs = [f"+{source}:refs/trueup/{kept}"]
+            try:
+                await self._fetch(url, credentials, specs, timeout)
+            except SourceError:
+                if ref and ref != "HEAD":
+                    raise
+                # A server that gives no commit by its id gives it with the branches and tags that hold it.
+                await self.fetch_all(url, credentials, timeout)
+
+    async def fetch_all(self, url: GitUrl, credentials: GitCredentials | None, timeout: float) -> None:
+        """Bring all branches and tags here, whole. Raises `SourceError`."""
+        await self._open()
+        specs = ["+refs/heads/*:refs/trueup/heads/*", "+refs/tags/*:refs/trueup/tags/*"]
+        await self._fetch(url, credentials, specs, timeout, whole=True)
+
+    async def deepen(self, url: GitUrl, credentials: GitCredentials | None, commit: str, timeout: float) -> None:
+        """Bring a commit's whole history here, where only its last commits are. Raises `SourceError`."""
+        async with self._fetching:
+            if not (self.folder / "shallow").exists():
+                return
+            arguments = [
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-auto-maintenance",
+                "--unshallow",
+            ]
+            try:
+                await self._remote(url, credentials, [*arguments, url.address, commit], timeout, self.folder)
+            except SourceError as error:
+                if error.fault not in (Fault.REF, Fault.PROTOCOL):
+                    raise
+                # A server that gives no commit by its id gives it with the branches that hold it.
+                branches = "+refs/heads/*:refs/trueup/heads/*"
+                await self._remote(url, credentials, [*arguments, url.address, branches], timeout, self.folder)
+
+    async def _fetch(
+        self, url: GitUrl, credentials: GitCredentials | None, specs: list[str], timeout: float, *, whole: bool = False
+    ) -> None:
+        depth = [] if whole else [f"--depth={self._settings.keep_commits}"]
+        arguments = [
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+            "--force",
+            *depth,
+        ]
+        try:
+            await self._remote(url, credentials, [*arguments, url.address, *specs], timeout, self.folder)
+        except SourceError as error:
+            if not any(word in str(error).lower() for word in _BROKEN):
+                raise
+            await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+            self._opened = False
+            await self._open()
+            await self._remote(url, credentials, [*arguments, url.address, *specs], timeout, self.folder)
+
+    async def push(
+        self,
+        url: GitUrl,
+        credentials: GitCredentials | None,
+        commit: str,
+        branch: str,
+        timeout: float,
+        extra: Mapping[str, str],
+    ) -> None:
+        """Make a branch at the remote; one that is there by now is left as it is. Raises `SourceError`.
+
+        `extra` is added to Git's environment: it says where objects lie that are not in the mirror.
+        """
+        ref = f"refs/heads/{branch}"
+        arguments = ["push", "--quiet", "--no-verify", f"--force-with-lease={ref}:", url.address, f"{commit}:{ref}"]
+        await self._remote(url, credentials, arguments, timeout, self.folder, extra)
+
+    async def _remote(
+        self,
+        url: GitUrl,
+        credentials: GitCredentials | None,
+        arguments: list[str],
+        timeout: float,
+        folder: Path | None,
+        extra: Mapping[str, str] | None = None,
+    ) -> bytes:
+        try:
+            with remote_environment(url, credentials, timeout) as environment:
+                environment |= extra or {}
+                return await run(self._settings.git, arguments, environment=environment, folder=folder, timeout=timeout)
+        except TimeoutError as error:
+            raise too_slow(url.shown, timeout) from error
+        except GitFailed as error:
+            raise failure(error.words, url.shown, credentials) from None
+        except OSError as error:
+            raise disk(error, url.shown) from error
+
+    async def _open(self) -> None:
+        """Make the mirror if it is not there; remove the locks that a killed Git has left."""
+        if self._opened and self.folder.exists():
+            return
+        try:
+            if self.folder.exists():
+                await asyncio.to_thread(_remove_locks, self.folder)
+            else:
+                await self._make()
+        except OSError as error:
+            raise disk(error, self._shown) from error
+        except GitFailed as error:
+            raise failure(error.words, self._shown, None) from None
+        self._opened = True
+
+    async def _make(self) -> None:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        part = self.folder.with_name(f"{self.key}.{uuid4().hex[:8]}.part")
+        arguments = ["init", "--quiet", "--bare", "--template=", "--initial-branch=trueup", str(part)]
+        await run(self._settings.git, arguments, environment=base_environment(), timeout=LOCAL_TIMEOUT)
+        try:
+            part.rename(self.folder)
+        except OSError:
+            shutil.rmtree(part, ignore_errors=True)
+            if not self.folder.exists():
+                raise
+
+    # ------------------------------------------------------------------------------------------------ reading
+
+    async def commit(self, commit: str) -> bytes | None:
+        """Give a raw commit, `None` where it is not here."""
+        if not self.folder.exists():
+            return None
+        try:
+            raw = await self.git(["cat-file", "--batch"], stdin=f"{commit}\n".encode())
+        except GitFailed:
+            return None
+        head, _, rest = raw.partition(b"\n")
+        words = head.split()
+        if len(words) != 3 or words[1] != b"commit":
+            return None
+        return rest[: int(words[2])]
+
+    async def expand(self, short: str) -> str | None:
+        """Give the full id of a shortened commit, `None` where none or several begin so."""
+        try:
+            raw = await self.git(["rev-parse", "--verify", "--quiet", f"{short}^{{commit}}"])
+        except GitFailed:
+            return None
+        return raw.decode().strip()
+
+    async def git(
+        self,
+        arguments: list[str],
+        *,
+        stdin: bytes = b"",
+        index: Path | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Run Git inside, without any network; `extra` is added to its environment. Raises `GitFailed`, OSError."""
+        environment = base_environment() | dict(extra or {})
+        environment["GIT_DIR"] = str(self.folder)
+        if index is not None:
+            environment["GIT_INDEX_FILE"] = str(index)
+        return await run(
+            self._settings.git,
+            arguments,
+            environment=environment,
+            folder=self.folder,
+            stdin=stdin,
+            timeout=LOCAL_TIMEOUT,
+        )
+
+
+def _patterns(prefix: str) -> tuple[str, ...]:
+    if prefix == "HEAD":
+        return ("HEAD",)
+    if prefix.endswith("/"):
+        return (f"{prefix}*",)
+    return prefix, f"{prefix}^{{}}"
+
+
+def _remove_locks(folder: Path) -> None:
+    for path in (*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock"), *folder.glob("objects/**/*.lock")):
+        path.unlink(missing_ok=True)
+    for path in folder.glob("objects/**/tmp_*"):
+        if path.is_file():
+            path.unlink(missing_ok=True)

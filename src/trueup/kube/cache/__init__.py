@@ -1,0 +1,1 @@
+"""Watches, and the copies of objects that they keep current."""

@@ -1,4 +1,0 @@
-"""Events out: takes messages to the services that users configured, each once, and again where it did not arrive.
-
-It knows messages (`core.telling`) and how services are spoken to. It must not know dialects, units or the engine.
-"""

@@ -1,0 +1,188 @@
+"""What a sync of a unit would change now, and in what two revisions or two units differ.
+
+Comparing with what lives is done by the API server's own dry run as the unit's field manager; nothing is written.
+Secrets' values are hidden behind digests that hold for one command only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trueup.core.model.objects import Body, Desired, ObjectRef, digest_of
+from trueup.core.plan.desired import Prepared
+from trueup.kube.apply import Applier
+from trueup.kube.client import KubeClient
+from trueup.kube.discovery import Mapper
+from trueup.kube.errors import KindNotServed, NotFound
+from trueup.kube.writes import Apply
+from trueup.queries.subject import Subject, live_object, opened
+
+HIDDEN = "(hidden)"
+LIVE = "live"
+_SALT = secrets.token_hex()
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One object that only the second side has (`before` is `None`), only the first (`after` is `None`), or both."""
+
+    ref: ObjectRef
+    before: Body | None
+    after: Body | None
+
+
+async def differences(
+    client: KubeClient, mapper: Mapper, body: Body, *, revision: str = "", local: Path | None = None
+) -> list[Difference]:
+    """Give what a sync of this unit would change, at a `revision` of its source or from a `local` folder.
+
+    Raises `CannotInspect`, `RenderError`, `SourceError` and `KubeError`.
+    """
+    async with opened(client, mapper, body) as subject:
+        if local is not None:
+            prepared = subject.prepared(await subject.render(local))
+        else:
+            prepared = await subject.delivered(await subject.resolve(revision))
+        return await _against_live(subject, prepared)
+
+
+async def between(client: KubeClient, mapper: Mapper, body: Body, before: str, after: str) -> list[Difference]:
+    """Give in what two revisions of one unit differ; `after` may be `live`. Raises as `differences` does.
+
+    A revision is a branch, tag or commit, or the number of an entry of the unit's history.
+    """
+    async with opened(client, mapper, body) as subject:
+        first = await subject.delivered(await subject.resolve(_revision(subject, before)))
+        if after == LIVE:
+            found = await asyncio.gather(*(_as_it_lives(subject, item) for item in first.desired))
+            return [item for item in found if item is not None]
+        second = await subject.delivered(await subject.resolve(_revision(subject, after)))
+        return _sides(_bodies(first), _bodies(second))
+
+
+async def compared(client: KubeClient, mapper: Mapper, one: Body, other: Body) -> list[Difference]:
+    """Give in what two units differ as they are delivered now: environments, say. Raises as `differences` does.
+
+    Objects are matched by kind and name; where they live and whom they belong to does not count.
+    """
+    sides = []
+    for body in (one, other):
+        async with opened(client, mapper, body) as subject:
+            prepared = await subject.delivered(await subject.applied())
+            sides.append({_homeless(ref): _homeless_body(item, subject) for ref, item in _bodies(prepared).items()})
+    return _sides(*sides)
+
+
+def _revision(subject: Subject, word: str) -> str:
+    """Read a revision, or the number of a deployment in the unit's history."""
+    known = {str(item.id): item.revision for item in subject.state.history}
+    return known.get(word, word)
+
+
+def _bodies(prepared: Prepared) -> dict[ObjectRef, Body]:
+    return {item.ref: _cleaned(item.body()) for item in prepared.desired}
+
+
+def _sides(first: dict[ObjectRef, Body], second: dict[ObjectRef, Body]) -> list[Difference]:
+    refs = sorted({*first, *second})
+    found = [Difference(ref, first.get(ref), second.get(ref)) for ref in refs]
+    return [item for item in found if item.before != item.after]
+
+
+def _homeless(ref: ObjectRef) -> ObjectRef:
+    return ref._replace(namespace="")
+
+
+def _homeless_body(body: Body, subject: Subject) -> Body:
+    """Leave out the namespace, and the marks that name the unit."""
+    marks = subject.unit.marks
+    metadata = {key: value for key, value in body["metadata"].items() if key != "namespace"}
+    for key, own in (("labels", marks.labels), ("annotations", marks.annotations)):
+        kept = {name: value for name, value in (metadata.pop(key, None) or {}).items() if name not in own}
+        if kept:
+            metadata[key] = kept
+    return {**body, "metadata": metadata}
+
+
+async def _as_it_lives(subject: Subject, item: Desired) -> Difference | None:
+    """Compare what was asked for with what lives, by the fields that were asked for."""
+    live = await subject.live(item.ref)
+    wanted = _cleaned(item.body())
+    if live is None:
+        return Difference(item.ref, wanted, None)
+    there = _cleaned(live)
+    shown = _limited(there, wanted)
+    return None if shown == wanted else Difference(item.ref, wanted, shown)
+
+
+def _limited(live: Any, wanted: Any) -> Any:
+    """Leave out of a live value what nobody asked for: defaults, and others' fields."""
+    if isinstance(live, dict) and isinstance(wanted, dict):
+        return {key: _limited(live[key], wanted[key]) for key in wanted if key in live}
+    if isinstance(live, list) and isinstance(wanted, list) and len(live) == len(wanted):
+        return [_limited(*pair) for pair in zip(live, wanted, strict=True)]
+    return live
+
+
+async def _against_live(subject: Subject, prepared: Prepared) -> list[Difference]:
+    client, mapper = subject.client, subject.mapper
+    account = subject.unit.target.service_account
+    # As the controller does it: what its tenant may not write is refused here too.
+    acting = client.impersonate(f"system:serviceaccount:{account}") if account else client
+    applier = Applier(acting, mapper)
+    manager = subject.unit.field_manager
+    found = await asyncio.gather(*(_compared(client, mapper, applier, item, manager) for item in prepared.desired))
+    wanted = {item.ref for item in prepared.desired}
+    owned = subject.state.inventory.entries if subject.unit.policy.prune else ()
+    gone = [entry.ref for entry in owned if entry.ref not in wanted]
+    removed = [Difference(ref, _cleaned(live), None) for ref in gone if (live := await subject.live(ref))]
+    return [item for item in found if item is not None] + removed
+
+
+async def _compared(
+    client: KubeClient, mapper: Mapper, applier: Applier, item: Desired, manager: str
+) -> Difference | None:
+    before = await live_object(client, mapper, item.ref)
+    try:
+        resource = await mapper.of(item.ref, item.version)
+        reply = await applier.apply(resource, item.raw, Apply(manager, dry_run=True))
+        after = reply.body
+    except (KindNotServed, NotFound):
+        if before is not None:
+            raise
+        # What cannot be tried out yet (its namespace or definition comes with it) is shown as it is wanted.
+        after = item.body()
+    old, new = (_cleaned(before) if before else None), _cleaned(after)
+    return None if old == new else Difference(item.ref, old, new)
+
+
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_COUNTED = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
+
+
+def _cleaned(body: Body) -> Body:
+    """Leave out what the server counts, and hide a Secret's values behind their digests."""
+    metadata = {key: value for key, value in (body.get("metadata") or {}).items() if key not in _COUNTED}
+    cleaned = {key: value for key, value in body.items() if key not in ("status", "metadata")}
+    if body.get("kind") == "Secret":
+        texts = cleaned.pop("stringData", None) or {}
+        data = {**(cleaned.get("data") or {}), **{key: _encoded(value) for key, value in texts.items()}}
+        if data:
+            cleaned["data"] = {key: _hidden(value) for key, value in data.items()}
+        if annotations := metadata.get("annotations"):
+            metadata["annotations"] = {key: value for key, value in annotations.items() if key != _LAST_APPLIED}
+    return {**cleaned, "metadata": metadata}
+
+
+def _encoded(value: Any) -> str:
+    return base64.b64encode(str(value).encode()).decode()
+
+
+def _hidden(value: Any) -> str:
+    # Salted anew in every process: it shows that a value has changed, and nothing to guess the value from.
+    return f"{HIDDEN} {digest_of([_SALT, value])[:6]}"

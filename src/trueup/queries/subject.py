@@ -1,0 +1,182 @@
+"""One unit opened for inspection: its source, its renderer and what is remembered of it, without a controller.
+
+Everything is done with the parts a controller is made of, and nothing is written to the cluster. Repositories are
+kept between commands below the user's cache folder, so that only the first look at a large one takes long.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import msgspec
+
+from trueup.core.model.artifact import Resolved, Revision, SourceCredentials
+from trueup.core.model.dialect import Context, Dialect
+from trueup.core.model.objects import Body, ObjectRef
+from trueup.core.model.recipe import Recipe, RenderContext, RenderResult
+from trueup.core.model.state import STATE_GROUP, STATE_KIND, UnitState, state_name
+from trueup.core.model.unit import SourceDeclaration, Unit
+from trueup.core.plan.desired import Prepared, prepare
+from trueup.devtools.toolchain.cache import discard_oldest
+from trueup.dialects import dialect_of
+from trueup.dialects.credentials import SecretCredentials
+from trueup.kube.client import KubeClient
+from trueup.kube.discovery import Mapper
+from trueup.render import RenderSettings, WorkerRenderer
+from trueup.sources.git import GitProvider, GitSettings, GitSource
+from trueup.storage.values import ReferencedValues
+
+MIRRORS_KEPT = 20
+"""Repositories kept between commands: those that were used last."""
+
+
+class CannotInspect(Exception):
+    """The unit cannot be rendered or compared; the message says why."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A unit, and all that is needed to render it as of any revision. Made by `opened`."""
+
+    client: KubeClient
+    mapper: Mapper
+    body: Body
+    dialect: Dialect
+    unit: Unit
+    declaration: SourceDeclaration
+    state: UnitState
+    credentials: SourceCredentials | None
+    git: GitSource
+    renderer: WorkerRenderer
+
+    @property
+    def _sources(self) -> GitProvider:
+        return GitProvider(self.git)
+
+    async def resolve(self, revision: str = "") -> Resolved:
+        """Find a revision of the unit's source: a branch, tag or commit; by default what it follows.
+
+        Raises `SourceError`.
+        """
+        spec = self.declaration.spec
+        with contextlib.suppress(ValueError):
+            revision = Revision.parse(revision).id if ":" in revision else revision
+        found = await self._sources.resolve(spec, self.credentials, revision)
+        return await self._sources.fetch(spec, found, self.credentials, self.declaration.ignore)
+
+    async def applied(self) -> Resolved:
+        """Find the revision that the unit delivers now, also while that is still under way. Raises `SourceError`."""
+        delivered = self.state.attempt or self.state.applied
+        return await self.resolve(delivered.revision if delivered else "")
+
+    async def render(self, tree: PathLike[str], recipe: Recipe | None = None) -> RenderResult:
+        """Render a folder as the unit would. Raises `RenderError`."""
+        context = RenderContext(capabilities=self.mapper.capabilities())
+        return await self.renderer.render(recipe or self.unit.recipe, tree, context)
+
+    def prepared(self, result: RenderResult) -> Prepared:
+        """Make what the unit wants of what was rendered. Raises `CannotInspect`."""
+        prepared = prepare(result, self.unit, self.dialect.options, self.scope)
+        if prepared.problems:
+            raise CannotInspect("; ".join(f"{item.origin or ''}: {item.message}" for item in prepared.problems))
+        if prepared.hooks:
+            raise CannotInspect(f"hooks are not run yet: {', '.join(map(str, prepared.hooks))}")
+        return prepared
+
+    async def delivered(self, resolved: Resolved) -> Prepared:
+        """Give what the unit delivers at a revision. Raises `CannotInspect`, `RenderError`, `SourceError`."""
+        async with self.git.checkout(resolved) as checkout:
+            return self.prepared(await self.render(checkout.path))
+
+    def scope(self, group: str, kind: str) -> bool | None:
+        """Say whether a kind is namespaced; `None`: not served."""
+        resource = self.mapper.known(group, kind)
+        return None if resource is None else resource.namespaced
+
+    async def live(self, ref: ObjectRef) -> Body | None:
+        """Give an object as it lives, `None` where it does not. Raises `KubeError`."""
+        return await live_object(self.client, self.mapper, ref)
+
+
+def unit_of(body: Body) -> tuple[Dialect, Unit]:
+    """Translate a user's object. Raises `CannotInspect` where it is no unit."""
+    ref = ObjectRef.of(body)
+    dialect = dialect_of(ref.group, ref.kind)
+    unit = dialect.translate(body, Context()).unit if dialect else None
+    if dialect is None or unit is None:
+        raise CannotInspect(f"{ref} is no unit")
+    return dialect, unit
+
+
+@asynccontextmanager
+async def opened(client: KubeClient, mapper: Mapper, body: Body) -> AsyncIterator[Subject]:
+    """Open a unit by its user's object. Raises `CannotInspect`, `SourceError`, `KubeError`."""
+    dialect, unit = unit_of(body)
+    if unit.problems:
+        raise CannotInspect("; ".join(unit.problems))
+    declaration = await _declaration(client, mapper, unit, body)
+    values = ReferencedValues(client, mapper, lambda changed: None)
+    try:
+        await values.follow("Secret", "argocd")
+        finder = SecretCredentials(values, lambda: values.all("Secret", "argocd"))
+        credentials = await finder.of(declaration)
+        state = await unit_state(client, mapper, unit.ref)
+        with _cache() as folder:
+            async with (
+                GitSource(GitSettings.from_environment(folder)) as git,
+                WorkerRenderer(RenderSettings(workers=1)) as renderer,
+            ):
+                yield Subject(client, mapper, body, dialect, unit, declaration, state, credentials, git, renderer)
+    finally:
+        await values.stop()
+
+
+async def live_object(client: KubeClient, mapper: Mapper, ref: ObjectRef) -> Body | None:
+    """Give an object as it lives, `None` where it, or its kind, does not. Raises `KubeError`."""
+    resource = await mapper.find(ref.group, ref.kind)
+    reply = await client.find(resource, ref.name, ref.namespace) if resource else None
+    return reply.body if reply else None
+
+
+async def unit_state(client: KubeClient, mapper: Mapper, ref: ObjectRef) -> UnitState:
+    """Give what Trueup remembers of a unit; the empty state where that is nothing. Raises `KubeError`."""
+    body = await live_object(client, mapper, ObjectRef(STATE_GROUP, STATE_KIND, ref.namespace, state_name(ref)))
+    return msgspec.convert((body or {}).get("state") or {}, UnitState)
+
+
+async def _declaration(client: KubeClient, mapper: Mapper, unit: Unit, body: Body) -> SourceDeclaration:
+    holder: Body | None = body if unit.source == unit.ref else await live_object(client, mapper, unit.source)
+    if holder is None:
+        raise CannotInspect(f"{unit.source} does not exist")
+    dialect = dialect_of(unit.source.group, unit.source.kind)
+    sources = dialect.translate(holder, Context()).sources if dialect else ()
+    if not sources:
+        raise CannotInspect(f"{unit.source} is no source")
+    if sources[0].problems:
+        raise CannotInspect("; ".join(sources[0].problems))
+    return sources[0]
+
+
+@contextmanager
+def _cache() -> Iterator[Path]:
+    """Give the folder in which repositories are kept; a temporary one while another command uses it."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(base) if base else Path.home() / ".cache") / "trueup" / "inspection"
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context((folder / ".lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (folder / "mirrors").mkdir(exist_ok=True)
+            discard_oldest(folder / "mirrors", MIRRORS_KEPT)
+            yield folder
+        except BlockingIOError:
+            yield Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trueup-inspection-")))

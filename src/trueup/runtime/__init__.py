@@ -1,0 +1,1 @@
+"""Putting the controller together: settings, leadership, event sinks."""

@@ -1,0 +1,385 @@
+"""The only place where parts are put together: a controller made of adapters, ports and the engine.
+
+`Controller.run` waits for the lease, works while it holds it, and begins anew when it was lost: nothing that one tenure
+knew is carried into the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+import msgspec
+import structlog
+
+from trueup.api.artifacts import artifact_routes
+from trueup.api.health import health_routes
+from trueup.api.metrics import metrics_routes
+from trueup.api.server import serving
+from trueup.controllers.kinds import Kind
+from trueup.controllers.receivers import ReceiverKind, Receivers
+from trueup.core.model.dialect import Context
+from trueup.core.model.objects import Body, ObjectOptions, ObjectRef
+from trueup.core.model.unit import ReturnPolicy, Unit
+from trueup.core.plan.desired import OptionsReader
+from trueup.core.ports import Clock, EventSink, Fence, Fenced
+from trueup.dialects import dialects, live_options, owner_of
+from trueup.dialects.argo.webhook import key_of
+from trueup.dialects.crds import crds
+from trueup.dialects.credentials import SecretCredentials
+from trueup.dialects.flux.receiver import types as receiver
+from trueup.dialects.metrics import asked, looked, source_series, unit_series
+from trueup.dialects.upstream_controllers import SELECTOR, claimed, managed_by
+from trueup.engine.engine import Engine, EnginePorts
+from trueup.history import Bounds, HistorySettings, keeping
+from trueup.kube.client import KubeClient
+from trueup.kube.config.connect import default_connection
+from trueup.kube.crd import DefinitionWatch, ensure_definitions
+from trueup.kube.discovery import Mapper
+from trueup.kube.errors import AlreadyExists, KubeError
+from trueup.kube.lease import Lease, LeaseTimes
+from trueup.kube.transport import Limits, Observer, RequestDone
+from trueup.render import RenderSettings, WorkerRenderer
+from trueup.runtime.event_sinks import EventSinks
+from trueup.runtime.gauges import history_gauges, leader_gauges
+from trueup.runtime.leadership import EventRelay, LeaseFence, SystemClock
+from trueup.runtime.notification_parts import NotificationSettings, Reading
+from trueup.runtime.notifications import Notifying
+from trueup.sources.artifacts import ArtifactStore
+from trueup.sources.git import GitProvider, GitSettings, GitSource
+from trueup.sources.git.proposals import ProposalSettings, RevertProposals
+from trueup.sources.registry import SourceRegistry
+from trueup.storage.declarations import Declarations
+from trueup.storage.finalizers import ObjectFinalizers
+from trueup.storage.requests import Requests
+from trueup.storage.statuses import StatusWriter
+from trueup.storage.unit_states import UnitStates
+from trueup.storage.upstream_controllers import KnownControllers, UpstreamControllers
+from trueup.storage.values import ReferencedValues
+from trueup.targets.kubernetes import KubernetesTarget
+from trueup.telemetry import Metrics
+from trueup.telemetry.metrics import PER_OBJECT
+from trueup.telemetry.tracing import traced
+from trueup.webhooks.handler import WebhookDispatcher
+from trueup.webhooks.routes import webhook_routes
+
+log = structlog.get_logger(__name__)
+
+CONNECT_PAUSE = 2.0
+
+
+def default_data() -> Path:
+    """Give the folder for mirrors and artifacts: `$XDG_CACHE_HOME/trueup/data`, by default below `~/.cache`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "trueup" / "data"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """How a controller runs. All of it has a default that works on a workstation.
+
+    `namespace` is where the lease lies (made if absent), `home` Argo CD's namespace. `listen` is the address that
+    artifacts and health are served at, `advertise` the URL under which others reach it (by default the address itself).
+    Webhooks are taken and metrics given there too, unless `webhooks_listen` or `metrics_listen` gives them an address
+    of their own; `metrics_per_object` is how many objects have series of their own.
+    `poll` and `jitter` are in seconds, for sources without an interval of their own. `workers` is the number of render
+    processes, `in_flight` of requests to the API server at once. `rollback` is what happens when a change makes a unit
+    sick that names no policy, `taken_over` the same for one that another controller had delivered. `history` is the
+    URL of the history's database (empty: a SQLite file below `data`; `none`: no history), of which `kept` is kept.
+    """
+
+    kubeconfig: str = ""
+    context: str = ""
+    data: Path = msgspec.field(default_factory=default_data)
+    namespace: str = "trueup-system"
+    lease: str = "trueup-controller"
+    home: str = "argocd"
+    listen: str = "127.0.0.1:0"
+    webhooks_listen: str = ""
+    metrics_listen: str = ""
+    metrics_per_object: int = PER_OBJECT
+    advertise: str = ""
+    poll: float = 120.0
+    jitter: float = 60.0
+    cross_namespace: bool = True
+    default_service_account: str = ""
+    rollback: ReturnPolicy = ReturnPolicy.AUTO
+    taken_over: ReturnPolicy = ReturnPolicy.REPORT
+    workers: int = 2
+    in_flight: int = 24
+    history: str = ""
+    kept: Bounds = Bounds()
+    install_definitions: bool = True
+    lease_seconds: float = 15.0
+
+
+class AllSources(NamedTuple):
+    """All kinds of sources, and the Git repositories for what only they can do."""
+
+    git: GitSource
+    registry: SourceRegistry
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One tenure of the lease: everything that works while it lasts."""
+
+    engine: Engine
+    declarations: Declarations
+    statuses: StatusWriter
+    target: KubernetesTarget
+    states: UnitStates
+    renderer: WorkerRenderer
+    webhook_handler: WebhookDispatcher
+
+
+class Controller:
+    """A controller of one cluster. Use `run`, or `session` where a lease is held already."""
+
+    def __init__(self, settings: Settings, observer: Observer | None = None, clock: Clock | None = None) -> None:
+        """Take the settings, who is told of every request to the API server, and the clock that decisions go by."""
+        self.settings = settings
+        self._clock = clock or SystemClock()
+        self.identity = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+        self._observer = observer
+        self.metrics = Metrics(unit_series, source_series, settings.metrics_per_object, looked, asked)
+        self.session: Session | None = None
+        self.ready = asyncio.Event()
+        self.address = ""
+        """Where it listens while it runs."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        settings = self.settings
+        async with AsyncExitStack() as stack:
+            # It outlives a tenure of the lease, and every event_sink of one tenure.
+            history = HistorySettings(settings.data / "history", settings.history, settings.kept)
+            kept = await stack.enter_async_context(keeping(history, self.identity))
+            self.metrics.add(*history_gauges(kept))
+            event_sink = EventSinks((kept, self.metrics, *await stack.enter_async_context(traced())))
+            connection = default_connection(settings.kubeconfig, settings.context)
+            client = await stack.enter_async_context(
+                KubeClient(connection, Limits(in_flight=settings.in_flight), self._requested)
+            )
+            mapper = Mapper(client)
+            await _connected(mapper)
+            definitions = DefinitionWatch(client, mapper)
+            definitions.start()
+            stack.push_async_callback(definitions.stop)
+            # It has a client of its own: no storm of other requests delays its renewal.
+            lease = self._lease(
+                await stack.enter_async_context(KubeClient(connection, Limits(in_flight=2), self._requested))
+            )
+            renewing = asyncio.create_task(lease.run(), name="lease")
+            stack.push_async_callback(_cancelled, renewing)
+            git = await stack.enter_async_context(GitSource(GitSettings.from_environment(settings.data / "git")))
+            renderer = await stack.enter_async_context(WorkerRenderer(RenderSettings(workers=settings.workers)))
+            store = ArtifactStore(settings.data / "artifacts", settings.advertise)
+            # Artifacts come last: their route fits every path.
+            hooks = webhook_routes(lambda: self.session.webhook_handler if self.session else None)
+            if settings.webhooks_listen:
+                log.info("webhooks", address=await stack.enter_async_context(serving(settings.webhooks_listen, hooks)))
+                hooks = []
+            measured = metrics_routes(self.metrics.registry)
+            if settings.metrics_listen:
+                log.info("metrics", address=await stack.enter_async_context(serving(settings.metrics_listen, measured)))
+                measured = []
+            routes = [*health_routes(self.ready.is_set), *measured, *hooks, *artifact_routes(store)]
+            address = await stack.enter_async_context(serving(settings.listen, routes))
+            self.address = address
+            log.info("listening", address=address)
+            store.base_url = settings.advertise or address
+            while True:
+                await self._elected(client, mapper, lease)
+                fence = LeaseFence(lease)
+                sources = AllSources(git, SourceRegistry((GitProvider(git),), store))
+                try:
+                    async with self._working(client, mapper, fence, sources, renderer, event_sink) as session:
+                        self.session = session
+                        self.ready.set()
+                        await lease.lost.wait()
+                except (KubeError, Fenced) as error:
+                    log.warning("could not begin to work; trying again", error=str(error))
+                    await asyncio.sleep(CONNECT_PAUSE)
+                finally:
+                    self.ready.clear()
+                    self.session = None
+                    self.metrics.rest()
+
+    def _requested(self, done: RequestDone) -> None:
+        self.metrics.requested(done.verb, done.code, done.seconds)
+        if self._observer is not None:
+            self._observer(done)
+
+    async def _elected(self, client: KubeClient, mapper: Mapper, lease: Lease) -> None:
+        """Wait until the lease is held; its namespace is made if it is not there, or has gone."""
+        while not lease.held.is_set():
+            try:
+                await _ensure_namespace(client, mapper, self.settings.namespace)
+            except KubeError as error:
+                log.warning("the lease's namespace could not be made; trying again", error=str(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CONNECT_PAUSE):
+                    await lease.held.wait()
+
+    def _lease(self, client: KubeClient) -> Lease:
+        seconds = self.settings.lease_seconds
+        return Lease(
+            client,
+            self.settings.namespace,
+            self.settings.lease,
+            self.identity,
+            LeaseTimes(seconds, seconds * 2 / 3, seconds / 8),
+        )
+
+    @asynccontextmanager
+    async def _working(
+        self,
+        client: KubeClient,
+        mapper: Mapper,
+        fence: Fence,
+        sources: AllSources,
+        renderer: WorkerRenderer,
+        event_sink: EventSink,
+    ) -> AsyncIterator[Session]:
+        """Put the parts together for one tenure, begin to work, and stop all of it at the end."""
+        settings = self.settings
+        fenced = client.fenced(fence.check)
+        if settings.install_definitions:
+            await ensure_definitions(fenced, crds(), mapper=mapper)
+        context = Context(
+            home=settings.home,
+            poll=settings.poll,
+            jitter=settings.jitter,
+            cross_namespace=settings.cross_namespace,
+            default_service_account=settings.default_service_account,
+            returns=settings.rollback,
+            taken_over=settings.taken_over,
+        )
+        clock = self._clock
+        listener = EventRelay()
+        known = dialects(settings.home)
+        declarations = Declarations(client, mapper, known, context)
+        upstream_controllers = UpstreamControllers(
+            client,
+            mapper,
+            KnownControllers(SELECTOR, managed_by, claimed),
+            declarations.body,
+            listener.upstream_controllers_changed,
+        )
+        states = UnitStates(fenced)
+        statuses = StatusWriter(
+            fenced, mapper, clock, declarations.body, declarations.dialect_of, upstream_controllers.owner
+        )
+        values = ReferencedValues(client, mapper, listener.value_changed)
+        target = KubernetesTarget(
+            fenced, mapper, lambda body: owner_of(body, known), live_options, listener.object_changed
+        )
+        credentials = SecretCredentials(values, lambda: values.all("Secret", settings.home), settings.home)
+        notification_settings = NotificationSettings(
+            settings.home, settings.data, settings.cross_namespace, upstream_controllers.owner
+        )
+        reading = Reading(fenced, mapper, declarations, values, clock, notification_settings)
+        notifying = Notifying(reading, renderer.expressions())
+        ports = EnginePorts(
+            sources=sources.registry,
+            credentials=credentials,
+            renderer=renderer,
+            target=target,
+            states=states,
+            values=values,
+            reports=statuses,
+            event_sink=EventSinks((event_sink, notifying)),
+            finalizers=ObjectFinalizers(fenced, mapper, declarations.body),
+            clock=clock,
+            fence=fence,
+            options_of=_options_of(declarations),
+            body_of=declarations.body,
+            managed_by=upstream_controllers.owner,
+            proposals=RevertProposals(
+                sources.git, credentials, listener.declaration_of, ProposalSettings.from_environment()
+            ),
+        )
+        engine = Engine(ports, self.identity)
+        listener.engine = engine
+        mapper.on_change(engine.cluster_changed)
+        async with AsyncExitStack() as stack:
+            stack.callback(mapper.off_change, engine.cluster_changed)
+            await states.load()
+            await values.follow("Secret", settings.home)
+            stack.push_async_callback(target.stop)
+            stack.push_async_callback(values.stop)
+            stack.push_async_callback(declarations.stop)
+            await stack.enter_async_context(notifying.working())
+            stack.push_async_callback(statuses.stop)
+            stack.push_async_callback(engine.stop)
+            stack.push_async_callback(upstream_controllers.stop)
+            await upstream_controllers.start()
+            statuses.start()
+            await declarations.start(engine)
+            await engine.start()
+            requests = Requests(client, mapper, states, engine.asked)
+            stack.push_async_callback(requests.stop)
+            await requests.start()
+            receivers = Receivers(fenced, mapper, _receiver_kind(settings), values, clock, upstream_controllers.owner)
+            stack.push_async_callback(receivers.stop)
+            await receivers.start()
+            listener.webhook_handler = webhook_handler = WebhookDispatcher(
+                receivers,
+                engine,
+                renderer,
+                declarations.body,
+                lambda name, key: key_of(values.all("Secret", settings.home), name, key),
+            )
+            self.metrics.add(*leader_gauges(engine, notifying.dispatcher.delivered, renderer, target))
+            log.info("working", identity=self.identity)
+            yield Session(engine, declarations, statuses, target, states, renderer, webhook_handler)
+
+
+def _receiver_kind(settings: Settings) -> ReceiverKind:
+    translate = partial(receiver.translate_receiver, cross_namespace=settings.cross_namespace)
+    return ReceiverKind(Kind(receiver.GROUP, receiver.KIND, translate), receiver.receiver_status)
+
+
+def _options_of(declarations: Declarations) -> Callable[[Unit], OptionsReader]:
+    def options_of(unit: Unit) -> OptionsReader:
+        dialect = declarations.dialect_of(unit.ref)
+        return dialect.options if dialect is not None else _no_options
+
+    return options_of
+
+
+def _no_options(body: Body) -> ObjectOptions:
+    return ObjectOptions()
+
+
+async def _connected(mapper: Mapper) -> None:
+    """Wait until the API server answers."""
+    while True:
+        try:
+            await mapper.refresh()
+            return
+        except KubeError as error:
+            if not error.retriable:
+                raise
+            log.warning("the API server does not answer; trying again", error=str(error))
+            await asyncio.sleep(CONNECT_PAUSE)
+
+
+async def _ensure_namespace(client: KubeClient, mapper: Mapper, name: str) -> None:
+    resource = await mapper.of(ObjectRef("", "Namespace", "", name))
+    if await client.find(resource, name) is None:
+        with contextlib.suppress(AlreadyExists):
+            await client.create(resource, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

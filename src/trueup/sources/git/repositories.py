@@ -1,0 +1,365 @@
+"""Git repositories as sources: polls shared by all who ask, commits fetched once, trees known by their ids."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Generic, Self, TypeVar
+
+import msgspec
+
+from trueup.core.model.artifact import Fault, IgnoreRules, Resolved, Revision, SourceError
+from trueup.core.model.git import GIT, GitSpec, git_revision
+from trueup.git.commits import parse_commit
+from trueup.git.credentials import GitCredentials
+from trueup.git.listing import RULES_FILE, Item, Listing, ignored, read_listing
+from trueup.git.log import GitLog
+from trueup.git.mirror import Mirror
+from trueup.git.process import GitFailed, disk, failure
+from trueup.git.refs import Advertised, Found, check_ref, choose, pinned, prefixes
+from trueup.git.reverting import Pushed, Wanted, take_back
+from trueup.git.settings import GitSettings
+from trueup.git.trees import Checkout, Trees
+from trueup.git.urls import GitUrl, read_url
+
+LISTINGS_KEPT = 32
+HOSTS_KEPT = 1000
+RESOLVED_KEPT = 2000
+RULES_LIMIT = 1024 * 1024
+
+V = TypeVar("V")
+
+
+class GitSource:
+    """All Git repositories of this process. Use it as an async context manager."""
+
+    def __init__(self, settings: GitSettings) -> None:
+        """Take the settings; the cache's folder is made on entering."""
+        self._settings = settings
+        self._mirrors: dict[str, Mirror] = {}
+        self._trees = Trees(settings.cache / "trees", settings.keep_trees, settings.git)
+        self._polls: _Shared[Advertised] = _Shared()
+        self._answers: dict[Hashable, tuple[float, Advertised]] = {}
+        self._parallel: dict[str, asyncio.Semaphore] = {}
+        self._resolved: OrderedDict[tuple[str, str, str, str], Resolved] = OrderedDict()
+        self._ref_of: OrderedDict[tuple[str, Revision], str] = OrderedDict()
+        self._listings: OrderedDict[str, Listing] = OrderedDict()
+        self._listing: _Shared[Listing] = _Shared()
+
+    async def __aenter__(self) -> Self:
+        """Make or take over the cache. Raises `SourceError` where its folder cannot be used."""
+        try:
+            self._settings.cache.mkdir(parents=True, exist_ok=True)
+            await self._trees.start()
+        except OSError as error:
+            raise disk(error, str(self._settings.cache)) from error
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Leave the cache as it is: the next process goes on with it."""
+
+    # -------------------------------------------------------------------------------------------------- asking
+
+    async def poll(self, spec: GitSpec, creds: GitCredentials | None, fresh: bool = False) -> Revision:
+        """Ask the remote for its refs only; a pinned commit asks nobody. Raises `SourceError`."""
+        check_ref(spec.ref)
+        fixed = pinned(spec.ref)
+        if fixed is not None:
+            return fixed
+        found = await self._found(spec, creds, fresh)
+        self._ref_of[self._url(spec).address, found.revision] = found.ref
+        while len(self._ref_of) > RESOLVED_KEPT:
+            self._ref_of.popitem(last=False)
+        return found.revision
+
+    async def resolve(
+        self, spec: GitSpec, creds: GitCredentials | None, ignore: IgnoreRules, fresh: bool = False
+    ) -> Resolved:
+        """Find the commit that is wanted, and fetch it if it is not here. Raises `SourceError`."""
+        return await self.fetch(spec, await self.poll(spec, creds, fresh), creds, ignore)
+
+    async def fetch(
+        self, spec: GitSpec, revision: Revision, creds: GitCredentials | None, ignore: IgnoreRules
+    ) -> Resolved:
+        """Give a commit, fetched if it is not here. Raises `SourceError`."""
+        url = self._url(spec)
+        mirror = self._mirror(url)
+        found = Found(revision.id, self._ref(spec, url, revision), revision)
+        key = (url.address, found.commit, found.revision.name, _ignore_key(spec, ignore))
+        known = self._resolved.get(key)
+        if known is not None:
+            self._resolved.move_to_end(key)
+            return known
+        async with self._turn(url):
+            raw = await mirror.commit(found.commit)
+            if raw is None:
+                await self._fetched(mirror, url, creds, found, spec.timeout)
+                raw = await mirror.commit(found.commit)
+        if raw is None:
+            text = f"{url.shown}: the remote has no commit {found.commit}; check the ref, or push the commit"
+            raise SourceError(Fault.REF, text)
+        return self._keep(key, await self._described(spec, url, mirror, (found.revision, raw), ignore))
+
+    async def recall(self, spec: GitSpec, revision: Revision, ignore: IgnoreRules) -> Resolved | None:
+        """Give a commit that was fetched before, without any network; `None` where it is not here."""
+        url = self._url(spec)
+        mirror = self._mirror(url)
+        key = (url.address, revision.id, revision.name, _ignore_key(spec, ignore))
+        known = self._resolved.get(key)
+        if known is not None:
+            return known
+        raw = await mirror.commit(revision.id)
+        if raw is None:
+            return None
+        return self._keep(key, await self._described(spec, url, mirror, (revision, raw), ignore))
+
+    async def tree(self, resolved: Resolved) -> Listing:
+        """Give the content by id of what was resolved. Raises `SourceError`."""
+        return await self._list(Path(resolved.location), resolved.tree, resolved.url)
+
+    async def git_log(self, spec: GitSpec, resolved: Resolved, creds: GitCredentials | None) -> GitLog:
+        """Give the history that ends in what was resolved, whole. Raises `SourceError`."""
+        url = self._url(spec)
+        mirror = self._mirror(url)
+        async with self._turn(url):
+            await mirror.deepen(url, creds, resolved.revision.id, spec.timeout)
+        return GitLog(mirror, url.shown)
+
+    def checkout(self, resolved: Resolved) -> AbstractAsyncContextManager[Checkout]:
+        """Hold the files on disk."""
+        return _Held(self, resolved)
+
+    async def take_back(self, spec: GitSpec, creds: GitCredentials | None, wanted: Wanted) -> Pushed:
+        """Push a branch that takes commits back. Raises `SourceError`, `NothingToTakeBack`."""
+        url = self._url(spec)
+        async with self._turn(url):
+            return await take_back(self._mirror(url), url, creds, wanted, spec.timeout)
+
+    # ------------------------------------------------------------------------------------------------- finding
+
+    def _turn(self, url: GitUrl) -> asyncio.Semaphore:
+        """Give what bounds the work on one host: one that hangs keeps no other's repositories waiting."""
+        while len(self._parallel) > HOSTS_KEPT:
+            idle = next((host for host, turn in self._parallel.items() if not turn.locked()), None)
+            if idle is None:
+                break
+            del self._parallel[idle]
+        return self._parallel.setdefault(url.host, asyncio.Semaphore(self._settings.parallel))
+
+    def _url(self, spec: GitSpec) -> GitUrl:
+        return read_url(spec.url, instead_of=self._settings.instead_of, allow_file=self._settings.allow_file)
+
+    def _mirror(self, url: GitUrl) -> Mirror:
+        mirror = self._mirrors.get(url.address)
+        if mirror is None:
+            mirror = self._mirrors[url.address] = Mirror(self._settings, url)
+        return mirror
+
+    def _ref(self, spec: GitSpec, url: GitUrl, revision: Revision) -> str:
+        """Give the full ref that a revision was found by, which servers give more willingly than a bare commit."""
+        if spec.ref.commit == revision.id and spec.ref.branch:
+            return f"refs/heads/{spec.ref.branch}"
+        return self._ref_of.get((url.address, revision), "")
+
+    async def _found(self, spec: GitSpec, creds: GitCredentials | None, fresh: bool) -> Found:
+        url = self._url(spec)
+        mirror = self._mirror(url)
+        remote = await self._refs(url, mirror, creds, prefixes(spec.ref), spec.timeout, fresh)
+        found = choose(spec.ref, remote)
+        if found is not None:
+            return found
+        short = spec.ref.revision
+        full = await mirror.expand(short) if mirror.folder.exists() else None
+        if full is None:
+            await mirror.fetch_all(url, creds, spec.timeout)
+            full = await mirror.expand(short)
+        if full is None:
+            text = f"{url.shown}: revision {short!r} is no branch, tag or (unambiguous) commit of the repository"
+            raise SourceError(Fault.REF, text)
+        return Found(full, "", git_revision(full))
+
+    async def _refs(
+        self,
+        url: GitUrl,
+        mirror: Mirror,
+        creds: GitCredentials | None,
+        wanted: tuple[str, ...],
+        timeout: float,
+        fresh: bool,
+    ) -> Advertised:
+        """Ask once for all who want the same at about the same time."""
+        key = (url.address, _who(creds), wanted)
+        answer = self._answers.get(key)
+        if answer is not None and not fresh and time.monotonic() - answer[0] < self._settings.poll_window:
+            return answer[1]
+
+        async def ask() -> Advertised:
+            async with self._turn(url):
+                asked = time.monotonic()
+                remote = await mirror.refs(url, creds, wanted, timeout)
+            self._answers[key] = (asked, remote)
+            return remote
+
+        began = time.monotonic()
+        remote = await self._polls.one(key, ask)
+        if fresh and self._answers[key][0] < began:
+            # Somebody had asked before us, and may not have seen what we are to find.
+            remote = await self._polls.one(key, ask)
+        return remote
+
+    async def _fetched(
+        self, mirror: Mirror, url: GitUrl, creds: GitCredentials | None, found: Found, timeout: float
+    ) -> None:
+        # A ref that has moved on since it was asked for may no longer bring this commit: then by its id.
+        await mirror.fetch(url, creds, found.ref, found.commit, timeout)
+        if found.ref and await mirror.commit(found.commit) is None:
+            await mirror.fetch(url, creds, "", found.commit, timeout)
+
+    # ---------------------------------------------------------------------------------------------- describing
+
+    async def _described(
+        self,
+        spec: GitSpec,
+        url: GitUrl,
+        mirror: Mirror,
+        commit: tuple[Revision, bytes],
+        ignore: IgnoreRules,
+    ) -> Resolved:
+        revision, raw = commit
+        try:
+            info = parse_commit(revision.id, raw)
+        except ValueError as error:
+            raise SourceError(Fault.HOSTILE, f"{url.shown}: {error}") from error
+        listing = await self._list(mirror.folder, info.tree, url.shown)
+        left_out = await self._left_out(mirror, listing, ignore, url.shown)
+        kept = [item for item in listing.files() if item.path not in left_out and _in_sparse(item.path, spec.sparse)]
+        tree = info.tree
+        if len(kept) != sum(1 for _ in listing.files()):
+            tree = await self._reduced(mirror, kept, url.shown)
+        warnings = tuple(f"the submodule {path!r} is not fetched" for path in listing.submodules())
+        return Resolved(GIT, spec.url, revision, info, tree, str(mirror.folder), warnings)
+
+    def _keep(self, key: tuple[str, str, str, str], resolved: Resolved) -> Resolved:
+        self._resolved[key] = resolved
+        while len(self._resolved) > RESOLVED_KEPT:
+            self._resolved.popitem(last=False)
+        return resolved
+
+    async def _list(self, folder: Path, tree: str, shown: str) -> Listing:
+        known = self._listings.get(tree)
+        if known is not None:
+            self._listings.move_to_end(tree)
+            return known
+
+        async def read() -> Listing:
+            mirror = next((item for item in self._mirrors.values() if item.folder == folder), None)
+            if mirror is None:
+                raise SourceError(Fault.CACHE, f"{shown}: its mirror is not known")
+            try:
+                raw = await mirror.git(["ls-tree", "-r", "-t", "-l", "-z", "--full-tree", tree])
+            except GitFailed as error:
+                raise failure(error.words, shown, None) from None
+            except OSError as error:
+                raise disk(error, shown) from error
+            listing = read_listing(tree, raw, self._settings.limits, shown)
+            self._listings[tree] = listing
+            while len(self._listings) > LISTINGS_KEPT:
+                self._listings.popitem(last=False)
+            return listing
+
+        return await self._listing.one(tree, read)
+
+    async def _left_out(self, mirror: Mirror, listing: Listing, ignore: IgnoreRules, shown: str) -> frozenset[str]:
+        if not ignore.enabled:
+            return frozenset()
+        texts: dict[str, str] = {}
+        for item in listing.files():
+            if item.path.rpartition("/")[2] == RULES_FILE and item.size <= RULES_LIMIT:
+                try:
+                    raw = await mirror.git(["cat-file", "blob", item.id])
+                except GitFailed as error:
+                    raise failure(error.words, shown, None) from None
+                except OSError as error:
+                    raise disk(error, shown) from error
+                texts[item.path] = raw.decode(errors="replace")
+        return ignored(listing, ignore, texts, shown)
+
+    async def _reduced(self, mirror: Mirror, kept: list[Item], shown: str) -> str:
+        """Write the tree without what is left out, and give its id. Nothing left is an empty tree."""
+        lines = b"".join(
+            f"{item.mode} {item.id}\t".encode() + item.path.encode("utf-8", "surrogateescape") + b"\0" for item in kept
+        )
+        try:
+            if not kept:
+                return (await mirror.git(["mktree"], stdin=b"")).decode().strip()
+            with TemporaryDirectory(prefix="trueup-index-", dir=self._settings.cache) as folder:
+                index = Path(folder) / "index"
+                await mirror.git(["update-index", "-z", "--add", "--index-info"], stdin=lines, index=index)
+                return (await mirror.git(["write-tree"], index=index)).decode().strip()
+        except GitFailed as error:
+            raise failure(error.words, shown, None) from None
+        except OSError as error:
+            raise disk(error, shown) from error
+
+
+class _Held:
+    """Holds a tree on disk for as long as it is entered."""
+
+    def __init__(self, source: GitSource, resolved: Resolved) -> None:
+        self._source = source
+        self._resolved = resolved
+        self._inner: AbstractAsyncContextManager[Checkout] | None = None
+
+    async def __aenter__(self) -> Checkout:
+        listing = await self._source.tree(self._resolved)
+        self._inner = self._source._trees.hold(Path(self._resolved.location), listing, self._resolved.url)
+        return await self._inner.__aenter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if self._inner is not None:
+            await self._inner.__aexit__(kind, error, trace)  # type: ignore[arg-type]
+
+
+class _Shared(Generic[V]):
+    """Lets those who ask for the same at the same time share one answer."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[Hashable, asyncio.Task[V]] = {}
+
+    async def one(self, key: Hashable, work: Callable[[], Awaitable[V]]) -> V:
+        task = self._tasks.get(key)
+        if task is None:
+
+            async def run() -> V:
+                return await work()
+
+            task = self._tasks[key] = asyncio.create_task(run())
+            task.add_done_callback(lambda done: self._done(key, done))
+        # Who asked first may give up; the others still want the answer.
+        return await asyncio.shield(task)
+
+    def _done(self, key: Hashable, task: asyncio.Task[V]) -> None:
+        self._tasks.pop(key, None)
+        if not task.cancelled():
+            task.exception()
+
+
+def _who(creds: GitCredentials | None) -> str:
+    if creds is None:
+        return ""
+    return hashlib.sha256(msgspec.json.encode(creds)).hexdigest()
+
+
+def _ignore_key(spec: GitSpec, ignore: IgnoreRules) -> str:
+    return ignore.key + "".join(f"\0{path}" for path in spec.sparse)
+
+
+def _in_sparse(path: str, sparse: tuple[str, ...]) -> bool:
+    folders = [folder.strip("/").removeprefix("./") for folder in sparse]
+    return not folders or any(path == folder or path.startswith(f"{folder}/") for folder in folders)

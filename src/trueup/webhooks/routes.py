@@ -1,0 +1,126 @@
+"""Taking webhooks: `/hook/<digest>` for receivers, `POST /api/webhook` for Argo CD's hosts.
+
+A request is read within bounds of size and time, proven before any of it is parsed, and answered with a status and
+nothing else: who may not call learns neither whether there is a receiver nor what was wrong. What it leads to is a
+source that is polled, at most every half second (`engine/sources.py`), so that replays and floods harm nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from aiohttp import web
+
+from trueup.core.model.webhook import BODY_LIMIT
+
+READ_SECONDS = 10.0
+"""How long a sender may take for its body."""
+
+WORK_SECONDS = 20.0
+"""How long filters may take for one request; senders wait for about ten seconds."""
+
+AT_ONCE = 16
+"""Bodies that may be in memory together."""
+
+BUSY_SECONDS = 2.0
+"""How long a request waits for others before it is turned away."""
+
+
+class Unknown(Exception):
+    """Nobody listens at this path."""
+
+
+class Unproven(Exception):
+    """The request does not prove where it comes from, or is nothing that is understood."""
+
+
+class WebhookHandler(Protocol):
+    """Who takes what has been read. Both methods raise `Unproven`, and `hook` raises `Unknown`."""
+
+    def knows(self, path: str) -> bool:
+        """Say whether somebody listens at a receiver's path."""
+        ...
+
+    async def hook(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Take a request at a receiver's path."""
+        ...
+
+    async def push(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Take a request at Argo CD's path."""
+        ...
+
+
+def webhook_routes(webhook_handler: Callable[[], WebhookHandler | None]) -> list[web.RouteDef]:
+    """Give the routes; `webhook_handler` gives who takes requests, `None` while this controller does not work."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def hook(request: web.Request) -> web.Response:
+        taker = _taker(webhook_handler)
+        if not taker.knows(request.path):
+            raise web.HTTPNotFound(text="not found\n")
+        async with _Place(places):
+            body = await _body(request)
+            return await _answered(taker.hook(request.path, request.headers, body))
+
+    async def push(request: web.Request) -> web.Response:
+        taker = _taker(webhook_handler)
+        async with _Place(places):
+            body = await _body(request)
+            return await _answered(taker.push(request.headers, body))
+
+    return [web.route("*", "/hook/{digest:[0-9a-f]{64}}", hook), web.post("/api/webhook", push)]
+
+
+def _taker(webhook_handler: Callable[[], WebhookHandler | None]) -> WebhookHandler:
+    found = webhook_handler()
+    if found is None:
+        raise web.HTTPServiceUnavailable(text="standing by\n", headers={"Retry-After": "5"})
+    return found
+
+
+async def _answered(work: Awaitable[None]) -> web.Response:
+    try:
+        async with asyncio.timeout(WORK_SECONDS):
+            await work
+    except TimeoutError:
+        raise web.HTTPServiceUnavailable(text="busy\n", headers={"Retry-After": "5"}) from None
+    except Unknown:
+        raise web.HTTPNotFound(text="not found\n") from None
+    except Unproven:
+        raise web.HTTPForbidden(text="refused\n") from None
+    return web.Response(text="ok\n")
+
+
+class _Place:
+    """A place among the bodies in memory; whoever gets none in time is turned away."""
+
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places = places
+
+    async def __aenter__(self) -> None:
+        try:
+            async with asyncio.timeout(BUSY_SECONDS):
+                await self._places.acquire()
+        except TimeoutError:
+            raise web.HTTPServiceUnavailable(text="busy\n", headers={"Retry-After": "5"}) from None
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._places.release()
+
+
+async def _body(request: web.Request) -> bytes:
+    too_large = web.HTTPRequestEntityTooLarge(BODY_LIMIT, BODY_LIMIT + 1, text="too large\n")
+    if (request.content_length or 0) > BODY_LIMIT:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            async for chunk in request.content.iter_chunked(64 * 1024):
+                body += chunk
+                if len(body) > BODY_LIMIT:
+                    raise too_large
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text="too slow\n") from None
+    return bytes(body)

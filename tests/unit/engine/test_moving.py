@@ -1,0 +1,104 @@
+"""What moves from one unit to another is never removed in between, however long the other takes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from support.engine import World, claim, claim_ref, config, ref
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.reports import UnitPhase
+from trueup.core.model.unit import Dependency, Operation, SyncPolicy, ValueRef
+from trueup.core.plan.plan import Action
+from trueup.testing import quiesce
+
+PRUNE = SyncPolicy(prune=True)
+LOST = (Action.PRUNE, claim_ref("data"))
+
+
+async def test_to_a_unit_that_depends_on_the_one_that_loses_it(world: World) -> None:
+    base = world.unit("base", policy=PRUNE)
+    apps = world.unit("apps", policy=PRUNE, depends_on=(Dependency(base.ref),))
+    world.declare(base, apps)
+    await world.commit(base=[config("x"), claim("data")], apps=[config("y")])
+    await world.later(1)
+    world.cluster.writes.clear()
+    await world.commit(base=[config("x")], apps=[config("y"), claim("data")])
+    for _ in range(8):
+        await world.later(1)
+    assert LOST not in world.cluster.writes
+    assert world.report(apps).phase is world.report(base).phase is UnitPhase.SETTLED
+    assert world.engine.owners.owners(claim_ref("data")) == (apps.ref,)
+
+
+async def test_to_a_unit_that_says_so_while_the_cluster_is_asked(world: World) -> None:
+    base, apps = world.unit("base", policy=PRUNE), world.unit("apps", policy=PRUNE)
+    world.declare(base, apps)
+    await world.commit(base=[config("x"), claim("data")], apps=[config("y")])
+    world.cluster.writes.clear()
+
+    async def holding(ref_: ObjectRef, own: frozenset[ObjectRef]) -> str:
+        await quiesce(200)
+        return ""
+
+    world.cluster.holding = holding  # type: ignore[method-assign]
+    await world.commit(base=[config("x")], apps=[config("y"), claim("data")])
+    for _ in range(4):
+        await world.later(1)
+    assert LOST not in world.cluster.writes
+
+
+async def test_to_a_unit_that_cannot_be_rendered_for_a_long_time(world: World) -> None:
+    one = world.unit("one", policy=PRUNE)
+    two = world.unit("two", policy=PRUNE, inputs=(ValueRef("Secret", "default", "s"),))
+    world.declare(one, two)
+    world.values.data[("Secret", "default", "s")] = {"k": b"1"}
+    await world.commit(one=[config("x"), claim("data")], two=[config("y")])
+    world.cluster.writes.clear()
+    del world.values.data[("Secret", "default", "s")]
+    await world.commit(one=[config("x")], two=[config("y"), claim("data")])
+    for _ in range(8):
+        await world.later(100)
+    assert LOST not in world.cluster.writes
+    assert "Unit/default/two" in world.report(one).message and "does not exist" in world.report(one).message
+    world.values.data[("Secret", "default", "s")] = {"k": b"1"}
+    for _ in range(4):
+        await world.later(100)
+    assert LOST not in world.cluster.writes and world.report(one).phase is UnitPhase.SETTLED
+
+
+async def test_a_sync_by_hand_waits_for_nobody(world: World) -> None:
+    one = world.unit("one", policy=PRUNE)
+    two = world.unit("two", policy=PRUNE, inputs=(ValueRef("Secret", "default", "s"),))
+    world.declare(one, two)
+    await world.commit(one=[config("x"), config("gone")], two=[config("y")])
+    await world.commit(one=[config("x")], two=[config("y")])
+    await world.later(100)
+    assert ref("gone") in world.cluster.objects
+    world.declare(msgspec.structs.replace(one, operation=Operation("now", prune=True)))
+    await world.settle()
+    assert ref("gone") not in world.cluster.objects
+
+
+async def test_a_unit_that_is_renamed_hands_everything_to_its_successor(world: World) -> None:
+    old = world.unit("old", policy=PRUNE, finalizer="f")
+    world.declare(old)
+    await world.commit(old=[claim("data")])
+    gate = asyncio.Event()
+    real = world.renderer.render
+
+    async def slowly(*args: object) -> object:
+        await gate.wait()
+        return await real(*args)  # type: ignore[arg-type]
+
+    world.renderer.render = slowly  # type: ignore[method-assign,assignment]
+    world.cluster.writes.clear()
+    new = world.unit("new", policy=PRUNE, recipe=old.recipe)
+    world.engine.declare(new)
+    world.engine.declare(msgspec.structs.replace(old, deleting=True))
+    await quiesce(200)
+    gate.set()
+    await world.settle()
+    await world.later(1)
+    assert LOST not in world.cluster.writes and claim_ref("data") in world.cluster.objects
