@@ -104,7 +104,8 @@ async def test_what_is_true_is_not_written_again(world: World, repo: Repository)
         found = [await world.get(*each) for each in kinds]
         return [str(body and body["metadata"]["resourceVersion"]) for body in found]
 
-    # What a heal left to be done is done by then.
+    # What a heal left to be done is done by then, by Trueup and by the Deployment's controller.
+    await world.until(DEPLOYMENTS, "flux-system", "twice", rolled_out)
     await world.settled()
     before = await versions()
     repo.commit({"README.md": "nothing of theirs\n"}, "touch nothing")
@@ -113,6 +114,13 @@ async def test_what_is_true_is_not_written_again(world: World, repo: Repository)
         await world.patch(KUSTOMIZATION, "flux-system", "drift", asked)
         await world.until(KUSTOMIZATION, "flux-system", "drift", heard(wish))
     assert await versions() == before
+
+
+def rolled_out(body: Body | None) -> bool:
+    status = (body or {}).get("status", {})
+    reasons = {each["type"]: each["reason"] for each in status.get("conditions", ())}
+    current = body is not None and status.get("observedGeneration") == body["metadata"]["generation"]
+    return current and reasons.get("Progressing") == "NewReplicaSetAvailable"
 
 
 def heard(wish: str) -> Callable[[Body | None], bool]:

@@ -48,7 +48,7 @@ async def test_what_kubectl_adds_goes_unless_the_object_says_merge(world: World)
     sidecar = '{"spec":{"template":{"spec":{"hostNetwork":true,"containers":[{"name":"sidecar","image":"evil:1"}]}}}}'
     for name in ("plain", "merged"):
         await kubectl(world, "patch", "deployment", name, "-p", sidecar)
-        await kubectl(world, "set", "env", f"deployment/{name}", "EXTRA=1")
+        await kubectl(world, "set", "env", f"deployment/{name}", "--containers=c", "EXTRA=1")
         await kubectl(world, "label", "deployment", name, "extra=yes")
 
     def plain(body: Body | None) -> bool:

@@ -22,6 +22,7 @@ import msgspec
 import structlog
 
 from trueup.core.fields.fieldsv1 import Trie, narrowed_trie
+from trueup.core.fields.ownership import FieldSet
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
@@ -140,8 +141,7 @@ class Applier:
         except (BadRequest, ServerError, Conflict) as error:
             if not _has_repeated_keys(error) or not options.force:
                 raise
-            replaced = replaced or await self._replace(made, options)
-            return replaced if options.dry_run else await self._claim(made, replaced, options)
+            return await self._replace_and_claim(made, replaced, options)
         if not options.dry_run and not reply.created and may_have_legacy(reply.raw, options):
             return await self._adopt(made, reply, options)
         return reply
@@ -220,16 +220,35 @@ class Applier:
                     raise
         raise AssertionError("the last attempt raises")
 
-    async def _claim(self, made: _Object, reply: Reply, options: Apply) -> Reply:
-        """Note in managedFields that what was replaced is ours by apply. The object stays without where that fails."""
+    async def _replace_and_claim(self, made: _Object, replaced: Reply | None, options: Apply) -> Reply:
+        """Write the object as a whole and note it as ours; `replaced` is what a replace has given already."""
+        for attempt in range(_TRIES):
+            replaced = replaced or await self._replace(made, options)
+            if options.dry_run:
+                return replaced
+            try:
+                return await self._claim(made, replaced, options)
+            except Conflict:
+                if attempt == _TRIES - 1:
+                    raise
+                replaced = None
+        raise AssertionError("the last attempt raises")
+
+    async def _claim(self, made: _Object, replaced: Reply, options: Apply) -> Reply:
+        """Note in managedFields that what was replaced is ours by apply. The object stays without where that fails.
+
+        Raises `Conflict` where somebody has changed, since the replace, what is to be noted: theirs is not what was
+        asked for. What others add meanwhile, such as a controller's annotation, does not matter.
+        """
         try:
-            trie = narrowed_trie(await self._written(made, reply, options), made.body())
+            trie = narrowed_trie(await self._written(made, replaced, options), made.body())
         except KubeError as error:
             log.warning("not-claimed", object=str(made.ref), error=str(error))
-            return reply
+            return replaced
+        written = FieldSet(trie).values_digest(replaced.body)
+        reply = replaced
         for attempt in range(_TRIES):
-            body = reply.body
-            patch = claiming_patch(body, trie, options)
+            patch = claiming_patch(reply.body, trie, options)
             if patch is None:
                 return reply
             try:
@@ -240,7 +259,9 @@ class Applier:
                 if attempt == _TRIES - 1:
                     raise
                 reply = await self._client.get(made.resource, made.ref.name, made.ref.namespace)
-        return reply
+                if FieldSet(trie).values_digest(reply.body) != written:
+                    raise
+        raise AssertionError("the last attempt raises")
 
     async def _written(self, made: _Object, reply: Reply, options: Apply) -> Trie:
         """Give the trie of an object as a whole: of one that was made just now, or would be under another name.

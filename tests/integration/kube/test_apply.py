@@ -9,8 +9,10 @@ import pytest
 
 from trueup.core.fields.ownership import managed_entries, ownership
 from trueup.kube.apply import Applier
+from trueup.kube.client import KubeClient
+from trueup.kube.discovery import Mapper
 from trueup.kube.errors import BadRequest, Conflict, Invalid
-from trueup.kube.resource import Reply
+from trueup.kube.resource import Reply, Resource
 from trueup.kube.writes import Apply, PatchType, Write
 
 US = Apply("us")
@@ -116,6 +118,44 @@ async def test_what_was_replaced_is_sealed_as_what_was_applied(client, mapper, m
         assert managed_digest(healed) == managed_digest(managed_digests), path
     for path, value in ((f"{container}/imagePullPolicy", "Never"), ("/spec/revisionHistoryLimit", 3)):
         assert managed_digest(await edited(path, value)) == managed_digest(managed_digests), f"{path} is none of ours"
+
+
+class _Edited(Applier):
+    """An applier in whose way an edit comes, between its replace and its claim."""
+
+    def __init__(self, client: KubeClient, mapper: Mapper, resource: Resource, edit: dict[str, Any]) -> None:
+        super().__init__(client, mapper)
+        self._resource, self._edit, self.replaced = resource, edit, 0
+
+    async def _written(self, made: Any, reply: Reply, options: Apply) -> Any:
+        self.replaced += 1
+        if self.replaced == 1:
+            name, namespace = made.ref.name, made.ref.namespace
+            await self._client.patch(self._resource, name, namespace, self._edit, write=Write(manager="kubectl-edit"))
+        return await super()._written(made, reply, options)
+
+
+@pytest.mark.parametrize(
+    ("edit", "replaces"),
+    [
+        ({"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "theirs"}]}}}}, 2),
+        ({"metadata": {"annotations": {"deployment.kubernetes.io/revision": "7"}}}, 1),
+    ],
+    ids=["what we asked for", "something else"],
+)
+async def test_an_edit_that_comes_in_between_is_never_noted_as_ours(client, mapper, edit, replaces) -> None:
+    deployments = await mapper.find("apps", "Deployment")
+    name = f"between-{replaces}"
+    twice = deployment(name, ("X", "1"), ("X", "2"))
+    applier = _Edited(client, mapper, deployments, edit)
+    reply = await applier.apply(deployments, twice, US)
+    assert applier.replaced == replaces
+    assert reply.body["spec"]["template"]["spec"]["containers"][0]["image"] == "i"
+    assert ("us", "Apply") in managers(reply.body)
+    theirs = await client.patch(
+        deployments, name, "default", {"spec": {"replicas": 3}}, write=Write(manager="kubectl-edit")
+    )
+    assert managed_digest(theirs) != managed_digest(reply)
 
 
 async def test_replacing_leaves_nothing_of_others_and_is_sealed(client, mapper) -> None:
