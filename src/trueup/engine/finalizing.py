@@ -65,23 +65,22 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
     acting = Acting(manager, unit.target.service_account, propagation=unit.policy.propagation)
     errors: list[ApplyError] = []
     open_deletion(run, context)
-    for stage in plan.prunes:
-        for step in stage.steps:
-            if step.live is not None and step.live.deleting:
-                continue
-            if context.owners.claims(unit.ref, [step.ref]):
-                # Another unit has come to want it meanwhile.
-                continue
-            try:
-                note_change(run, step, await context.target.write(step, acting))
-            except ApplyError as error:
-                note_change(run, step, error)
-                errors.append(error)
+    for step in plan.prunes:
+        if step.live is not None and step.live.deleting:
+            continue
+        if context.owners.claims(unit.ref, [step.ref]):
+            # Another unit has come to want it meanwhile.
+            continue
+        try:
+            note_change(run, step, await context.target.write(step, acting))
+        except ApplyError as error:
+            note_change(run, step, error)
+            errors.append(error)
     if errors:
         run.later(RETRY_PAUSE)
         text = "; ".join(f"{error.ref}: {error.message}" for error in errors[:5])
         raise Halt(UnitPhase.DELETING, Reason.DELETION_FAILED, text, Next.WAIT)
-    pruned = [step.ref for stage in plan.prunes for step in stage.steps]
+    pruned = [step.ref for step in plan.prunes]
     claimed = context.owners.claims(unit.ref, pruned)
     going = [ref for ref in pruned if ref not in claimed]
     still = [ref for ref in going if context.target.live(ref, manager) is not Presence.ABSENT]

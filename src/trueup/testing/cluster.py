@@ -13,7 +13,7 @@ from trueup.core.model.objects import Body, ObjectRef, digest_of
 from trueup.core.model.recipe import (
     Capabilities,
 )
-from trueup.core.plan.plan import Action, Step
+from trueup.core.plan.tasks import Action, Step
 from trueup.core.ports import Acting, Applied, ApplyError
 from trueup.testing.clock import FakeFence
 

@@ -10,7 +10,7 @@ from support.engine import World, claim, claim_ref, config, ref
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import UnitPhase
 from trueup.core.model.unit import Dependency, Operation, SyncPolicy, ValueRef
-from trueup.core.plan.plan import Action
+from trueup.core.plan.tasks import Action
 from trueup.testing import quiesce
 
 PRUNE = SyncPolicy(prune=True)

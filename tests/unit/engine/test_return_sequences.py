@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.engine import World, config, ref
 from trueup.core.health import HealthStatus
 from trueup.core.model.unit import Dependency, HealthGate, Operation, Unit
-from trueup.core.plan.plan import Step
+from trueup.core.plan.tasks import Step
 from trueup.core.ports import Acting, Applied
 from trueup.core.rollback.pinning import PinAction, Request
 

@@ -12,7 +12,7 @@ from trueup.core.model.artifact import (
 )
 from trueup.core.model.reports import Reason, SyncState, UnitPhase
 from trueup.core.model.unit import Dependency, Operation, Retry, SyncPolicy
-from trueup.core.plan.plan import Action
+from trueup.core.plan.tasks import Action
 from trueup.core.ports import ApplyError
 from trueup.engine.source_controller import ANEW_EVERY
 
@@ -75,13 +75,14 @@ async def test_only_what_changed_is_written(world: World) -> None:
     world.declare(unit)
     await world.commit(web=[config("a"), config("b"), config("c")])
     world.cluster.writes.clear()
+    world.cluster.tried.clear()
     await world.commit(web=[config("a"), config("b", key="new"), config("d")])
     assert sorted(world.cluster.writes) == [
         (Action.CHANGE, ref("b")),
         (Action.CREATE, ref("d")),
         (Action.PRUNE, ref("c")),
     ]
-    assert world.cluster.tried == [ref("b")]
+    assert sorted(world.cluster.tried) == [ref("b"), ref("d")]
     assert world.state(unit).inventory.refs == {ref("a"), ref("b"), ref("d")}
 
 
@@ -171,6 +172,57 @@ async def test_a_refused_change_changes_nothing_else(world: World) -> None:
     world.cluster.refuse.clear()
     await world.later(11)
     assert len(world.cluster.writes) == 3
+    assert world.report(unit).phase is UnitPhase.SETTLED
+
+
+async def test_of_a_first_delivery_with_a_refused_object_nothing_of_that_stage_is_applied(world: World) -> None:
+    unit = world.unit("web")
+    world.declare(unit)
+    world.cluster.refuse[ref("b")] = ApplyError(ref("b"), "Invalid", "data: too long")
+    await world.commit(web=[config("first", wave=-1), config("a"), config("b"), config("c")])
+    assert world.cluster.writes == [(Action.CREATE, ref("first"))]
+    message = world.report(unit).message
+    assert "b: data: too long; 1 object of this sync was written before it, and nothing beside or after it" in message
+    world.cluster.refuse.clear()
+    await world.later(100)
+    assert len(world.cluster.writes) == 4 and world.report(unit).phase is UnitPhase.SETTLED
+
+
+async def test_a_refusal_that_another_object_of_the_stage_explains_is_put_to_the_test(world: World) -> None:
+    unit = world.unit("web")
+    world.declare(unit)
+    missing = ApplyError(ref("token"), "Forbidden", "service account default/robot was not found, retry after", True)
+    world.cluster.refuse[ref("token")] = missing
+    await world.commit(web=[config("robot"), config("token")])
+    assert (Action.CREATE, ref("robot")) in world.cluster.writes, "it may be what the other one lacks"
+    assert world.report(unit).phase is UnitPhase.FAILED
+    world.cluster.refuse.clear()
+    await world.later(100)
+    assert world.report(unit).phase is UnitPhase.SETTLED
+
+
+async def test_what_somebody_keeps_changing_back_is_damped_during_a_sync_too(world: World) -> None:
+    from trueup.core.health import HealthStatus
+
+    unit = world.unit("web")
+    world.cluster.set_health_once_written(ref("slow"), HealthStatus.PROGRESSING)
+    world.declare(unit)
+    await world.commit(web=[config("slow"), config("a", key="git")])
+    assert world.state(unit).attempt is not None
+    world.cluster.writes.clear()
+    for _ in range(20):
+        world.cluster.edit(ref("a"), data={"key": "theirs"})
+        await world.settle()
+    assert len(world.cluster.writes) <= 4
+    report = world.report(unit)
+    assert "contested" in {notice.code for notice in report.notices}
+    assert "is written again in" in report.message
+    world.cluster.set_health(ref("slow"), HealthStatus.HEALTHY)
+    await world.settle()
+    assert world.state(unit).attempt is not None, "a sync does not end before everything is as Git says"
+    await world.later(400)
+    await world.later(1)
+    assert world.cluster.objects[ref("a")]["data"] == {"key": "git"}
     assert world.report(unit).phase is UnitPhase.SETTLED
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from trueup.core.fields.ownership import field_path, item_path
+from trueup.core.fields.ownership import FieldsError, field_path, item_path, managed_entries
 from trueup.core.model.objects import Body, ObjectRef, canonical_json
 
 FIELDS_KEPT = 200
@@ -74,6 +74,34 @@ def field_changes(before: Body, after: Body) -> tuple[FieldChange, ...]:
         hidden = secret and name in _SECRET_FIELDS
         changes.extend(_hide(change) if hidden else change for change in _differences(field_path(name), old, new))
     return tuple(changes)
+
+
+OTHERS_TOLD = 3
+"""So many others who changed an object, and so many fields of each, are named."""
+
+
+def others_changes(before: Body, changes: tuple[FieldChange, ...], manager: str) -> tuple[str, ...]:
+    """Say in words who had changed the fields of an object that a write of `manager` has set right.
+
+    `before` is the object as it was, `changes` what the write changed. Who owns a field that was changed is named with
+    it; where nobody does, whoever wrote to the object last is named alone.
+    """
+    try:
+        others = [one for one in managed_entries(before) if one.manager != manager and one.subresource != "status"]
+        sets = [(one, one.fields) for one in others]
+    except FieldsError:
+        return ()
+    found: dict[str, list[str]] = {}
+    for change in changes:
+        for entry, fields in sets:
+            if fields.owns(change.path):
+                found.setdefault(entry.manager, []).append(change.path)
+    if not found and others and changes:
+        return (f"{max(others, key=lambda one: one.time).manager} changes it",)
+    return tuple(
+        f"{name} changes {', '.join(paths[:OTHERS_TOLD])}{' and more' if len(paths) > OTHERS_TOLD else ''}"
+        for name, paths in sorted(found.items())[:OTHERS_TOLD]
+    )
 
 
 def told(ref: ObjectRef, action: str, changes: tuple[FieldChange, ...] = (), error: str = "") -> ObjectChange:

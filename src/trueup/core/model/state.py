@@ -7,6 +7,8 @@ Times are RFC 3339 strings in UTC, because they are stored and shown, never comp
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from trueup.core.model.objects import Inventory, ObjectRef
@@ -83,10 +85,36 @@ class GoodRevision(msgspec.Struct, frozen=True, omit_defaults=True):
     sync: str = ""
 
 
+class HookOutcome(StrEnum):
+    """How a hook of a sync stands."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class HookResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A hook that an attempt has begun to run: which object, in which phase, how it stands, and in words.
+
+    What has ended stays ended, whatever becomes of the hook's object: it is neither run again nor waited for.
+    """
+
+    ref: ObjectRef
+    phase: str
+    outcome: HookOutcome = HookOutcome.RUNNING
+    message: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it runs no more."""
+        return self.outcome is not HookOutcome.RUNNING
+
+
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     """A sync under way: recorded before its first write, removed with its verdict.
 
-    `unhealthy` are objects that were in trouble before it began, with the words for it: no doing of this sync.
+    `unhealthy` are objects that were in trouble before it began, with the words for it: no doing of this sync. `hooks`
+    are those that it has begun to run, with how they ended.
     """
 
     id: str
@@ -98,6 +126,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     cause: str = ""
     initiator: str = ""
     unhealthy: tuple[tuple[ObjectRef, str], ...] = ()
+    hooks: tuple[HookResult, ...] = ()
 
 
 class Held(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -19,13 +19,22 @@ LONGEST_PAUSE = 300.0
 
 
 class HealLog(msgspec.Struct, frozen=True):
-    """When one object was healed lately (monotonic seconds, rising)."""
+    """When one object was healed lately (monotonic seconds, rising), and by whose fields the last time."""
 
     times: tuple[float, ...] = ()
+    others: tuple[str, ...] = ()
 
-    def healed(self, now: float) -> HealLog:
-        """Give the log with one more heal, and what is older than the window forgotten."""
-        return HealLog((*(time for time in self.times if now - time < WINDOW), now))
+    def healed(self, now: float, others: tuple[str, ...] = ()) -> HealLog:
+        """Give the log with one more heal, and what is older than the window forgotten.
+
+        `others` says who had changed which fields, as far as that is known.
+        """
+        return HealLog((*(time for time in self.times if now - time < WINDOW), now), others or self.others)
+
+    @property
+    def words(self) -> str:
+        """Say who keeps changing the object."""
+        return f"{'; '.join(self.others)}, again and again" if self.others else "somebody keeps changing it back"
 
     def wait(self, now: float) -> float:
         """Give the seconds to wait before the next heal; 0 for at once."""

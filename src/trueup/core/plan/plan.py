@@ -7,7 +7,6 @@ end can show the same plan. The rules that forbid a step stand in `guards`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from enum import StrEnum
 from typing import TypeAlias
 
 import msgspec
@@ -16,36 +15,18 @@ from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import CREATED, ApplyMode, Desired, Inventory, InventoryEntry, ObjectRef, ended
 from trueup.core.model.unit import SyncPolicy
 from trueup.core.plan.guards import Veto, apply_veto, delete_veto, mass_prune_veto, prune_veto
+from trueup.core.plan.tasks import (
+    Action,
+    ApplyTask,
+    PruneTask,
+    Step,
+    Task,
+    ordered,
+    selected,
+)
 from trueup.core.plan.waves import Place, grouped, place_of, rank_of
 
 Lookup: TypeAlias = Callable[[ObjectRef], Live | Presence]
-
-
-class Action(StrEnum):
-    """What a step does with its object."""
-
-    CREATE = "create"
-    CHANGE = "change"
-    HEAL = "heal"
-    PRUNE = "prune"
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One write: the object, why, and what was live when it was decided."""
-
-    action: Action
-    ref: ObjectRef
-    version: str
-    desired: Desired | None = None
-    live: Live | None = None
-
-
-class Stage(msgspec.Struct, frozen=True):
-    """Steps that may be carried out together. `settle`: its objects must be usable before the next stage begins."""
-
-    place: Place
-    steps: tuple[Step, ...]
-    settle: bool = True
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -61,7 +42,8 @@ class PlanInput(msgspec.Struct, frozen=True):
 
     `claims` gives the other units that want an object. `holding` says, for namespaces, definitions and volume claims
     about to be pruned, what of others they hold. `confirmed` holds what a user has approved for pruning. `deleting`:
-    the unit itself goes, and everything it owns with it.
+    the unit itself goes, and everything it owns with it. `hooks` are those that this sync is to run, and `ended` those
+    of them that have ended already: they are neither run again nor waited for.
     """
 
     unit: ObjectRef
@@ -74,18 +56,19 @@ class PlanInput(msgspec.Struct, frozen=True):
     selected: frozenset[ObjectRef] | None = None
     deleting: bool = False
     prune: bool = False
+    hooks: Sequence[Desired] = ()
+    ended: frozenset[ObjectRef] = frozenset()
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Ordered steps. `stages` write, `prunes` remove (carried out after), `released` leave the inventory untouched.
+    """Ordered tasks: what is written, run and waited for, then what is removed. `released` leaves the inventory.
 
     `unchanged` need nothing; `vetoes` name steps that a guard forbade. `keep` is the inventory that stays when all is
     carried out; `during` the one to record before the first write: old ∪ new.
     """
 
     unit: ObjectRef
-    stages: tuple[Stage, ...] = ()
-    prunes: tuple[Stage, ...] = ()
+    tasks: tuple[Task, ...] = ()
     released: tuple[ObjectRef, ...] = ()
     unchanged: tuple[ObjectRef, ...] = ()
     unknown: tuple[ObjectRef, ...] = ()
@@ -95,13 +78,27 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to write or remove."""
-        return not self.stages and not self.prunes
+        """Whether there is nothing to write, run or remove."""
+        return not self.tasks
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """All steps, in order."""
-        return tuple(step for stage in (*self.stages, *self.prunes) for step in stage.steps)
+        """All writes and removals, in order."""
+        return tuple(step for task in self.tasks if isinstance(task, ApplyTask | PruneTask) for step in task.steps)
+
+    @property
+    def writes(self) -> tuple[Step, ...]:
+        """The steps that write, in order."""
+        return tuple(step for task in self.tasks if isinstance(task, ApplyTask) for step in task.steps)
+
+    @property
+    def prunes(self) -> tuple[Step, ...]:
+        """The steps that remove, in order."""
+        return tuple(step for task in self.tasks if isinstance(task, PruneTask) for step in task.steps)
+
+    def only(self, keep: Callable[[Step], bool]) -> Plan:
+        """Give the plan with those of its steps only. What happens to the others' inventory is the caller's affair."""
+        return msgspec.structs.replace(self, tasks=selected(self.tasks, keep))
 
     @property
     def blocking(self) -> tuple[Veto, ...]:
@@ -154,7 +151,9 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
             continue
         kept.append(_entry(item, entry))
         known = seen if isinstance(seen, Live) else None
-        writes.append((place_of(item), Step(action, item.ref, item.version, item, known)))
+        undoes = action is not Action.CHANGE and entry is not None and entry.digest == item.digest
+        undoes = undoes and bool(entry and entry.managed_digest)
+        writes.append((place_of(item), Step(action, item.ref, item.version, item, known, undoes)))
 
     gone = [entry for entry in given.inventory.entries if entry.ref not in wanted]
     pruned, left, retained, prune_vetoes = _prunes(given, gone, live)
@@ -163,8 +162,15 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
     kept.extend(retained)
     return Plan(
         unit=given.unit,
-        stages=tuple(Stage(place, steps) for place, steps in grouped(writes)),
-        prunes=tuple(Stage(place, steps, settle=False) for place, steps in grouped(pruned, reverse=True)),
+        tasks=(
+            *ordered(
+                writes,
+                tuple(wanted.values()),
+                [hook for hook in given.hooks if hook.ref not in given.ended],
+                waits=given.policy.wave_wait,
+            ),
+            *(PruneTask(place, steps) for place, steps in grouped(pruned, reverse=True)),
+        ),
         released=tuple(released),
         unchanged=tuple(unchanged),
         unknown=tuple(unknown),
@@ -175,9 +181,16 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
 
 
 def _entry(item: Desired, before: InventoryEntry | None) -> InventoryEntry:
-    """Give the entry of an object about to be written, which remembers the content that was good before."""
+    """Give the entry of an object about to be written, which remembers the content that was good before.
+
+    Where the very same was written before, it also remembers how that was left: a write that is put off is still one
+    that undoes what somebody did since.
+    """
     entry = InventoryEntry.of(item)
-    return entry if before is None else msgspec.structs.replace(entry, good=before.good)
+    if before is None:
+        return entry
+    left = before.managed_digest if before.digest == entry.digest else ""
+    return msgspec.structs.replace(entry, good=before.good, managed_digest=entry.managed_digest or left)
 
 
 def _action_for(item: Desired, entry: InventoryEntry | None, seen: Live | Presence) -> Action | None:

@@ -1,8 +1,9 @@
 """In which order objects are written and removed.
 
-Order: phase, then wave, then rank. The rank puts what others need first: namespaces and definitions, then classes
-that others refer to, then the rest. Inside a rank objects are written together; between ranks the engine waits until
-definitions are established. Removal goes the other way round.
+Order: phase, then wave, then rank. The rank puts what others need first: namespaces and definitions, then what
+decides whether others are let in (roles, quotas, policies), then classes that others refer to, then the rest. Inside a
+rank objects are written together; between ranks the engine waits until definitions are established. Removal goes the
+other way round.
 """
 
 from __future__ import annotations
@@ -12,25 +13,28 @@ from typing import NamedTuple, TypeVar
 
 from trueup.core.model.objects import Desired, ObjectRef, Phase
 
-_FIRST = frozenset(
+_FIRST = frozenset({("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition")})
+_RULES = frozenset(
     {
-        ("", "Namespace"),
-        ("apiextensions.k8s.io", "CustomResourceDefinition"),
         ("rbac.authorization.k8s.io", "ClusterRole"),
+        ("rbac.authorization.k8s.io", "Role"),
         ("", "ResourceQuota"),
         ("", "LimitRange"),
+        ("", "ServiceAccount"),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+        ("admissionregistration.k8s.io", "MutatingAdmissionPolicy"),
     }
 )
 _BEFORE_WORKLOADS = frozenset(
     {
-        ("", "ServiceAccount"),
         ("", "Secret"),
         ("", "ConfigMap"),
         ("", "PersistentVolume"),
         ("", "PersistentVolumeClaim"),
         ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
-        ("rbac.authorization.k8s.io", "Role"),
         ("rbac.authorization.k8s.io", "RoleBinding"),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+        ("admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding"),
     }
 )
 _LAST = frozenset(
@@ -41,9 +45,10 @@ _LAST = frozenset(
     }
 )
 
-RANK_DEFINITIONS, RANK_CLASSES, RANK_NEEDED, RANK_REST, RANK_LAST = range(5)
+RANK_DEFINITIONS, RANK_RULES, RANK_CLASSES, RANK_NEEDED, RANK_REST, RANK_LAST = range(6)
 
-_PHASES = {phase: number for number, phase in enumerate(Phase)}
+PHASES = {phase: number for number, phase in enumerate(Phase)}
+"""The phases' place in a sync."""
 
 
 class Place(NamedTuple):
@@ -59,6 +64,8 @@ def rank_of(ref: ObjectRef) -> int:
     kind = (ref.group, ref.kind)
     if kind in _FIRST:
         return RANK_DEFINITIONS
+    if kind in _RULES:
+        return RANK_RULES
     if ref.kind.endswith("Class"):
         return RANK_CLASSES
     if kind in _BEFORE_WORKLOADS:
@@ -68,7 +75,7 @@ def rank_of(ref: ObjectRef) -> int:
 
 def place_of(desired: Desired) -> Place:
     """Give the place of a desired object."""
-    return Place(_PHASES[desired.options.phase], desired.options.wave, rank_of(desired.ref))
+    return Place(PHASES[desired.options.phase], desired.options.wave, rank_of(desired.ref))
 
 
 T = TypeVar("T")

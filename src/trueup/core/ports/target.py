@@ -11,19 +11,21 @@ from trueup.core.fields.changes import FieldChange
 from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.recipe import Capabilities
-from trueup.core.plan.plan import Step
+from trueup.core.plan.tasks import Step
 
 
 class Applied(msgspec.Struct, frozen=True):
     """What a write gave: the object as it now lives (`None`: removed), whether anything changed, and a message.
 
-    `fields` are those that changed in an object that was there before.
+    `fields` are those that changed in an object that was there before. `undone` says in words whose changes of our
+    fields the write has undone.
     """
 
     live: Live | None
     changed: bool
     message: str = ""
     fields: tuple[FieldChange, ...] = ()
+    undone: tuple[str, ...] = ()
 
 
 class ApplyError(Exception):

@@ -14,7 +14,8 @@ from trueup.core.health import HealthStatus
 from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import Inventory, InventoryEntry, ObjectRef
 from trueup.core.plan.guards import Veto
-from trueup.core.plan.plan import Action, Plan, Stage, Step
+from trueup.core.plan.plan import Plan
+from trueup.core.plan.tasks import Action, Step
 
 JOB = ("batch", "Job")
 
@@ -54,16 +55,8 @@ def rollback_plan(plan: Plan) -> RollbackPlan:
     Jobs that are there no more have run: making them again would run them again. What may hold data that came since is
     not removed while its inputs are held back; the unit keeps owning it.
     """
-    skipped = {step.ref for stage in plan.stages for step in stage.steps if _kind(step.ref) == JOB}
-    stages = (
-        msgspec.structs.replace(stage, steps=tuple(step for step in stage.steps if step.ref not in skipped))
-        for stage in plan.stages
-    )
-    staying = {step.ref: step for stage in plan.prunes for step in stage.steps if _kind(step.ref) in HOLDS}
-    prunes = (
-        msgspec.structs.replace(stage, steps=tuple(step for step in stage.steps if step.ref not in staying))
-        for stage in plan.prunes
-    )
+    skipped = {step.ref for step in plan.writes if _kind(step.ref) == JOB}
+    staying = {step.ref: step for step in plan.prunes if _kind(step.ref) in HOLDS}
     owned = {entry.ref: entry for entry in plan.during.entries}
     kept = plan.keep.without(ref for ref in skipped if _created(plan, ref))
     vetoes = [
@@ -73,9 +66,7 @@ def rollback_plan(plan: Plan) -> RollbackPlan:
     vetoes += [Veto("job-not-repeated", ref, f"{ref} is not run again by going back") for ref in sorted(skipped)]
     return RollbackPlan(
         msgspec.structs.replace(
-            plan,
-            stages=_filled(stages),
-            prunes=_filled(prunes),
+            plan.only(lambda step: step.ref not in skipped and step.ref not in staying),
             keep=kept.union(owned[ref] for ref in staying if ref in owned),
             vetoes=(*plan.vetoes, *vetoes),
         ),
@@ -146,11 +137,7 @@ def _done(entry: InventoryEntry, seen: Live | Presence) -> bool:
 
 
 def _created(plan: Plan, ref: ObjectRef) -> bool:
-    return any(step.ref == ref and step.action is Action.CREATE for stage in plan.stages for step in stage.steps)
-
-
-def _filled(stages: Iterable[Stage]) -> tuple[Stage, ...]:
-    return tuple(stage for stage in stages if stage.steps)
+    return any(step.ref == ref and step.action is Action.CREATE for step in plan.writes)
 
 
 def _kind(ref: ObjectRef) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from trueup.core.fields.changes import told
 from trueup.core.model.deployment_record import Cause, DeploymentRecord, Ending
 from trueup.core.model.events import SyncEnded
 from trueup.core.model.state import Attempt
-from trueup.core.plan.plan import Step
+from trueup.core.plan.tasks import Step
 from trueup.core.ports import Applied, ApplyError
 from trueup.core.redaction import redact
 from trueup.engine.context import EngineContext

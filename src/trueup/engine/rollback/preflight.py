@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 
 from trueup.core.model.state import Inputs
-from trueup.core.plan.plan import Action, Step
+from trueup.core.plan.tasks import Action, Step
 from trueup.core.ports import Acting, ApplyError
 from trueup.core.rollback.obstacles import Obstacle, guarded, obstacles, refusal, rollback_plan
 from trueup.engine.context import EngineContext
@@ -34,7 +34,7 @@ async def rollback_preflight(run: Reconciliation, context: EngineContext, good: 
     )
     if found:
         return found
-    steps = [step for stage in rollback_plan(plan).plan.stages for step in stage.steps]
+    steps = rollback_plan(plan).plan.writes
     tried = await asyncio.gather(*(_tried(step, context, acting_of(run)) for step in steps))
     return tuple(item for item in tried if item is not None)
 

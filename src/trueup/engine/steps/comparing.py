@@ -8,7 +8,8 @@ from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import InventoryEntry
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.unit import SyncPolicy
-from trueup.core.plan.plan import Action, Plan, Stage, Step
+from trueup.core.plan.plan import Plan
+from trueup.core.plan.tasks import Step
 from trueup.core.rollback.obstacles import rollback_plan
 from trueup.engine.context import EngineContext
 from trueup.engine.coordination.moves import units_behind, waiting_for
@@ -75,6 +76,7 @@ async def decide(run: Reconciliation, context: EngineContext) -> None:
     state, unit, runtime = run.state, run.unit, run.runtime
     _refuse_shared(run, context, plan)
     if run.operation is not None:
+        # Somebody asks for it now: nothing is put off.
         run.intent = Intent.REQUEST
         return
     if plan.empty:
@@ -103,6 +105,7 @@ async def decide(run: Reconciliation, context: EngineContext) -> None:
         raise Halt(UnitPhase.FAILED, reason, message, Next.WAIT)
     if fresh or state.attempt is not None:
         run.intent = _intent(run)
+        run.plan = _damped(run, plan)
         return
     if not unit.policy.heal:
         run.out_of_sync = "it has drifted, and healing is off"
@@ -155,23 +158,27 @@ def _patient(run: Reconciliation, context: EngineContext, plan: Plan) -> Plan:
     runtime.prune_since = runtime.prune_since or run.now
     run.later(min(max(MOVE_PAUSE, (run.now - runtime.prune_since) / 4), LONG_PAUSE))
     run.waiting = waiting_for(behind, context)
-    pruned = {step.ref for stage in plan.prunes for step in stage.steps}
+    pruned = {step.ref for step in plan.prunes}
     entries = [entry for entry in run.state.inventory.entries if entry.ref in pruned]
-    return msgspec.structs.replace(plan, prunes=(), keep=plan.keep.union(entries))
+    return msgspec.structs.replace(plan.only(lambda step: step.ref not in pruned), keep=plan.keep.union(entries))
 
 
 def _damped(run: Reconciliation, plan: Plan) -> Plan:
-    """Leave out what somebody keeps changing back, until its pause is over."""
+    """Leave out what somebody keeps changing back, until its pause is over. What waits so keeps a sync from ending."""
     heals = run.runtime.heals
 
     def due(step: Step) -> bool:
         log = heals.get(step.ref)
-        wait = log.wait(run.now) if log and step.action in (Action.HEAL, Action.CREATE) else 0.0
-        if log and log.contested(run.now):
-            run.contested[step.ref] = "somebody keeps changing it back"
-        if wait > 0:
-            run.later(wait)
-        return wait <= 0
+        if log is None or not step.undoes:
+            return True
+        if log.contested(run.now):
+            run.contested[step.ref] = log.words
+        wait = log.wait(run.now)
+        if wait <= 0:
+            return True
+        run.later(wait)
+        if run.intent is not Intent.HEAL:
+            run.waiting = f"{step.ref} is written again in {wait:.0f} s: {log.words}"
+        return False
 
-    stages = [Stage(stage.place, tuple(filter(due, stage.steps)), stage.settle) for stage in plan.stages]
-    return msgspec.structs.replace(plan, stages=tuple(stage for stage in stages if stage.steps))
+    return plan.only(due)

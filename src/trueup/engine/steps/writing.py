@@ -13,17 +13,20 @@ import msgspec
 
 from trueup.core.health import HealthStatus
 from trueup.core.model.live import Live, Presence
-from trueup.core.model.objects import Desired, InventoryEntry, ObjectRef, ended
+from trueup.core.model.objects import Desired, InventoryEntry, ObjectRef, Phase, ended
 from trueup.core.model.reports import ObjectResult, OperationReport, OperationState, ResultCode
 from trueup.core.model.state import Attempt, UnitState
 from trueup.core.model.unit import Target
 from trueup.core.plan.drift import HealLog
-from trueup.core.plan.plan import Action, Plan, Stage, Step
+from trueup.core.plan.plan import Plan
+from trueup.core.plan.tasks import Action, ApplyTask, HookTask, PruneTask, Step, WaitTask
+from trueup.core.plan.waves import PHASES
 from trueup.core.ports import Acting, Applied, ApplyError
 from trueup.core.rollback.obstacles import guarded
 from trueup.engine.context import EngineContext
 from trueup.engine.judgement import unhealthy_before
 from trueup.engine.planning import acting_of
+from trueup.engine.preflight import preflight
 from trueup.engine.reconciliation import Intent, Reconciliation
 from trueup.engine.records.builder import RecordBuilder
 from trueup.engine.records.recording import note_change, open_record
@@ -32,6 +35,8 @@ from trueup.engine.state import narrow, store
 SETTLE_TIMEOUT = 30.0
 """Seconds that a definition may take until it is established."""
 
+
+_ANYWHERE = (Intent.HEAL, Intent.RETURN, Intent.PIN)
 
 _DONE = {Action.CREATE: "created", Action.CHANGE: "configured", Action.HEAL: "configured", Action.PRUNE: "pruned"}
 
@@ -45,40 +50,75 @@ async def write(run: Reconciliation, context: EngineContext) -> None:
     record = open_record(run, context)
     acting = acting_of(run)
     if run.operation is not None and run.operation.dry_run:
-        run.errors = await _try_out(context, plan.steps, acting)
-        run.refused = bool(run.errors)
-        run.runtime.record = None
-        refused = {error.ref: error.message for error in run.errors}
-        for step in plan.steps:
-            code = ResultCode.FAILED if step.ref in refused else _code(step)
-            _note(run, step, code, refused.get(step.ref) or f"{_in_words(step, _DONE[step.action])} (dry run)")
+        await _try_all(run, context, plan, acting)
         return
-    run.errors = await _try_out(context, [step for stage in plan.stages for step in stage.steps], acting)
-    if run.errors:
-        run.refused = True
-        return
-    if run.intent is not Intent.HEAL:
-        await _begin(run, context, plan, record)
     if not await _ensure_namespace(run, context, acting):
         return
-    for position, stage in enumerate(plan.stages):
-        if _opens_wave(run, plan, position) and not _wave_done(run, context, stage):
-            return
-        await _carry_out(run, context, stage, acting)
-        if run.errors or not await _usable(run, context, stage):
-            return
-    if plan.prunes and run.unit.policy.prune_last and not _all_healthy(run, context):
-        run.waiting = "everything must be healthy before what Git no longer has is removed"
-        return
-    for stage in plan.prunes:
-        await _carry_out(run, context, _unclaimed(run, context, stage), acting)
+    for position, task in enumerate(plan.tasks):
+        match task:
+            case WaitTask():
+                # Healing and returning may begin anywhere: an earlier wave that is sick must not keep a later one
+                # from being mended.
+                if (position or run.intent not in _ANYWHERE) and not _wait_over(run, context, task):
+                    return
+            case ApplyTask():
+                if not await _apply(run, context, task, acting):
+                    return
+            case PruneTask():
+                if run.unit.policy.prune_last and not _all_healthy(run, context):
+                    run.waiting = "everything must be healthy before what Git no longer has is removed"
+                    return
+                await _begin(run, context, plan, record)
+                await _carry_out(run, context, _unclaimed(run, context, task), acting)
+            case HookTask():
+                text = f"{task.hook.ref} is a hook, and hooks are not run yet"
+                run.errors = (ApplyError(task.hook.ref, "Unsupported", text),)
+                return
+    await _begin(run, context, plan, record)
     _finish(run, plan)
 
 
-def _unclaimed(run: Reconciliation, context: EngineContext, stage: Stage) -> Stage:
+async def _apply(run: Reconciliation, context: EngineContext, task: ApplyTask, acting: Acting) -> bool:
+    """Write the objects of a task: all of them, or none where one is refused. Gives whether the plan goes on."""
+    assert run.plan is not None and run.runtime.record is not None
+    refused = await preflight(task.steps, context.target, acting)
+    if refused:
+        attempt = run.state.attempt
+        run.refused = attempt is None or run.inputs is None or attempt.inputs != run.inputs.digest
+        run.errors = _with_what_stands(refused, run)
+        return False
+    await _begin(run, context, run.plan, run.runtime.record)
+    await _carry_out(run, context, task, acting)
+    return not run.errors and await _usable(run, context, task)
+
+
+def _with_what_stands(refused: tuple[ApplyError, ...], run: Reconciliation) -> tuple[ApplyError, ...]:
+    """Say beside the first refusal what of the sync was written before it."""
+    written = sum(result.code is ResultCode.SYNCED for result in run.runtime.results.values())
+    if not written:
+        return refused
+    first = refused[0]
+    what = "1 object of this sync was" if written == 1 else f"{written} objects of this sync were"
+    text = f"{first.message}; {what} written before it, and nothing beside or after it"
+    return (ApplyError(first.ref, first.code, text, first.retry), *refused[1:])
+
+
+async def _try_all(run: Reconciliation, context: EngineContext, plan: Plan, acting: Acting) -> None:
+    """Carry nothing out, and tell of every step what would come of it."""
+    refused = await preflight(plan.writes, context.target, acting, whole=True)
+    run.errors = refused
+    run.refused = bool(refused)
+    run.runtime.record = None
+    messages = {error.ref: error.message for error in refused}
+    for step in plan.steps:
+        code = ResultCode.FAILED if step.ref in messages else _code(step)
+        _note(run, step, code, messages.get(step.ref) or f"{_in_words(step, _DONE[step.action])} (dry run)")
+
+
+def _unclaimed(run: Reconciliation, context: EngineContext, task: PruneTask) -> PruneTask:
     """Leave out what another unit has come to want since the plan was made: it is released to that one."""
-    claimed = context.owners.claims(run.unit.ref, [step.ref for step in stage.steps])
-    return msgspec.structs.replace(stage, steps=tuple(step for step in stage.steps if step.ref not in claimed))
+    claimed = context.owners.claims(run.unit.ref, [step.ref for step in task.steps])
+    return msgspec.structs.replace(task, steps=tuple(step for step in task.steps if step.ref not in claimed))
 
 
 def _careful(run: Reconciliation, step: Step, acting: Acting) -> Acting:
@@ -109,8 +149,11 @@ def _open_operation(run: Reconciliation, context: EngineContext) -> None:
 
 
 async def _begin(run: Reconciliation, context: EngineContext, plan: Plan, record: RecordBuilder) -> None:
-    """Record the attempt, with all that it may leave behind, before its first write."""
+    """Record the attempt, with all that it may leave behind, before its first write; once is enough."""
     assert run.inputs is not None and run.intent is not None
+    if run.begun or run.intent is Intent.HEAL:
+        return
+    run.begun = True
     state, runtime = run.state, run.runtime
     going = state.attempt
     if going is None or going.inputs != run.inputs.digest:
@@ -132,13 +175,6 @@ async def _begin(run: Reconciliation, context: EngineContext, plan: Plan, record
     changed = msgspec.structs.replace(state, attempt=going, inventory=plan.during, held=held)
     if changed != state or runtime.unstored:
         await store(run, context, changed)
-
-
-async def _try_out(context: EngineContext, steps: Sequence[Step], acting: Acting) -> tuple[ApplyError, ...]:
-    """Dry-run what would change existing objects; gives what the API server refuses."""
-    changing = [step for step in steps if step.action is Action.CHANGE and step.live is not None]
-    results = await asyncio.gather(*(context.target.try_out(step, acting) for step in changing), return_exceptions=True)
-    return _errors(results)
 
 
 def _errors(results: Sequence[object]) -> tuple[ApplyError, ...]:
@@ -169,14 +205,14 @@ async def _ensure_namespace(run: Reconciliation, context: EngineContext, acting:
     return True
 
 
-async def _carry_out(run: Reconciliation, context: EngineContext, stage: Stage, acting: Acting) -> None:
-    """Write the steps of a stage together, and take note of what came of each."""
+async def _carry_out(run: Reconciliation, context: EngineContext, task: ApplyTask | PruneTask, acting: Acting) -> None:
+    """Carry out the steps of a task together, and take note of what came of each."""
     results = await asyncio.gather(
-        *(context.target.write(step, _careful(run, step, acting)) for step in stage.steps), return_exceptions=True
+        *(context.target.write(step, _careful(run, step, acting)) for step in task.steps), return_exceptions=True
     )
     entries: list[InventoryEntry] = []
     gone: list[ObjectRef] = []
-    for step, result in zip(stage.steps, results, strict=True):
+    for step, result in zip(task.steps, results, strict=True):
         if not isinstance(result, BaseException) or isinstance(result, ApplyError):
             note_change(run, step, result)
         if isinstance(result, ApplyError):
@@ -195,8 +231,9 @@ async def _carry_out(run: Reconciliation, context: EngineContext, stage: Stage, 
             gone.append(step.ref)
         elif step.desired is not None and result.live is not None:
             entries.append(_entry(run.state, step, result.live))
-        if run.intent is Intent.HEAL:
-            run.runtime.heals[step.ref] = run.runtime.heals.get(step.ref, HealLog()).healed(run.now)
+        if run.intent is Intent.HEAL or step.undoes:
+            log = run.runtime.heals.get(step.ref, HealLog())
+            run.runtime.heals[step.ref] = log.healed(run.now, result.undone)
     if entries or gone:
         inventory = run.state.inventory.union(entries)
         if run.intent is not Intent.HEAL or inventory != run.state.inventory:
@@ -232,11 +269,9 @@ def _note(run: Reconciliation, step: Step, code: ResultCode, message: str) -> No
     run.runtime.results[step.ref] = ObjectResult(ref=step.ref, version=step.version, code=code, message=message)
 
 
-async def _usable(run: Reconciliation, context: EngineContext, stage: Stage) -> bool:
-    """Wait until definitions and namespaces of this stage can be used."""
-    if not stage.settle:
-        return True
-    late = await context.target.settled([step.ref for step in stage.steps], SETTLE_TIMEOUT)
+async def _usable(run: Reconciliation, context: EngineContext, task: ApplyTask) -> bool:
+    """Wait until definitions and namespaces that were written can be used."""
+    late = await context.target.settled([step.ref for step in task.steps], SETTLE_TIMEOUT)
     if late:
         names = ", ".join(map(str, late))
         run.errors = (
@@ -245,31 +280,19 @@ async def _usable(run: Reconciliation, context: EngineContext, stage: Stage) -> 
     return not late
 
 
-def _opens_wave(run: Reconciliation, plan: Plan, position: int) -> bool:
-    """Say whether a stage may begin only when all earlier waves are healthy.
-
-    The first stage of a plan may be of a later wave, since earlier passes have written what comes before it. Only
-    healing and returning may begin anywhere: an earlier wave that is sick must not keep a later one from being mended.
-    """
-    if position == 0:
-        return run.intent not in (Intent.HEAL, Intent.RETURN, Intent.PIN)
-    return plan.stages[position - 1].place[:2] != plan.stages[position].place[:2]
-
-
-def _wave_done(run: Reconciliation, context: EngineContext, following: Stage) -> bool:
-    """Say whether all that comes before the next wave is healthy."""
-    if not run.unit.policy.wave_wait:
-        return True
+def _wait_over(run: Reconciliation, context: EngineContext, task: WaitTask) -> bool:
+    """Say whether all that a task waits for is healthy, or has ended."""
     assert run.wanted is not None
-    earlier = [
-        item
-        for item in run.wanted.prepared.desired
-        if item.options.wave < following.place.wave and not item.options.ignore_health
+    awaited = frozenset(task.refs)
+    ended_hooks = {hook.ref for hook in run.state.attempt.hooks if hook.ended} if run.state.attempt else set()
+    late = [
+        item.ref for item in run.wanted.prepared.desired if item.ref in awaited and not _healthy(run, context, item)
     ]
-    waiting = [item.ref for item in earlier if not _healthy(run, context, item)]
-    if waiting:
-        run.waiting = f"wave {following.place.wave} waits until earlier ones are healthy: {waiting[0]}"
-    return not waiting
+    late += [ref for ref in task.hooks if ref not in ended_hooks]
+    if late:
+        phase = "" if task.place.phase == PHASES[Phase.SYNC] else f"phase {list(Phase)[task.place.phase]}, "
+        run.waiting = f"{phase}wave {task.place.wave} waits until earlier ones are healthy: {late[0]}"
+    return not late
 
 
 def _all_healthy(run: Reconciliation, context: EngineContext) -> bool:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from trueup.core.fields.changes import field_changes
+from trueup.core.fields.changes import field_changes, others_changes
 from trueup.core.health import HealthStatus, assess
 from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import ApplyMode, ObjectRef, PruneMode
 from trueup.core.model.recipe import Capabilities
-from trueup.core.plan.plan import Action, Step
+from trueup.core.plan.tasks import Action, Step
 from trueup.core.ports import Acting, Applied, ApplyError
 from trueup.kube.apply import Applier
 from trueup.kube.cache.live import LiveCache
@@ -185,7 +185,8 @@ class KubernetesTarget:
         record = self._take(reply)
         same = step.live is not None and step.live.resource_version == str(record.resource_version)
         fields = field_changes(before.body, reply.body) if before is not None and not same else ()
-        return Applied(self._reduced(record, acting.manager), not same, fields=fields)
+        undone = others_changes(before.body, fields, acting.manager) if before is not None and step.undoes else ()
+        return Applied(self._reduced(record, acting.manager), not same, fields=fields, undone=undone)
 
     async def _before(self, resource: Resource, step: Step, acting: Acting) -> Reply | None:
         """Read what a write is about to change, so that the change can be told; never in a write's way."""
