@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from trueup.kube.transport import RequestDone
-from trueup.runtime.controller import Controller, Settings
+from trueup.runtime.controller import Controller
+from trueup.runtime.settings import Settings
 
 
 async def main(kubeconfig: str, folder: Path, lease: str) -> None:

@@ -16,7 +16,8 @@ from support.faulty import Fault, FaultyServer, expired, faulty
 from trueup.core.model.objects import Body
 from trueup.devtools.gitserver import Repository
 from trueup.devtools.localcluster import Cluster
-from trueup.runtime.controller import Controller, Settings
+from trueup.runtime.controller import Controller
+from trueup.runtime.settings import Settings
 
 MAPS = ("", "ConfigMap")
 ACCOUNTS = ("", "ServiceAccount")

@@ -9,7 +9,7 @@ from aiohttp import web
 from support.archives import ArchiveProvider, ArchiveSpec
 from support.e2e import eventually
 from support.providers import packed
-from trueup.core.model.objects import ObjectOptions, ObjectRef
+from trueup.core.model.objects import LOCAL, ClusterRef, ObjectOptions, ObjectRef
 from trueup.core.model.reports import UnitPhase
 from trueup.core.model.unit import SourceDeclaration, SyncPolicy
 from trueup.devtools.localcluster import Cluster
@@ -37,6 +37,20 @@ from trueup.testing import (
 
 SOURCE = ObjectRef("example.com", "Archive", "default", "shop")
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: by-archive}}\ndata: {{value: '{}'}}\n"
+
+
+class OneCluster:
+    """The local cluster, and no other."""
+
+    def __init__(self, target: KubernetesTarget) -> None:
+        self._target = target
+
+    def of(self, cluster: ClusterRef) -> KubernetesTarget:
+        assert cluster == LOCAL
+        return self._target
+
+    def keep(self, clusters: frozenset[ClusterRef]) -> None:
+        assert clusters <= {LOCAL}
 
 
 async def test_a_tarball_is_delivered_healed_and_followed(tmp_path: Path) -> None:
@@ -69,7 +83,7 @@ async def test_a_tarball_is_delivered_healed_and_followed(tmp_path: Path) -> Non
             sources=registry,
             credentials=NoCredentials(),
             renderer=renderer,
-            target=target,
+            targets=OneCluster(target),
             states=FakeStates(),
             values=FakeValues(),
             reports=reports,

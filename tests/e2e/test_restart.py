@@ -13,7 +13,8 @@ from support.e2e import KUSTOMIZATION, World, kustomization, ready, repository, 
 from trueup.core.model.objects import ObjectRef
 from trueup.devtools.localcluster import Cluster
 from trueup.kube.transport import RequestDone
-from trueup.runtime.controller import Controller, Settings
+from trueup.runtime.controller import Controller
+from trueup.runtime.settings import Settings
 
 MAPS = ("", "ConfigMap")
 UNITS = 1000

@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from trueup.kube.transport import Answer, Call, Transport
-from trueup.runtime.controller import Controller, Settings
+from trueup.runtime.controller import Controller
+from trueup.runtime.settings import Settings
 
 STARTING = ("/leases", "/customresourcedefinitions", "/api/v1/namespaces")
 """Paths that a controller writes to before it looks at any unit."""

@@ -23,8 +23,9 @@ from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
 from trueup.kube.transport import Observer
 from trueup.kube.writes import Write
-from trueup.runtime.controller import Controller, Session, Settings
+from trueup.runtime.controller import Controller, Session
 from trueup.runtime.leadership import SystemClock
+from trueup.runtime.settings import Settings
 
 KUSTOMIZATION = ("kustomize.toolkit.fluxcd.io", "Kustomization")
 REPOSITORY = ("source.toolkit.fluxcd.io", "GitRepository")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from trueup.core.model.git import GitRef, GitSpec
-from trueup.core.model.objects import ApplyMode, Body, ObjectOptions, ObjectRef
+from trueup.core.model.objects import ApplyMode, Body, ClusterRef, ObjectOptions, ObjectRef
 from trueup.core.model.reports import UnitReport
 from trueup.core.model.state import UnitState
 from trueup.core.model.unit import HealthGate, SourceDeclaration, Unit
+from trueup.core.ports import Delivery
 from trueup.engine.engine import Engine, EnginePorts
 from trueup.testing import (
     FakeClock,
@@ -22,6 +24,7 @@ from trueup.testing import (
     FakeReports,
     FakeRepository,
     FakeStates,
+    FakeTargets,
     FakeValues,
     NoCredentials,
     a_unit,
@@ -62,10 +65,13 @@ def claim_ref(name: str) -> ObjectRef:
 class World:
     """An engine and all it stands on. `restart` loses what only the process knew."""
 
-    def __init__(self) -> None:
+    def __init__(self, deliveries: Mapping[str, Delivery] = {}) -> None:
+        self.deliveries = deliveries
         self.repository = FakeRepository()
         self.renderer = FakeRenderer(self.repository)
         self.cluster = FakeCluster()
+        self.far = FakeCluster()
+        self.targets = FakeTargets(self.cluster, far=self.far)
         self.states = FakeStates()
         self.values = FakeValues()
         self.finalizers = FakeFinalizers()
@@ -81,7 +87,7 @@ class World:
             sources=self.repository,
             credentials=NoCredentials(),
             renderer=self.renderer,
-            target=self.cluster,
+            targets=self.targets,
             states=self.states,
             values=self.values,
             reports=self.reports,
@@ -92,9 +98,12 @@ class World:
             options_of=lambda unit: options,
             body_of=self.bodies.get,
             proposals=self.proposals,
+            deliveries=self.deliveries,
         )
         engine = Engine(ports, "test")
         self.cluster.changed = engine.object_changed
+        self.far.changed = lambda ref: engine.object_changed(ref, ClusterRef("far"))
+        self.far.fence = self.cluster.fence
         return engine
 
     async def restart(self) -> None:

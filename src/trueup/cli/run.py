@@ -18,7 +18,8 @@ from trueup.cli.options import Log, LogFormat
 from trueup.core.model.unit import ReturnPolicy
 from trueup.history import Bounds, HistoryUnavailable
 from trueup.kube.errors import KubeError
-from trueup.runtime.controller import Controller, Settings
+from trueup.runtime.controller import Controller
+from trueup.runtime.settings import Settings
 
 
 def run(given: dict[str, Any], data: Path | None, policies: dict[str, str], kept: dict[str, int], log: Log) -> None:

@@ -205,12 +205,11 @@ def _applied(run: Reconciliation) -> str:
 
 def _objects(run: Reconciliation, context: EngineContext) -> tuple[ObjectReport, ...]:
     """Say of each object, wanted or still owned, how it stands against what Git says."""
-    manager = run.unit.field_manager
     owned = {entry.ref: entry for entry in run.state.inventory.entries}
     wanted = {item.ref: item for item in run.declared.prepared.desired} if run.declared else None
     reports = []
     for ref in sorted({*owned, *(wanted or ())}):
-        seen = context.target.live(ref, manager)
+        seen = context.live(run.unit, ref)
         item = wanted.get(ref) if wanted is not None else None
         entry = owned.get(ref)
         extra = wanted is not None and item is None
@@ -276,6 +275,8 @@ def _notices(run: Reconciliation) -> tuple[Notice, ...]:
     held = run.held or run.state.rollback_skipped
     if held is not None and (proposals_made := _offered(run, held.inputs)):
         found.append(Notice("proposed", proposals_made.removeprefix("; ")))
+    if run.runtime.left_behind:
+        found.append(Notice("left-behind", run.runtime.left_behind))
     if run.runtime.stays_behind:
         found.append(Notice("group-returned", run.runtime.stays_behind))
     if because := _left_in_place(run):

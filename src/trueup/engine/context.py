@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import Body, ObjectRef
+from trueup.core.model.recipe import Capabilities
 from trueup.core.model.unit import Unit
-from trueup.core.plan.desired import OptionsReader
 from trueup.core.ports import (
     Clock,
+    Delivery,
     EventSink,
     Fence,
     Finalizers,
@@ -17,7 +19,7 @@ from trueup.core.ports import (
     Reports,
     Sources,
     States,
-    Target,
+    Targets,
     Values,
 )
 from trueup.core.rollback.pinning import Request
@@ -30,7 +32,7 @@ from trueup.engine.source_controller import SourceController
 
 @dataclass(frozen=True, slots=True)
 class EngineContext:
-    """The ports and indexes that steps use.
+    """The ports and indexes that steps use. `deliveries` are those that units can name.
 
     `runtime_of` gives another unit's runtime, `body_of` the user's object of a unit, `managed_by` names the other
     controller that manages it. `notify_dependents` is called with a unit's ref when its readiness changed; `requeue`
@@ -42,7 +44,8 @@ class EngineContext:
     sources: Sources
     source_controller: SourceController
     renderer: Renderer
-    target: Target
+    targets: Targets
+    deliveries: Mapping[str, Delivery]
     states: States
     values: Values
     reports: Reports
@@ -52,7 +55,6 @@ class EngineContext:
     finalizers: Finalizers
     owners: OwnerIndex
     registry: Registry
-    options_of: Callable[[Unit], OptionsReader]
     runtime_of: Callable[[ObjectRef], UnitRuntime | None]
     body_of: Callable[[ObjectRef], Body | None]
     managed_by: Callable[[ObjectRef], str]
@@ -63,3 +65,15 @@ class EngineContext:
     asked: Callable[[ObjectRef], Request | None]
     propose: Callable[[ObjectRef], None] | None
     identity: str
+
+    def delivery(self, unit: Unit) -> Delivery:
+        """Give how a unit is delivered."""
+        return self.deliveries[unit.delivery]
+
+    def live(self, unit: Unit, ref: ObjectRef) -> Live | Presence:
+        """Say what is known of something that a unit delivers. Asks nobody."""
+        return self.deliveries[unit.delivery].live(unit, ref)
+
+    def capabilities(self, unit: Unit) -> Capabilities:
+        """Say what a unit's templates may know of its cluster. Raises `Unreachable`."""
+        return self.targets.of(unit.target.cluster).capabilities()

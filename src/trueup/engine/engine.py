@@ -6,19 +6,20 @@ on, a value it refers to, a live object it owns, another unit that wants the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import structlog
 
 from trueup.core.model.events import UnitGone
-from trueup.core.model.objects import Body, ObjectRef
+from trueup.core.model.objects import LOCAL, Body, ClusterObject, ClusterRef, ObjectRef
 from trueup.core.model.reports import UnitPhase
-from trueup.core.model.unit import SourceDeclaration, Unit
+from trueup.core.model.unit import OBJECTS, SourceDeclaration, Unit
 from trueup.core.plan.desired import OptionsReader
 from trueup.core.ports import (
     Clock,
     Credentials,
+    Delivery,
     EventSink,
     Fence,
     Fenced,
@@ -28,7 +29,7 @@ from trueup.core.ports import (
     Reports,
     Sources,
     States,
-    Target,
+    Targets,
     Values,
 )
 from trueup.core.rollback.pinning import Request
@@ -38,6 +39,7 @@ from trueup.engine.coordination.owners import OwnerIndex
 from trueup.engine.coordination.priority import FEW, touched_first
 from trueup.engine.coordination.proposing import Proposer
 from trueup.engine.coordination.units import Registry
+from trueup.engine.delivery import ObjectDelivery
 from trueup.engine.reconciler import load, reconcile
 from trueup.engine.reconciliation import Reconciliation
 from trueup.engine.runtime import UnitRuntime
@@ -55,12 +57,13 @@ class EnginePorts(msgspec.Struct, frozen=True):
 
     `options_of` gives how a unit's objects say what they want, `body_of` a user's object. `managed_by` names the other
     controller whose object a unit is: it is looked at and not touched. Without `proposals`, no revert is proposed.
+    `deliveries` are those beside that of plain objects, by the name that units give.
     """
 
     sources: Sources
     credentials: Credentials
     renderer: Renderer
-    target: Target
+    targets: Targets
     states: States
     values: Values
     reports: Reports
@@ -72,6 +75,7 @@ class EnginePorts(msgspec.Struct, frozen=True):
     body_of: Callable[[ObjectRef], Body | None]
     proposals: Proposals | None = None
     managed_by: Callable[[ObjectRef], str] = lambda ref: ""
+    deliveries: Mapping[str, Delivery] = {}
 
 
 class Engine:
@@ -100,7 +104,8 @@ class Engine:
             sources=ports.sources,
             source_controller=self.source_controller,
             renderer=ports.renderer,
-            target=ports.target,
+            targets=ports.targets,
+            deliveries={OBJECTS: ObjectDelivery(ports.targets, ports.options_of), **ports.deliveries},
             states=ports.states,
             values=ports.values,
             reports=ports.reports,
@@ -110,7 +115,6 @@ class Engine:
             finalizers=ports.finalizers,
             owners=self.owners,
             registry=self.registry,
-            options_of=ports.options_of,
             runtime_of=self._runtimes.get,
             body_of=ports.body_of,
             managed_by=ports.managed_by,
@@ -163,6 +167,8 @@ class Engine:
     def declare(self, unit: Unit) -> None:
         """Take a new or changed unit."""
         before = self.registry.put(unit)
+        if before is None or before.target.cluster != unit.target.cluster:
+            self._context.targets.keep(self.registry.by_cluster.referred())
         if before is not None and before.uid != unit.uid:
             self._forget(unit.ref)
         if unit.ref not in self._runtimes:
@@ -181,6 +187,7 @@ class Engine:
         self._context.event_sink.publish(UnitGone(unit, runtime.report if runtime else None, self._clock.wall()))
         self._forget(ref)
         self.queue.forget(ref)
+        self._context.targets.keep(self.registry.by_cluster.referred())
         self._notify_dependents(ref)
         for dependency in unit.depends_on:
             self.queue.add(dependency.ref)
@@ -200,7 +207,7 @@ class Engine:
         self._unhealthy.discard(ref)
         if self.proposer is not None:
             self.proposer.forget(ref)
-        for other in self.owners.want(ref, {}):
+        for other in self.owners.forget(ref):
             self.queue.add(other)
 
     # ------------------------------------------------------------------------------------------------- events
@@ -223,11 +230,12 @@ class Engine:
         elif self.registry.get(ref) is not None:
             self.queue.add(ref)
 
-    def object_changed(self, ref: ObjectRef) -> None:
+    def object_changed(self, ref: ObjectRef, cluster: ClusterRef = LOCAL) -> None:
         """A live object has changed, appeared or gone: its owners look at it."""
-        for unit in {*self.owners.owners(ref), *self.registry.by_check.units(ref)}:
+        one = ClusterObject(cluster, ref)
+        for unit in {*self.owners.owners(cluster, ref), *self.registry.by_check.units(one)}:
             self.queue.add(unit)
-        for unit in self.registry.by_namespace.units(ref):
+        for unit in self.registry.by_namespace.units(one):
             self._try_again(unit)
 
     def value_changed(self, ref: ObjectRef) -> None:
@@ -236,11 +244,16 @@ class Engine:
             self.queue.add(unit)
         self.source_controller.value_changed(ref)
 
-    def cluster_changed(self) -> None:
-        """What the cluster serves has changed: every unit looks again, without haste."""
-        for unit in self.registry.all():
-            if not self._try_again(unit.ref):
-                self.queue.add(unit.ref, urgent=False)
+    def cluster_changed(self, cluster: ClusterRef = LOCAL) -> None:
+        """What a cluster serves, or whether it can be reached, has changed: its units look again, without haste."""
+        for ref in self.registry.by_cluster.units(cluster):
+            if not self._try_again(ref):
+                self.queue.add(ref, urgent=False)
+
+    def upstream_changed(self) -> None:
+        """Another controller has come or gone: every unit looks again, without haste."""
+        for cluster in self.registry.by_cluster.referred():
+            self.cluster_changed(cluster)
 
     def _try_again(self, ref: ObjectRef) -> bool:
         """Give a unit whose writes were refused another try at once: what they lacked may be there now."""
@@ -269,7 +282,7 @@ class Engine:
         units = [unit for unit in map(self.registry.get, refs) if unit is not None]
         context = self._context
         async for unit, touched in touched_first(
-            units, state.resolved, context.sources, context.renderer, context.target
+            units, state.resolved, context.sources, context.renderer, context.targets
         ):
             self.queue.add(unit.ref, urgent=touched)
 

@@ -15,7 +15,6 @@ from trueup.core.ports import Acting, ApplyError, StaleState
 from trueup.engine.approval import approved
 from trueup.engine.context import EngineContext
 from trueup.engine.coordination.moves import units_behind, waiting_for
-from trueup.engine.planning import CONTAINERS
 from trueup.engine.reconciliation import Halt, Next, Reconciliation
 from trueup.engine.records.recording import end_record, note_change, open_deletion
 from trueup.engine.state import store
@@ -30,31 +29,27 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
     unit, state = run.unit, run.state
     if unit.deletion is DeletionPolicy.ORPHAN or unit.suspended or not state.inventory.entries:
         return await _let_go(run, context)
-    manager = unit.field_manager
     refs = [entry.ref for entry in state.inventory.entries]
-    await context.target.watch(frozenset((ref.group, ref.kind) for ref in refs))
-    own = frozenset(refs)
-    holding: dict[ObjectRef, str] = {}
-    for ref in refs:
-        if (ref.group, ref.kind) in CONTAINERS and (held := await context.target.holding(ref, own)):
-            holding[ref] = held
+    delivery, cluster = context.delivery(unit), unit.target.cluster
+    await delivery.observe(unit, refs)
+    holding = await delivery.holding(unit, refs, frozenset(refs))
     given = PlanInput(
         unit=unit.ref,
         desired=(),
         inventory=state.inventory,
         policy=SyncPolicy(prune=True, allow_empty=True),
-        claims=context.owners.claims(unit.ref, refs),
+        claims=context.owners.claims(unit.ref, cluster, refs),
         holding=holding,
         deleting=True,
         prune=True,
     )
-    plan = make_plan(given, lambda ref: context.target.live(ref, manager))
+    plan = make_plan(given, lambda ref: context.live(unit, ref))
     waits = next((veto for veto in plan.vetoes if veto.asks), None)
     if waits is not None:
         if not approved(run, context, DELETION):
             await store(run, context, run.state)
             raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, waits.message, Next.WAIT)
-        plan = make_plan(msgspec.structs.replace(given, confirmed=True), lambda ref: context.target.live(ref, manager))
+        plan = make_plan(msgspec.structs.replace(given, confirmed=True), lambda ref: context.live(unit, ref))
     if plan.unknown or any(veto.code == "unknown" for veto in plan.vetoes):
         run.later(RETRY_PAUSE)
         text = "what this unit delivered is not removed while the cluster cannot be read"
@@ -62,17 +57,17 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
     if plan.prunes and (behind := units_behind(unit, context)):
         run.later(WAIT_PAUSE)
         raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, waiting_for(behind, context), Next.WAIT)
-    acting = Acting(manager, unit.target.service_account, propagation=unit.policy.propagation)
+    acting = Acting(unit.field_manager, unit.target.service_account, propagation=unit.policy.propagation)
     errors: list[ApplyError] = []
     open_deletion(run, context)
     for step in plan.prunes:
         if step.live is not None and step.live.deleting:
             continue
-        if context.owners.claims(unit.ref, [step.ref]):
+        if context.owners.claims(unit.ref, cluster, [step.ref]):
             # Another unit has come to want it meanwhile.
             continue
         try:
-            note_change(run, step, await context.target.write(step, acting))
+            note_change(run, step, await delivery.carry_out(unit, step, acting))
         except ApplyError as error:
             note_change(run, step, error)
             errors.append(error)
@@ -81,12 +76,12 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
         text = "; ".join(f"{error.ref}: {error.message}" for error in errors[:5])
         raise Halt(UnitPhase.DELETING, Reason.DELETION_FAILED, text, Next.WAIT)
     pruned = [step.ref for step in plan.prunes]
-    claimed = context.owners.claims(unit.ref, pruned)
+    claimed = context.owners.claims(unit.ref, cluster, pruned)
     going = [ref for ref in pruned if ref not in claimed]
-    still = [ref for ref in going if context.target.live(ref, manager) is not Presence.ABSENT]
+    still = [ref for ref in going if context.live(unit, ref) is not Presence.ABSENT]
     if unit.deletion is DeletionPolicy.PRUNE_AND_WAIT and still:
         run.later(WAIT_PAUSE)
-        names = ", ".join(_still_there(ref, context.target.live(ref, manager)) for ref in still[:5])
+        names = ", ".join(_still_there(ref, context.live(unit, ref)) for ref in still[:5])
         raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, f"waiting until these are gone: {names}", Next.WAIT)
     return await _let_go(run, context)
 
@@ -98,7 +93,7 @@ def _still_there(ref: ObjectRef, seen: Live | Presence) -> str:
 
 async def _let_go(run: Reconciliation, context: EngineContext) -> bool:
     context.fence.check()
-    for other in context.owners.want(run.unit.ref, {}):
+    for other in context.owners.forget(run.unit.ref):
         context.requeue(other)
     end_record(run, context, Ending.GOOD, "the unit was deleted, and what it delivered is removed")
     if run.state != EMPTY_STATE:

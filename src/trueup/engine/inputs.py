@@ -10,7 +10,7 @@ from trueup.core.model.recipe import Recipe, RenderContext, RenderError, RenderR
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.state import Inputs, Pin
 from trueup.core.model.unit import Unit, ValueRef
-from trueup.core.plan.desired import Complaint, prepare
+from trueup.core.plan.desired import Complaint
 from trueup.engine.context import EngineContext
 from trueup.engine.reconciliation import Halt, Next, Reconciliation
 from trueup.engine.runtime import Rendering
@@ -102,7 +102,7 @@ def recipe_of(run: Reconciliation) -> Recipe:
 
 def spec_digest(unit: Unit, recipe: Recipe, context: EngineContext) -> str:
     """Name all that decides a rendering besides files and values."""
-    return digest_of([unit.spec_digest, recipe_digest(recipe, context.target.capabilities()), context.renderer.version])
+    return digest_of([unit.spec_digest, recipe_digest(recipe, context.capabilities(unit)), context.renderer.version])
 
 
 async def claim_early(run: Reconciliation, context: EngineContext) -> None:
@@ -120,7 +120,7 @@ async def claim_early(run: Reconciliation, context: EngineContext) -> None:
         return
     own = {entry.ref: "" for entry in run.state.inventory.entries}
     wanted = {item.ref: item.content for item in found.prepared.desired}
-    for other in context.owners.want(run.unit.ref, {**own, **wanted}):
+    for other in context.owners.want(run.unit.ref, run.unit.target.cluster, {**own, **wanted}):
         context.requeue(other)
     run.runtime.planned = run.revision
 
@@ -132,7 +132,7 @@ async def _rendering(
     try:
         known = await _known(run, context, recipe, resolved, spec, values)
         if known is None:
-            result = await _render(context, recipe, resolved)
+            result = await _render(run.unit, context, recipe, resolved)
     except RenderError as error:
         problem = error.problem
         place = f"{problem.origin}: " if problem.origin and str(problem.origin) not in problem.message else ""
@@ -164,14 +164,15 @@ async def _known(
     run: Reconciliation, context: EngineContext, recipe: Recipe, resolved: Resolved, spec: str, values: str
 ) -> Rendering | None:
     """Give the unit's own rendering of these inputs, if it is one of those it keeps."""
-    render_context = RenderContext(capabilities=context.target.capabilities(), tree=await context.sources.ids(resolved))
+    tree = await context.sources.ids(resolved)
+    render_context = RenderContext(capabilities=context.capabilities(run.unit), tree=tree)
     inputs = context.renderer.recognise(recipe, render_context)
     return run.runtime.renderings.get(digest_of([spec, inputs, values])) if inputs else None
 
 
-async def _render(context: EngineContext, recipe: Recipe, resolved: Resolved) -> RenderResult:
+async def _render(unit: Unit, context: EngineContext, recipe: Recipe, resolved: Resolved) -> RenderResult:
     ids = await context.sources.ids(resolved)
-    render_context = RenderContext(capabilities=context.target.capabilities(), tree=ids)
+    render_context = RenderContext(capabilities=context.capabilities(unit), tree=ids)
     known = context.renderer.lookup(recipe, render_context)
     if known is not None:
         return known
@@ -180,14 +181,7 @@ async def _render(context: EngineContext, recipe: Recipe, resolved: Resolved) ->
 
 
 async def _prepared(run: Reconciliation, context: EngineContext, result: RenderResult, digest: str) -> Rendering:
-    kinds = frozenset(
-        (str(item.body.get("apiVersion") or "").rpartition("/")[0], str(item.body.get("kind") or ""))
-        for item in result.objects
-    )
-    strangers = frozenset(kind for kind in kinds if context.target.scope(*kind) is None)
-    if strangers:
-        await context.target.learn(strangers)
-    prepared = prepare(result, run.unit, context.options_of(run.unit), context.target.scope)
+    prepared = await context.delivery(run.unit).want(run.unit, result)
     if prepared.problems:
         shown = [
             f"{item.origin}: {item.message}" if item.origin else item.message

@@ -37,7 +37,7 @@ async def judge_meanwhile(run: Reconciliation, context: EngineContext) -> None:
     if attempt is None:
         return
     refs = sorted(state.inventory.refs)
-    await context.target.watch(frozenset((ref.group, ref.kind) for ref in refs))
+    await context.delivery(run.unit).observe(run.unit, refs)
     done = applied is not None and applied.digest == attempt.inputs
     known = run.runtime.renderings.get(attempt.inputs)
     inputs = applied if done else (known.inputs if known else Inputs(attempt.inputs, attempt.revision))
@@ -71,16 +71,15 @@ def judge_objects(run: Reconciliation, context: EngineContext, refs: Iterable[Ob
     verdict = judge(listed, seen_by, runtime.timeline, Clock(run.now, started, run.unit.gate.patience), before)
     if verdict.outcome is Outcome.PENDING:
         run.later(verdict.again_at - run.now)
-    return msgspec.structs.replace(verdict, sick=tuple(_with_cause(item, context) for item in verdict.sick))
+    return msgspec.structs.replace(verdict, sick=tuple(_with_cause(item, run, context) for item in verdict.sick))
 
 
-def _with_cause(item: Sick, context: EngineContext) -> Sick:
-    """Say of a kind that the cluster does not serve that this is so: its objects are not just missing."""
-    ref = item.ref
-    if item.health.status is not HealthStatus.MISSING or context.target.scope(ref.group, ref.kind) is not None:
+def _with_cause(item: Sick, run: Reconciliation, context: EngineContext) -> Sick:
+    """Say of an object that cannot be there why that is so: it is not just missing."""
+    missing = item.health.status is HealthStatus.MISSING
+    text = context.delivery(run.unit).missing(run.unit, item.ref) if missing else ""
+    if not text:
         return item
-    where = f"the group {ref.group}" if ref.group else "the core group"
-    text = f"the cluster serves no kind {ref.kind} in {where}; check its spelling, or install its definition"
     return msgspec.structs.replace(item, health=msgspec.structs.replace(item.health, message=text))
 
 
@@ -105,7 +104,7 @@ def unhealthy_before(run: Reconciliation, context: EngineContext) -> tuple[tuple
 
 def seen_by_rules(run: Reconciliation, context: EngineContext, ref: ObjectRef) -> Live | Presence:
     """Give what lives, judged by the rules of the unit's dialect."""
-    seen = context.target.live(ref, run.unit.field_manager)
+    seen = context.live(run.unit, ref)
     if isinstance(seen, Presence):
         return seen
     if run.unit.gate.kstatus:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from trueup.core.model.objects import Desired, ObjectRef
+from trueup.core.model.objects import Desired
 from trueup.core.model.unit import Operation
 from trueup.core.plan.plan import Plan, PlanInput, make_plan
 from trueup.core.ports import Acting
@@ -28,12 +28,6 @@ def acting_of(run: Reconciliation) -> Acting:
     )
 
 
-CONTAINERS = frozenset(
-    {("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition"), ("", "PersistentVolumeClaim")}
-)
-"""Kinds that may hold what is others', and go only with a confirmation then."""
-
-
 async def plan_towards(
     run: Reconciliation, context: EngineContext, wanted: Sequence[Desired], operation: Operation | None = None
 ) -> Plan:
@@ -44,34 +38,21 @@ async def plan_towards(
     unit, inventory = run.unit, run.state.inventory
     names = {item.ref for item in wanted}
     gone = [entry.ref for entry in inventory.entries if entry.ref not in names]
-    manager = unit.field_manager
     # Asked first: while the cluster answers, another unit may claim what is gone here.
-    holding = await _holding(context, gone, frozenset(inventory.refs))
+    holding = await context.delivery(unit).holding(unit, gone, frozenset(inventory.refs))
     given = PlanInput(
         unit=unit.ref,
         desired=wanted,
         inventory=inventory,
         policy=unit.policy,
-        claims=context.owners.claims(unit.ref, [*(item.ref for item in wanted), *gone]),
+        claims=context.owners.claims(unit.ref, unit.target.cluster, [*(item.ref for item in wanted), *gone]),
         holding=holding,
         selected=frozenset(operation.resources) if operation and operation.resources else None,
         prune=operation.prune if operation else unit.policy.prune,
     )
-    plan = make_plan(given, lambda ref: context.target.live(ref, manager))
+    plan = make_plan(given, lambda ref: context.live(unit, ref))
     if not asks(plan):
         answered(run)
     elif run.inputs is not None and approved(run, context, run.inputs.digest):
-        plan = make_plan(msgspec.structs.replace(given, confirmed=True), lambda ref: context.target.live(ref, manager))
+        plan = make_plan(msgspec.structs.replace(given, confirmed=True), lambda ref: context.live(unit, ref))
     return plan
-
-
-async def _holding(
-    context: EngineContext, refs: Iterable[ObjectRef], own: frozenset[ObjectRef]
-) -> dict[ObjectRef, str]:
-    found: dict[ObjectRef, str] = {}
-    for ref in refs:
-        if (ref.group, ref.kind) in CONTAINERS:
-            held = await context.target.holding(ref, own)
-            if held:
-                found[ref] = held
-    return found

@@ -16,7 +16,7 @@ import structlog
 from trueup.core.model.deployment_record import StepTiming
 from trueup.core.model.events import ReconcileEnded
 from trueup.core.model.reports import Reason, UnitPhase
-from trueup.core.ports import Fenced, StaleState, Unreachable
+from trueup.core.ports import ClusterUnreachable, Fenced, StaleState, Unreachable
 from trueup.engine.conclusion import conclude, conclude_defect
 from trueup.engine.context import EngineContext
 from trueup.engine.finalizing import finalize
@@ -76,6 +76,8 @@ async def reconcile(run: Reconciliation, context: EngineContext) -> None:
         if halt.phase is UnitPhase.FAILED:
             # What was asked for cannot even be begun: it ends, and the next thing may be asked.
             refuse_operation(run, context, halt.message)
+    except ClusterUnreachable as error:
+        run.halt = Halt(UnitPhase.FAILED, Reason.INTERNAL, str(error), Next.WAIT)
     except Unreachable as error:
         run.halt = Halt(UnitPhase.FAILED, Reason.INTERNAL, str(error), Next.WAIT)
         run.later(UNREACHABLE_PAUSE)
@@ -83,7 +85,7 @@ async def reconcile(run: Reconciliation, context: EngineContext) -> None:
         log.debug("waiting for what is not known yet", reason=str(reason))
         return
     except Withdrawn:
-        for affected in context.owners.want(run.unit.ref, {}):
+        for affected in context.owners.forget(run.unit.ref):
             context.requeue(affected)
         return
     except StaleState:
@@ -142,7 +144,7 @@ def load(runtime: UnitRuntime, context: EngineContext, run: Reconciliation) -> N
     if attempt is not None:
         runtime.started = run.now - min(_age(attempt.started_at, context), 0.8 * run.unit.gate.patience)
     entries = runtime.state.inventory.entries
-    context.owners.want(run.unit.ref, {entry.ref: "" for entry in entries})
+    context.owners.want(run.unit.ref, run.unit.target.cluster, {entry.ref: "" for entry in entries})
 
 
 def _age(started_at: str, context: EngineContext) -> float:

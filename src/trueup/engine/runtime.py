@@ -49,7 +49,8 @@ class UnitRuntime:
     `ahead`: it went back, and would go on with Git if its dependencies were ready.
     `seen_by_group` is what the units it is tied to have been told of it. `proposals_made` is what has come of
     proposed reverts and is not in the state yet. `released` is the request that ended a pin,
-    until what follows is written; `refused_request` why one could not be met. `record` is the deployment record of the
+    until what follows is written; `left_behind` what stays in a cluster that the unit named before, in words;
+    `refused_request` why one could not be met. `record` is the deployment record of the
     sync under way, and `failure_told` the revision and message of the last failure to render that was recorded.
     """
 
@@ -81,6 +82,7 @@ class UnitRuntime:
     proposals_made: dict[str, RevertProposal] = field(default_factory=dict)
     released: Request | None = None
     refused_request: str = ""
+    left_behind: str = ""
     record: RecordBuilder | None = None
     failure_told: tuple[str, str] = ("", "")
 

@@ -13,7 +13,6 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -27,8 +26,8 @@ from trueup.api.server import serving
 from trueup.controllers.kinds import Kind
 from trueup.controllers.receivers import ReceiverKind, Receivers
 from trueup.core.model.dialect import Context
-from trueup.core.model.objects import Body, ObjectOptions, ObjectRef
-from trueup.core.model.unit import ReturnPolicy, Unit
+from trueup.core.model.objects import Body, ClusterRef, ObjectOptions, ObjectRef
+from trueup.core.model.unit import Unit
 from trueup.core.plan.desired import OptionsReader
 from trueup.core.ports import Clock, EventSink, Fence, Fenced
 from trueup.dialects import dialects, live_options, owner_of
@@ -39,12 +38,12 @@ from trueup.dialects.flux.receiver import types as receiver
 from trueup.dialects.metrics import asked, looked, source_series, unit_series
 from trueup.dialects.upstream_controllers import SELECTOR, claimed, managed_by
 from trueup.engine.engine import Engine, EnginePorts
-from trueup.history import Bounds, HistorySettings, keeping
+from trueup.history import HistorySettings, keeping
 from trueup.kube.client import KubeClient
-from trueup.kube.config.connect import default_connection
+from trueup.kube.config.connect import Connection, default_connection
 from trueup.kube.crd import DefinitionWatch, ensure_definitions
 from trueup.kube.discovery import Mapper
-from trueup.kube.errors import AlreadyExists, KubeError
+from trueup.kube.errors import AlreadyExists, ConnectionConfigError, KubeError
 from trueup.kube.lease import Lease, LeaseTimes
 from trueup.kube.transport import Limits, Observer, RequestDone
 from trueup.render import RenderSettings, WorkerRenderer
@@ -53,6 +52,7 @@ from trueup.runtime.gauges import history_gauges, leader_gauges
 from trueup.runtime.leadership import EventRelay, LeaseFence, SystemClock
 from trueup.runtime.notification_parts import NotificationSettings, Reading
 from trueup.runtime.notifications import Notifying
+from trueup.runtime.settings import Settings
 from trueup.sources.artifacts import ArtifactStore
 from trueup.sources.git import GitProvider, GitSettings, GitSource
 from trueup.sources.git.proposals import ProposalSettings, RevertProposals
@@ -64,9 +64,8 @@ from trueup.storage.statuses import StatusWriter
 from trueup.storage.unit_states import UnitStates
 from trueup.storage.upstream_controllers import KnownControllers, UpstreamControllers
 from trueup.storage.values import ReferencedValues
-from trueup.targets.kubernetes import KubernetesTarget
+from trueup.targets.kubernetes import KubernetesTarget, KubernetesTargets
 from trueup.telemetry import Metrics
-from trueup.telemetry.metrics import PER_OBJECT
 from trueup.telemetry.tracing import traced
 from trueup.webhooks.handler import WebhookDispatcher
 from trueup.webhooks.routes import webhook_routes
@@ -74,50 +73,6 @@ from trueup.webhooks.routes import webhook_routes
 log = structlog.get_logger(__name__)
 
 CONNECT_PAUSE = 2.0
-
-
-def default_data() -> Path:
-    """Give the folder for mirrors and artifacts: `$XDG_CACHE_HOME/trueup/data`, by default below `~/.cache`."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "trueup" / "data"
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """How a controller runs. All of it has a default that works on a workstation.
-
-    `namespace` is where the lease lies (made if absent), `home` Argo CD's namespace. `listen` is the address that
-    artifacts and health are served at, `advertise` the URL under which others reach it (by default the address itself).
-    Webhooks are taken and metrics given there too, unless `webhooks_listen` or `metrics_listen` gives them an address
-    of their own; `metrics_per_object` is how many objects have series of their own.
-    `poll` and `jitter` are in seconds, for sources without an interval of their own. `workers` is the number of render
-    processes, `in_flight` of requests to the API server at once. `rollback` is what happens when a change makes a unit
-    sick that names no policy, `taken_over` the same for one that another controller had delivered. `history` is the
-    URL of the history's database (empty: a SQLite file below `data`; `none`: no history), of which `kept` is kept.
-    """
-
-    kubeconfig: str = ""
-    context: str = ""
-    data: Path = msgspec.field(default_factory=default_data)
-    namespace: str = "trueup-system"
-    lease: str = "trueup-controller"
-    home: str = "argocd"
-    listen: str = "127.0.0.1:0"
-    webhooks_listen: str = ""
-    metrics_listen: str = ""
-    metrics_per_object: int = PER_OBJECT
-    advertise: str = ""
-    poll: float = 120.0
-    jitter: float = 60.0
-    cross_namespace: bool = True
-    default_service_account: str = ""
-    rollback: ReturnPolicy = ReturnPolicy.AUTO
-    taken_over: ReturnPolicy = ReturnPolicy.REPORT
-    workers: int = 2
-    in_flight: int = 24
-    history: str = ""
-    kept: Bounds = Bounds()
-    install_definitions: bool = True
-    lease_seconds: float = 15.0
 
 
 class AllSources(NamedTuple):
@@ -278,8 +233,18 @@ class Controller:
             fenced, mapper, clock, declarations.body, declarations.dialect_of, upstream_controllers.owner
         )
         values = ReferencedValues(client, mapper, listener.value_changed)
-        target = KubernetesTarget(
-            fenced, mapper, lambda body: owner_of(body, known), live_options, listener.object_changed
+
+        def target_of(client: KubeClient, mapper: Mapper, changed: Callable[[ObjectRef], None]) -> KubernetesTarget:
+            return KubernetesTarget(client, mapper, lambda body: owner_of(body, known), live_options, changed)
+
+        target = target_of(fenced, mapper, listener.object_changed)
+        targets = KubernetesTargets(
+            target,
+            _no_other_cluster,
+            partial(_fenced_client, fence=fence, limits=Limits(in_flight=settings.in_flight)),
+            target_of,
+            listener.object_changed,
+            listener.cluster_changed,
         )
         credentials = SecretCredentials(values, lambda: values.all("Secret", settings.home), settings.home)
         notification_settings = NotificationSettings(
@@ -291,7 +256,7 @@ class Controller:
             sources=sources.registry,
             credentials=credentials,
             renderer=renderer,
-            target=target,
+            targets=targets,
             states=states,
             values=values,
             reports=statuses,
@@ -314,6 +279,7 @@ class Controller:
             await states.load()
             await values.follow("Secret", settings.home)
             stack.push_async_callback(target.stop)
+            stack.push_async_callback(targets.stop)
             stack.push_async_callback(values.stop)
             stack.push_async_callback(declarations.stop)
             await stack.enter_async_context(notifying.working())
@@ -357,6 +323,17 @@ def _options_of(declarations: Declarations) -> Callable[[Unit], OptionsReader]:
 
 def _no_options(body: Body) -> ObjectOptions:
     return ObjectOptions()
+
+
+def _no_other_cluster(cluster: ClusterRef) -> Connection:
+    raise ConnectionConfigError(f"cluster {cluster} is not registered")
+
+
+@asynccontextmanager
+async def _fenced_client(connection: Connection, fence: Fence, limits: Limits) -> AsyncIterator[KubeClient]:
+    """Open a client of another cluster; it writes only while the lease is held."""
+    async with KubeClient(connection, limits) as client:
+        yield client.fenced(fence.check)
 
 
 async def _connected(mapper: Mapper) -> None:

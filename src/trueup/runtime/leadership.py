@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from trueup.core.model.objects import ObjectRef
+from trueup.core.model.objects import LOCAL, ClusterRef, ObjectRef
 from trueup.core.model.unit import SourceDeclaration
 from trueup.core.ports import Fenced
 from trueup.engine.engine import Engine
@@ -51,10 +51,15 @@ class EventRelay:
         self.engine: Engine | None = None
         self.webhook_handler: WebhookDispatcher | None = None
 
-    def object_changed(self, ref: ObjectRef) -> None:
+    def object_changed(self, ref: ObjectRef, cluster: ClusterRef = LOCAL) -> None:
         """A live object has changed."""
         if self.engine is not None:
-            self.engine.object_changed(ref)
+            self.engine.object_changed(ref, cluster)
+
+    def cluster_changed(self, cluster: ClusterRef) -> None:
+        """What another cluster serves has changed, or whether it can be reached."""
+        if self.engine is not None:
+            self.engine.cluster_changed(cluster)
 
     def value_changed(self, ref: ObjectRef) -> None:
         """A Secret or ConfigMap has changed."""
@@ -71,4 +76,4 @@ class EventRelay:
     def upstream_controllers_changed(self) -> None:
         """Another controller has come or gone."""
         if self.engine is not None:
-            self.engine.cluster_changed()
+            self.engine.upstream_changed()

@@ -1,7 +1,7 @@
 """Fakes that implement the engine's ports in memory, and a clock that stands still until told otherwise."""
 
 from trueup.testing.clock import FakeClock, FakeFence, quiesce
-from trueup.testing.cluster import FakeCluster
+from trueup.testing.cluster import FakeCluster, FakeTargets
 from trueup.testing.rendering import FakeRenderer
 from trueup.testing.sources import FakeCheckout, FakeRepository, FakeTree, NoCredentials
 from trueup.testing.storage import FakeEventSink, FakeFinalizers, FakeProposals, FakeReports, FakeStates, FakeValues
@@ -19,6 +19,7 @@ __all__ = [
     "FakeReports",
     "FakeRepository",
     "FakeStates",
+    "FakeTargets",
     "FakeTree",
     "FakeValues",
     "NoCredentials",

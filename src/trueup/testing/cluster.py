@@ -9,12 +9,12 @@ from typing import Any
 from trueup.core.fields.changes import field_changes
 from trueup.core.health import Health, HealthStatus
 from trueup.core.model.live import Live, Presence
-from trueup.core.model.objects import Body, ObjectRef, digest_of
+from trueup.core.model.objects import LOCAL, Body, ClusterRef, ObjectRef, digest_of
 from trueup.core.model.recipe import (
     Capabilities,
 )
 from trueup.core.plan.tasks import Action, Step
-from trueup.core.ports import Acting, Applied, ApplyError
+from trueup.core.ports import Acting, Applied, ApplyError, ClusterUnreachable
 from trueup.testing.clock import FakeFence
 
 HEALTHY = Health(HealthStatus.HEALTHY)
@@ -137,3 +137,23 @@ class FakeCluster:
         """Remove an object by hand, and tell."""
         del self.objects[ref]
         self.changed(ref)
+
+
+class FakeTargets:
+    """Gives a fake cluster for each name; `unreachable` says why one cannot be reached. Implements `Targets`."""
+
+    def __init__(self, local: FakeCluster, **others: FakeCluster) -> None:
+        """Take the local cluster, and others by name."""
+        self._clusters = {LOCAL: local, **{ClusterRef(name): cluster for name, cluster in others.items()}}
+        self.unreachable: dict[ClusterRef, str] = {}
+        self.kept: frozenset[ClusterRef] = frozenset()
+
+    def of(self, cluster: ClusterRef) -> FakeCluster:
+        """Give a cluster."""
+        if cluster not in self._clusters or cluster in self.unreachable:
+            raise ClusterUnreachable(f"cluster {cluster} cannot be reached: {self.unreachable.get(cluster, 'unknown')}")
+        return self._clusters[cluster]
+
+    def keep(self, clusters: frozenset[ClusterRef]) -> None:
+        """Take note of which clusters are named."""
+        self.kept = clusters

@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 
 from support.engine import World, claim, claim_ref, config, ref
-from trueup.core.model.objects import ObjectRef
+from trueup.core.model.objects import LOCAL, ObjectRef
 from trueup.core.model.reports import UnitPhase
 from trueup.core.model.unit import Dependency, Operation, SyncPolicy, ValueRef
 from trueup.core.plan.tasks import Action
@@ -29,7 +29,7 @@ async def test_to_a_unit_that_depends_on_the_one_that_loses_it(world: World) -> 
         await world.later(1)
     assert LOST not in world.cluster.writes
     assert world.report(apps).phase is world.report(base).phase is UnitPhase.SETTLED
-    assert world.engine.owners.owners(claim_ref("data")) == (apps.ref,)
+    assert world.engine.owners.owners(LOCAL, claim_ref("data")) == (apps.ref,)
 
 
 async def test_to_a_unit_that_says_so_while_the_cluster_is_asked(world: World) -> None:

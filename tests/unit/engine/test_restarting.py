@@ -11,6 +11,7 @@ from support.engine import SOURCE, World, config, ref
 from trueup.core.model.artifact import Resolved, Revision, SourceCredentials, SourceSpec
 from trueup.core.model.events import SourcePolled
 from trueup.core.model.git import GitRef, GitSpec
+from trueup.core.model.objects import LOCAL
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.unit import Dependency, SourceDeclaration
 from trueup.testing import FakeRepository, quiesce
@@ -168,4 +169,4 @@ async def test_a_unit_that_goes_while_it_is_delivered_leaves_no_claim(world: Wor
     world.repository.ids = withdrawn_meanwhile  # type: ignore[method-assign,assignment]
     await world.commit(web=[config("a")])
     assert world.cluster.writes == [] and unit.ref not in world.reports.units
-    assert not world.engine.owners.owners(ref("a"))
+    assert not world.engine.owners.owners(LOCAL, ref("a"))

@@ -21,7 +21,7 @@ from trueup.cli.options import Form
 from trueup.cli.tables import short, show
 from trueup.core.model.deployment_record import Cause, Ending
 from trueup.history import Entry, History, HistoryUnavailable, Question, default_url, open_database, read_url, verify
-from trueup.runtime.controller import default_data
+from trueup.runtime.settings import default_data
 
 COLUMNS = ("ID", "ENDED", "UNIT", "REVISION", "OUTCOME", "CAUSE", "AUTHOR", "BY", "SUBJECT")
 CSV_COLUMNS = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NewType
 
 import msgspec
 
@@ -39,6 +39,20 @@ class ObjectRef(NamedTuple):
     def __str__(self) -> str:
         """Show as people and Flux write it: `Kind/namespace/name`, without the namespace when there is none."""
         return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
+
+
+ClusterRef = NewType("ClusterRef", str)
+"""Identity of a cluster: its name, as whoever declares it gives it."""
+
+LOCAL = ClusterRef("in-cluster")
+"""The cluster that holds users' objects and Trueup's own records, by the name that Argo CD gives it."""
+
+
+class ClusterObject(NamedTuple):
+    """Identity of a live object among all clusters."""
+
+    cluster: ClusterRef
+    ref: ObjectRef
 
 
 def split_api_version(api_version: str) -> tuple[str, str]:

@@ -218,7 +218,8 @@ class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):
     `good` are the inputs of the last sync that ended well, `applied` those of the last that was carried out, whatever
     its verdict; `good_revisions` are all that were good lately, the newest last. `failures` counts consecutive failures
     of the same inputs. `taken_over`: another controller had delivered the unit before this one first did.
-    `asked` is the token of the last request to pin or release it that was answered.
+    `asked` is the token of the last request to pin or release it that was answered. `cluster` is where the inventory
+    lives, by name.
     """
 
     inventory: Inventory = Inventory()
@@ -239,6 +240,7 @@ class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):
     pin: Pin | None = None
     asked: str = ""
     question: Question | None = None
+    cluster: str = ""
 
 
 EMPTY_STATE = UnitState()

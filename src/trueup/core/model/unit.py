@@ -12,7 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from trueup.core.model.artifact import IgnoreRules, SourceSpec
-from trueup.core.model.objects import ObjectRef
+from trueup.core.model.objects import LOCAL, ClusterRef, ObjectRef
 from trueup.core.model.recipe import Recipe
 
 
@@ -62,7 +62,7 @@ class Target(msgspec.Struct, frozen=True):
     `namespace_labels` and `namespace_annotations` are set on the namespace when `create_namespace` makes it.
     """
 
-    cluster: str = "in-cluster"
+    cluster: ClusterRef = LOCAL
     namespace: str = ""
     create_namespace: bool = False
     namespace_labels: dict[str, str] = {}
@@ -204,13 +204,17 @@ class Operation(msgspec.Struct, frozen=True):
     retry: Retry = Retry(limit=0)
 
 
+OBJECTS = "objects"
+"""The delivery of plain objects, by server-side apply."""
+
+
 class Unit(msgspec.Struct, frozen=True):
     """What one user's object asks to be delivered, in neutral words.
 
     `spec_digest` is the digest of all that decides what is delivered (not of interval or suspension), so that held
     back inputs are known again. `version` is the API version of the user's object (without the group). `problems` are
     things the object asks for that cannot be done; each stalls the unit until its object changes. `warnings` are told
-    in its status and change nothing else.
+    in its status and change nothing else. `delivery` names how what is rendered comes to live.
 
     `returns` is what happens when a change makes it sick; `inherited` applies in its place to a unit that another
     controller delivered before (`None`: the object itself names a policy, which holds always). `delivered`: the
@@ -229,6 +233,7 @@ class Unit(msgspec.Struct, frozen=True):
     spec_digest: str
     version: str = "v1"
     target: Target = Target()
+    delivery: str = OBJECTS
     policy: SyncPolicy = SyncPolicy()
     gate: HealthGate = HealthGate()
     depends_on: tuple[Dependency, ...] = ()

@@ -4,13 +4,14 @@ The engine knows these and the values of the core. It never sees a dialect, a cl
 """
 
 from trueup.core.ports.clock import Clock
+from trueup.core.ports.delivery import Delivery
 from trueup.core.ports.events import EventSink
 from trueup.core.ports.leadership import Fence, Fenced
 from trueup.core.ports.proposals import Proposals
 from trueup.core.ports.rendering import Renderer
 from trueup.core.ports.sources import Checkout, Credentials, Sources
-from trueup.core.ports.storage import Finalizers, Reports, StaleState, States, Unreachable, Values
-from trueup.core.ports.target import Acting, Applied, ApplyError, Target
+from trueup.core.ports.storage import ClusterUnreachable, Finalizers, Reports, StaleState, States, Unreachable, Values
+from trueup.core.ports.target import Acting, Applied, ApplyError, Target, Targets
 
 __all__ = [
     "Acting",
@@ -18,7 +19,9 @@ __all__ = [
     "ApplyError",
     "Checkout",
     "Clock",
+    "ClusterUnreachable",
     "Credentials",
+    "Delivery",
     "EventSink",
     "Fence",
     "Fenced",
@@ -30,6 +33,7 @@ __all__ = [
     "StaleState",
     "States",
     "Target",
+    "Targets",
     "Unreachable",
     "Values",
 ]

@@ -33,6 +33,10 @@ class Unreachable(Exception):
     """What is remembered or referred to could not be read or written just now; time may help."""
 
 
+class ClusterUnreachable(Unreachable):
+    """A cluster cannot be worked on just now. Its units are looked at again when it can."""
+
+
 class Values(Protocol):
     """Secrets and ConfigMaps that units and sources refer to."""
 

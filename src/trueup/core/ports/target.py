@@ -9,7 +9,7 @@ import msgspec
 
 from trueup.core.fields.changes import FieldChange
 from trueup.core.model.live import Live, Presence
-from trueup.core.model.objects import ObjectRef
+from trueup.core.model.objects import ClusterRef, ObjectRef
 from trueup.core.model.recipe import Capabilities
 from trueup.core.plan.tasks import Step
 
@@ -97,4 +97,16 @@ class Target(Protocol):
 
     async def explain(self, ref: ObjectRef) -> str:
         """Say why an object is not healthy, from its pods and events; empty where nothing is known."""
+        ...
+
+
+class Targets(Protocol):
+    """The targets of all clusters that units deliver to. One that cannot be reached harms no other."""
+
+    def of(self, cluster: ClusterRef) -> Target:
+        """Give a cluster's target. Raises `ClusterUnreachable` with the cause while it cannot be worked on."""
+        ...
+
+    def keep(self, clusters: frozenset[ClusterRef]) -> None:
+        """Say which clusters are delivered to now: what is kept of others is given up."""
         ...

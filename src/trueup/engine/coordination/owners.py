@@ -1,4 +1,4 @@
-"""Which unit wants which object: one index across all units.
+"""Which unit wants which object: one index across all units and clusters.
 
 From it come the claims that a plan respects: shared objects (the same content), contested ones (different content) and
 moved ones (another unit wants what this one no longer has).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import count
 
-from trueup.core.model.objects import ObjectRef
+from trueup.core.model.objects import LOCAL, ClusterObject, ClusterRef, ObjectRef
 from trueup.core.plan.plan import Claim
 
 
@@ -18,23 +18,23 @@ class OwnerIndex:
 
     def __init__(self) -> None:
         """Start with no owners."""
-        self._owners: dict[ObjectRef, dict[ObjectRef, tuple[int, str]]] = {}
-        self._wanted: dict[ObjectRef, frozenset[ObjectRef]] = {}
+        self._owners: dict[ClusterObject, dict[ObjectRef, tuple[int, str]]] = {}
+        self._wanted: dict[ObjectRef, frozenset[ClusterObject]] = {}
         self._order = count()
 
-    def want(self, unit: ObjectRef, contents: Mapping[ObjectRef, str]) -> frozenset[ObjectRef]:
-        """Set what a unit wants (object → digest of its content). Gives the units whose claims this changed."""
+    def want(self, unit: ObjectRef, cluster: ClusterRef, contents: Mapping[ObjectRef, str]) -> frozenset[ObjectRef]:
+        """Set what a unit wants (object → digest of its content) of a cluster. Gives the units whose claims changed."""
         affected: set[ObjectRef] = set()
         before = self._wanted.get(unit, frozenset())
-        after = frozenset(contents)
-        for ref in before - after:
-            owners = self._owners[ref]
+        after = frozenset(ClusterObject(cluster, ref) for ref in contents)
+        for one in before - after:
+            owners = self._owners[one]
             del owners[unit]
             affected.update(owners)
             if not owners:
-                del self._owners[ref]
+                del self._owners[one]
         for ref, content in contents.items():
-            owners = self._owners.setdefault(ref, {})
+            owners = self._owners.setdefault(ClusterObject(cluster, ref), {})
             known = owners.get(unit)
             if known is None:
                 owners[unit] = (next(self._order), content)
@@ -48,11 +48,15 @@ class OwnerIndex:
             del self._wanted[unit]
         return frozenset(affected - {unit})
 
-    def claims(self, unit: ObjectRef, refs: Iterable[ObjectRef]) -> dict[ObjectRef, Claim]:
+    def forget(self, unit: ObjectRef) -> frozenset[ObjectRef]:
+        """Take note that a unit wants nothing any more. Gives the units whose claims this changed."""
+        return self.want(unit, LOCAL, {})
+
+    def claims(self, unit: ObjectRef, cluster: ClusterRef, refs: Iterable[ObjectRef]) -> dict[ObjectRef, Claim]:
         """Give, for those objects that other units want too, the claim of the one that came first among these."""
         found: dict[ObjectRef, Claim] = {}
         for ref in refs:
-            owners = self._owners.get(ref)
+            owners = self._owners.get(ClusterObject(cluster, ref))
             if not owners or (len(owners) == 1 and unit in owners):
                 continue
             mine = owners.get(unit)
@@ -66,11 +70,11 @@ class OwnerIndex:
             )
         return found
 
-    def owners(self, ref: ObjectRef) -> tuple[ObjectRef, ...]:
+    def owners(self, cluster: ClusterRef, ref: ObjectRef) -> tuple[ObjectRef, ...]:
         """Give the units that want an object, the first to come first."""
-        owners = self._owners.get(ref, {})
+        owners = self._owners.get(ClusterObject(cluster, ref), {})
         return tuple(sorted(owners, key=lambda unit: owners[unit][0]))
 
-    def wanted(self, unit: ObjectRef) -> frozenset[ObjectRef]:
+    def wanted(self, unit: ObjectRef) -> frozenset[ClusterObject]:
         """Give all that a unit wants."""
         return self._wanted.get(unit, frozenset())

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Sequence
 import structlog
 
 from trueup.core.model.artifact import Resolved, SourceError
-from trueup.core.model.recipe import RenderContext
+from trueup.core.model.recipe import RenderContext, TreeIds
 from trueup.core.model.unit import Unit
-from trueup.core.ports import Renderer, Sources, Target
+from trueup.core.ports import Renderer, Sources, Targets, Unreachable
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ STRIDE = 100
 
 
 async def touched_first(
-    units: Sequence[Unit], resolved: Resolved, sources: Sources, renderer: Renderer, target: Target
+    units: Sequence[Unit], resolved: Resolved, sources: Sources, renderer: Renderer, targets: Targets
 ) -> AsyncIterator[tuple[Unit, bool]]:
     """Give every unit once, with whether the commit touches it: those that it does first, as they are found.
 
@@ -39,10 +39,9 @@ async def touched_first(
         for unit in units:
             yield unit, True
         return
-    render_context = RenderContext(capabilities=target.capabilities(), tree=tree)
     untouched = []
     for number, unit in enumerate(units, 1):
-        if renderer.recognise(unit.recipe, render_context) is None:
+        if not _known(unit, tree, renderer, targets):
             yield unit, True
         else:
             untouched.append(unit)
@@ -50,3 +49,12 @@ async def touched_first(
             await asyncio.sleep(0)
     for unit in untouched:
         yield unit, False
+
+
+def _known(unit: Unit, tree: TreeIds, renderer: Renderer, targets: Targets) -> bool:
+    """Say whether an earlier rendering of a unit is still right for a tree."""
+    try:
+        capabilities = targets.of(unit.target.cluster).capabilities()
+    except Unreachable:
+        return False
+    return renderer.recognise(unit.recipe, RenderContext(capabilities=capabilities, tree=tree)) is not None

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from typing import Generic, TypeVar
 
-from trueup.core.model.objects import ObjectRef
+from trueup.core.model.objects import ClusterObject, ClusterRef, ObjectRef
 from trueup.core.model.unit import Unit
 
+K = TypeVar("K", bound=Hashable)
 
-class Index:
+
+class Index(Generic[K]):
     """Many-to-many: from a key to the units that refer to it."""
 
     def __init__(self) -> None:
         """Start empty."""
-        self._units: defaultdict[ObjectRef, set[ObjectRef]] = defaultdict(set)
-        self._keys: dict[ObjectRef, frozenset[ObjectRef]] = {}
+        self._units: defaultdict[K, set[ObjectRef]] = defaultdict(set)
+        self._keys: dict[ObjectRef, frozenset[K]] = {}
 
-    def set(self, unit: ObjectRef, keys: Iterable[ObjectRef]) -> None:
+    def set(self, unit: ObjectRef, keys: Iterable[K]) -> None:
         """Replace what a unit refers to."""
         after = frozenset(keys)
         before = self._keys.get(unit, frozenset())
@@ -33,26 +36,31 @@ class Index:
         else:
             self._keys.pop(unit, None)
 
-    def units(self, key: ObjectRef) -> frozenset[ObjectRef]:
+    def units(self, key: K) -> frozenset[ObjectRef]:
         """Give the units that refer to a key."""
         return frozenset(self._units.get(key, ()))
+
+    def referred(self) -> frozenset[K]:
+        """Give all that units refer to."""
+        return frozenset(self._units)
 
 
 class Registry:
     """All declared units, by identity and by what an event may be about.
 
     That is: their source, units they depend on, values they refer to, objects whose health they check, and the
-    namespace they deliver to.
+    namespace and cluster they deliver to.
     """
 
     def __init__(self) -> None:
         """Start with no units."""
         self._units: dict[ObjectRef, Unit] = {}
-        self.by_source = Index()
-        self.by_dependency = Index()
-        self.by_value = Index()
-        self.by_check = Index()
-        self.by_namespace = Index()
+        self.by_source: Index[ObjectRef] = Index()
+        self.by_dependency: Index[ObjectRef] = Index()
+        self.by_value: Index[ObjectRef] = Index()
+        self.by_check: Index[ClusterObject] = Index()
+        self.by_namespace: Index[ClusterObject] = Index()
+        self.by_cluster: Index[ClusterRef] = Index()
 
     def get(self, ref: ObjectRef) -> Unit | None:
         """Give a unit, `None` where it is not declared."""
@@ -64,8 +72,10 @@ class Registry:
         self._units[unit.ref] = unit
         self.by_source.set(unit.ref, (unit.source,))
         self.by_dependency.set(unit.ref, (item.ref for item in unit.depends_on))
-        self.by_check.set(unit.ref, unit.gate.checks)
-        self.by_namespace.set(unit.ref, [ObjectRef("", "Namespace", "", unit.target.namespace)])
+        cluster, namespace = unit.target.cluster, ObjectRef("", "Namespace", "", unit.target.namespace)
+        self.by_check.set(unit.ref, (ClusterObject(cluster, ref) for ref in unit.gate.checks))
+        self.by_namespace.set(unit.ref, [ClusterObject(cluster, namespace)])
+        self.by_cluster.set(unit.ref, [cluster])
         values = [*unit.inputs, *(unit.substitution.sources if unit.substitution else ())]
         self.by_value.set(unit.ref, (item.ref for item in values))
         return before
@@ -73,8 +83,11 @@ class Registry:
     def remove(self, ref: ObjectRef) -> Unit | None:
         """Forget a unit; gives it, or `None` where it was not known."""
         unit = self._units.pop(ref, None)
-        for index in (self.by_source, self.by_dependency, self.by_value, self.by_check, self.by_namespace):
+        for index in (self.by_source, self.by_dependency, self.by_value):
             index.set(ref, ())
+        for objects in (self.by_check, self.by_namespace):
+            objects.set(ref, ())
+        self.by_cluster.set(ref, ())
         return unit
 
     def dependents(self, ref: ObjectRef) -> frozenset[ObjectRef]:

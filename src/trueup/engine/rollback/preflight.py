@@ -8,7 +8,7 @@ import msgspec
 
 from trueup.core.model.state import Inputs
 from trueup.core.plan.tasks import Action, Step
-from trueup.core.ports import Acting, ApplyError
+from trueup.core.ports import ApplyError
 from trueup.core.rollback.obstacles import Obstacle, guarded, obstacles, refusal, rollback_plan
 from trueup.engine.context import EngineContext
 from trueup.engine.inputs import earlier
@@ -23,30 +23,31 @@ async def rollback_preflight(run: Reconciliation, context: EngineContext, good: 
     except Halt as halt:
         return (Obstacle("not-to-be-had", run.unit.ref, halt.message),)
     wanted = rendering.prepared.desired
-    await context.target.watch(frozenset((item.ref.group, item.ref.kind) for item in wanted))
+    unit = run.unit
+    await context.delivery(unit).observe(unit, [item.ref for item in wanted])
     plan = await plan_towards(run, context, wanted)
-    manager = run.unit.field_manager
     found = obstacles(
         plan,
         run.state.inventory,
-        lambda ref: context.target.live(ref, manager),
-        past_jobs=run.unit.past_jobs,
+        lambda ref: context.live(unit, ref),
+        past_jobs=unit.past_jobs,
     )
     if found:
         return found
     steps = rollback_plan(plan).plan.writes
-    tried = await asyncio.gather(*(_tried(step, context, acting_of(run)) for step in steps))
+    tried = await asyncio.gather(*(_tried(step, run, context) for step in steps))
     return tuple(item for item in tried if item is not None)
 
 
-async def _tried(step: Step, context: EngineContext, acting: Acting) -> Obstacle | None:
+async def _tried(step: Step, run: Reconciliation, context: EngineContext) -> Obstacle | None:
     """Dry-run one step. What time may mend is no obstacle: the return itself is tried again then."""
     if step.action not in (Action.CHANGE, Action.CREATE):
         return None
+    acting = acting_of(run)
     if guarded(step):
         acting = msgspec.structs.replace(acting, force=False, replace=False)
     try:
-        await context.target.try_out(step, acting)
+        await context.delivery(run.unit).try_out(run.unit, step, acting)
     except ApplyError as error:
         return None if error.retry else refusal(step.ref, error.message)
     return None

@@ -10,7 +10,7 @@ import msgspec
 from trueup.core.health import HealthStatus
 from trueup.core.model.artifact import Revision
 from trueup.core.model.deployment_record import Ending
-from trueup.core.model.objects import ObjectRef
+from trueup.core.model.objects import LOCAL, ObjectRef
 from trueup.core.model.reports import OperationState
 from trueup.core.model.state import Held, RevertProposal, RollbackSkipped
 from trueup.core.rollback.decision import (
@@ -130,7 +130,7 @@ def _explained(ref: ObjectRef, context: EngineContext) -> frozenset[ObjectRef]:
     """Give the units whose sickness that of one explains: all that depend on it, and those that deliver it."""
     found, ahead = set(context.registry.dependents(ref)), [ref]
     while ahead:
-        above = set(context.owners.owners(ahead.pop())) - found
+        above = set(context.owners.owners(LOCAL, ahead.pop())) - found
         found |= above
         ahead.extend(above)
     return frozenset(found - {ref})

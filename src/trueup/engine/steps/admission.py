@@ -6,6 +6,7 @@ import msgspec
 import structlog
 
 from trueup.core.model.artifact import SourceError
+from trueup.core.model.objects import LOCAL, Inventory
 from trueup.core.model.recipe import RenderError
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.state import EMPTY_STATE
@@ -24,9 +25,14 @@ async def admit(run: Reconciliation, context: EngineContext) -> None:
         raise Halt(UnitPhase.SUSPENDED, Reason.SUSPENDED, "suspended", Next.WAIT)
     if unit.problems:
         raise Halt(UnitPhase.FAILED, Reason.INVALID_SPEC, "; ".join(unit.problems), Next.STALL)
+    if unit.delivery not in context.deliveries:
+        known = ", ".join(sorted(context.deliveries))
+        text = f"it asks to be delivered by {unit.delivery!r}, which is not installed; known are {known}"
+        raise Halt(UnitPhase.FAILED, Reason.INVALID_SPEC, text, Next.STALL)
     if unit.finalizer:
         await context.finalizers.add(unit)
     _take_over(run)
+    _leave_cluster(run)
     operation = unit.operation
     if operation is not None and operation.id != run.state.operation:
         run.operation = operation
@@ -42,6 +48,20 @@ def _take_over(run: Reconciliation) -> None:
     observed = report is not None and report.phase is UnitPhase.OBSERVED
     if run.state == EMPTY_STATE and (run.unit.delivered or observed):
         run.runtime.state = msgspec.structs.replace(run.state, taken_over=True)
+
+
+def _leave_cluster(run: Reconciliation) -> None:
+    """Begin anew in the cluster that the unit names now: what it has in another one is not looked for here."""
+    state, cluster = run.state, run.unit.target.cluster
+    before = state.cluster or LOCAL
+    if before == cluster:
+        return
+    if state.inventory.entries:
+        count = len(state.inventory.entries)
+        run.runtime.left_behind = f"{count} objects that it delivered to cluster {before} before stay there"
+    run.runtime.state = msgspec.structs.replace(
+        state, cluster=cluster, inventory=Inventory(), attempt=None, applied=None, good=None, held=None
+    )
 
 
 async def locate(run: Reconciliation, context: EngineContext) -> None:

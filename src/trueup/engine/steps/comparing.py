@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from trueup.core.model.live import Live, Presence
-from trueup.core.model.objects import InventoryEntry
+from trueup.core.model.objects import InventoryEntry, ObjectRef
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.unit import SyncPolicy
 from trueup.core.plan.plan import Plan
@@ -29,25 +29,25 @@ async def compare(run: Reconciliation, context: EngineContext) -> None:
     """Make the plan; for inputs that are applied already, only where something has drifted."""
     assert run.inputs is not None
     state = run.state
-    await context.target.watch(_kinds(run))
+    await context.delivery(run.unit).observe(run.unit, _refs(run))
     if run.wanted is None:
         if all(
-            _unchanged(entry, context.target.live(entry.ref, run.unit.field_manager), run.unit.policy)
-            for entry in state.inventory.entries
+            _unchanged(entry, context.live(run.unit, entry.ref), run.unit.policy) for entry in state.inventory.entries
         ):
             run.settled = True
             run.runtime.planned = run.revision
             return
         await render_again(run, context)
-        await context.target.watch(_kinds(run))
+        await context.delivery(run.unit).observe(run.unit, _refs(run))
     assert run.wanted is not None and run.declared is not None
     unit, wanted = run.unit, run.wanted.prepared.desired
-    affected = context.owners.want(unit.ref, {item.ref: item.content for item in run.declared.prepared.desired})
+    contents = {item.ref: item.content for item in run.declared.prepared.desired}
+    affected = context.owners.want(unit.ref, unit.target.cluster, contents)
     run.runtime.planned = run.revision
     for other in affected:
         context.requeue(other)
     operation = run.operation
-    claims = context.owners.claims(unit.ref, [item.ref for item in wanted])
+    claims = context.owners.claims(unit.ref, unit.target.cluster, [item.ref for item in wanted])
     for item in wanted:
         claim = claims.get(item.ref)
         if claim is not None and (claim.same or not claim.first):
@@ -132,12 +132,10 @@ def _intent(run: Reconciliation) -> Intent:
     return Intent.RETURN if run.returning else Intent.CHANGE
 
 
-def _kinds(run: Reconciliation) -> frozenset[tuple[str, str]]:
-    kinds = {(entry.group, entry.kind) for entry in run.state.inventory.entries}
-    if run.wanted is not None:
-        kinds.update((item.ref.group, item.ref.kind) for item in run.wanted.prepared.desired)
-    kinds.update((ref.group, ref.kind) for ref in run.unit.gate.checks)
-    return frozenset(kinds)
+def _refs(run: Reconciliation) -> list[ObjectRef]:
+    """Give all that is to be observed: what the unit owns, wants and checks."""
+    wanted = [item.ref for item in run.wanted.prepared.desired] if run.wanted is not None else []
+    return [*(entry.ref for entry in run.state.inventory.entries), *wanted, *run.unit.gate.checks]
 
 
 def _unchanged(entry: InventoryEntry, seen: Live | Presence, policy: SyncPolicy) -> bool:

@@ -132,14 +132,13 @@ def _gating(run: Reconciliation, context: EngineContext) -> list[ObjectRef]:
     owned = {entry.ref: entry for entry in run.state.inventory.entries}
     if run.wanted is None:
         return sorted(owned)
-    manager = run.unit.field_manager
     return [
         item.ref
         for item in run.wanted.prepared.desired
         if item.ref in owned
         and item.ref not in run.skipped
         and not item.options.ignore_health
-        and not (ended(item, owned[item.ref]) and context.target.live(item.ref, manager) is Presence.ABSENT)
+        and not (ended(item, owned[item.ref]) and context.live(run.unit, item.ref) is Presence.ABSENT)
     ]
 
 

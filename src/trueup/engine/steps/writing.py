@@ -16,7 +16,6 @@ from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import Desired, InventoryEntry, ObjectRef, Phase, ended
 from trueup.core.model.reports import ObjectResult, OperationReport, OperationState, ResultCode
 from trueup.core.model.state import Attempt, UnitState
-from trueup.core.model.unit import Target
 from trueup.core.plan.drift import HealLog
 from trueup.core.plan.plan import Plan
 from trueup.core.plan.tasks import Action, ApplyTask, HookTask, PruneTask, Step, WaitTask
@@ -24,9 +23,9 @@ from trueup.core.plan.waves import PHASES
 from trueup.core.ports import Acting, Applied, ApplyError
 from trueup.core.rollback.obstacles import guarded
 from trueup.engine.context import EngineContext
+from trueup.engine.delivery.preflight import preflight
 from trueup.engine.judgement import unhealthy_before
 from trueup.engine.planning import acting_of
-from trueup.engine.preflight import preflight
 from trueup.engine.reconciliation import Intent, Reconciliation
 from trueup.engine.records.builder import RecordBuilder
 from trueup.engine.records.recording import note_change, open_record
@@ -52,7 +51,7 @@ async def write(run: Reconciliation, context: EngineContext) -> None:
     if run.operation is not None and run.operation.dry_run:
         await _try_all(run, context, plan, acting)
         return
-    if not await _ensure_namespace(run, context, acting):
+    if not await _prepare(run, context, acting):
         return
     for position, task in enumerate(plan.tasks):
         match task:
@@ -81,7 +80,7 @@ async def write(run: Reconciliation, context: EngineContext) -> None:
 async def _apply(run: Reconciliation, context: EngineContext, task: ApplyTask, acting: Acting) -> bool:
     """Write the objects of a task: all of them, or none where one is refused. Gives whether the plan goes on."""
     assert run.plan is not None and run.runtime.record is not None
-    refused = await preflight(task.steps, context.target, acting)
+    refused = await preflight(run.unit, context.delivery(run.unit), task.steps, acting)
     if refused:
         attempt = run.state.attempt
         run.refused = attempt is None or run.inputs is None or attempt.inputs != run.inputs.digest
@@ -105,7 +104,7 @@ def _with_what_stands(refused: tuple[ApplyError, ...], run: Reconciliation) -> t
 
 async def _try_all(run: Reconciliation, context: EngineContext, plan: Plan, acting: Acting) -> None:
     """Carry nothing out, and tell of every step what would come of it."""
-    refused = await preflight(plan.writes, context.target, acting, whole=True)
+    refused = await preflight(run.unit, context.delivery(run.unit), plan.writes, acting, whole=True)
     run.errors = refused
     run.refused = bool(refused)
     run.runtime.record = None
@@ -117,7 +116,7 @@ async def _try_all(run: Reconciliation, context: EngineContext, plan: Plan, acti
 
 def _unclaimed(run: Reconciliation, context: EngineContext, task: PruneTask) -> PruneTask:
     """Leave out what another unit has come to want since the plan was made: it is released to that one."""
-    claimed = context.owners.claims(run.unit.ref, [step.ref for step in task.steps])
+    claimed = context.owners.claims(run.unit.ref, run.unit.target.cluster, [step.ref for step in task.steps])
     return msgspec.structs.replace(task, steps=tuple(step for step in task.steps if step.ref not in claimed))
 
 
@@ -187,18 +186,11 @@ def _errors(results: Sequence[object]) -> tuple[ApplyError, ...]:
     return tuple(errors)
 
 
-async def _ensure_namespace(run: Reconciliation, context: EngineContext, acting: Acting) -> bool:
-    """Make the target namespace where the unit asks for that and its own objects do not bring it."""
-    target: Target = run.unit.target
-    name = target.namespace
+async def _prepare(run: Reconciliation, context: EngineContext, acting: Acting) -> bool:
+    """Make the place that the unit delivers to; gives whether it is there."""
     assert run.wanted is not None
-    if not target.create_namespace or not name:
-        return True
-    ref = ObjectRef("", "Namespace", "", name)
-    if any(item.ref == ref for item in run.wanted.prepared.desired):
-        return True
     try:
-        await context.target.ensure_namespace(name, target.namespace_labels, target.namespace_annotations, acting)
+        await context.delivery(run.unit).prepare(run.unit, run.wanted.prepared.desired, acting)
     except ApplyError as error:
         run.errors = (error,)
         return False
@@ -207,8 +199,9 @@ async def _ensure_namespace(run: Reconciliation, context: EngineContext, acting:
 
 async def _carry_out(run: Reconciliation, context: EngineContext, task: ApplyTask | PruneTask, acting: Acting) -> None:
     """Carry out the steps of a task together, and take note of what came of each."""
+    unit, delivery = run.unit, context.delivery(run.unit)
     results = await asyncio.gather(
-        *(context.target.write(step, _careful(run, step, acting)) for step in task.steps), return_exceptions=True
+        *(delivery.carry_out(unit, step, _careful(run, step, acting)) for step in task.steps), return_exceptions=True
     )
     entries: list[InventoryEntry] = []
     gone: list[ObjectRef] = []
@@ -271,7 +264,7 @@ def _note(run: Reconciliation, step: Step, code: ResultCode, message: str) -> No
 
 async def _usable(run: Reconciliation, context: EngineContext, task: ApplyTask) -> bool:
     """Wait until definitions and namespaces that were written can be used."""
-    late = await context.target.settled([step.ref for step in task.steps], SETTLE_TIMEOUT)
+    late = await context.delivery(run.unit).usable(run.unit, [step.ref for step in task.steps], SETTLE_TIMEOUT)
     if late:
         names = ", ".join(map(str, late))
         run.errors = (
@@ -301,7 +294,7 @@ def _all_healthy(run: Reconciliation, context: EngineContext) -> bool:
 
 
 def _healthy(run: Reconciliation, context: EngineContext, item: Desired) -> bool:
-    seen = context.target.live(item.ref, run.unit.field_manager)
+    seen = context.live(run.unit, item.ref)
     if seen is Presence.ABSENT and item.ends:
         entry = next((entry for entry in run.state.inventory.entries if entry.ref == item.ref), None)
         return ended(item, entry)

@@ -10,23 +10,24 @@ import asyncio
 import re
 from collections.abc import Sequence
 
+from trueup.core.model.unit import Unit
 from trueup.core.plan.tasks import Action, Step
-from trueup.core.ports import Acting, ApplyError, Target
+from trueup.core.ports import Acting, ApplyError, Delivery
 
 _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?")
 
 
 async def preflight(
-    steps: Sequence[Step], target: Target, acting: Acting, *, whole: bool = False
+    unit: Unit, delivery: Delivery, steps: Sequence[Step], acting: Acting, *, whole: bool = False
 ) -> tuple[ApplyError, ...]:
-    """Dry-run steps that will be carried out together; gives what the API server refuses.
+    """Try out steps that will be carried out together; gives what would be refused.
 
     One object that is made alone needs no trial: refused, it leaves nothing behind. With `whole`, every step is tried,
     and the steps are those of a whole plan, in order.
     """
     several = len(steps) > 1
     tried = [step for step in steps if whole or step.action is Action.CHANGE or (several and _makes(step))]
-    results = await asyncio.gather(*(_try_out(step, target, acting) for step in tried))
+    results = await asyncio.gather(*(_try_out(unit, delivery, step, acting) for step in tried))
     made = {step.ref.name for step in steps if step.action is Action.CREATE}
     return tuple(error for error in results if error is not None and not _explained(error, made))
 
@@ -35,9 +36,9 @@ def _makes(step: Step) -> bool:
     return step.action is Action.CREATE and not step.undoes
 
 
-async def _try_out(step: Step, target: Target, acting: Acting) -> ApplyError | None:
+async def _try_out(unit: Unit, delivery: Delivery, step: Step, acting: Acting) -> ApplyError | None:
     try:
-        await target.try_out(step, acting)
+        await delivery.try_out(unit, step, acting)
     except ApplyError as error:
         return error
     return None

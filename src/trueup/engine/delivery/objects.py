@@ -1,0 +1,89 @@
+"""The delivery of plain objects: what was rendered is written to the unit's cluster by server-side apply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from trueup.core.model.live import Live, Presence
+from trueup.core.model.objects import Desired, ObjectRef
+from trueup.core.model.recipe import RenderResult
+from trueup.core.model.unit import Unit
+from trueup.core.plan.desired import OptionsReader, Prepared, prepare
+from trueup.core.plan.tasks import Step
+from trueup.core.ports import Acting, Applied, ClusterUnreachable, Target, Targets
+
+CONTAINERS = frozenset(
+    {("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition"), ("", "PersistentVolumeClaim")}
+)
+"""Kinds that may hold what is others', and go only with a confirmation then."""
+
+
+class ObjectDelivery:
+    """Implements the `Delivery` port for objects of Kubernetes."""
+
+    def __init__(self, targets: Targets, options_of: Callable[[Unit], OptionsReader]) -> None:
+        """Take the clusters, and how a unit's objects say what they want."""
+        self._targets = targets
+        self._options_of = options_of
+
+    def _target(self, unit: Unit) -> Target:
+        return self._targets.of(unit.target.cluster)
+
+    async def want(self, unit: Unit, result: RenderResult) -> Prepared:
+        """Make the desired objects; kinds that are not known yet are asked for once more."""
+        target = self._target(unit)
+        kinds = {
+            (str(item.body.get("apiVersion") or "").rpartition("/")[0], str(item.body.get("kind") or ""))
+            for item in result.objects
+        }
+        strangers = frozenset(kind for kind in kinds if target.scope(*kind) is None)
+        if strangers:
+            await target.learn(strangers)
+        return prepare(result, unit, self._options_of(unit), target.scope)
+
+    async def observe(self, unit: Unit, refs: Iterable[ObjectRef]) -> None:
+        """Watch the kinds of these objects."""
+        await self._target(unit).watch(frozenset((ref.group, ref.kind) for ref in refs))
+
+    def live(self, unit: Unit, ref: ObjectRef) -> Live | Presence:
+        """Give the object as seen by the unit's field manager; nothing is known while its cluster is not reached."""
+        try:
+            return self._target(unit).live(ref, unit.field_manager)
+        except ClusterUnreachable:
+            return Presence.UNKNOWN
+
+    def missing(self, unit: Unit, ref: ObjectRef) -> str:
+        """Say that the cluster does not serve the kind."""
+        if self._target(unit).scope(ref.group, ref.kind) is not None:
+            return ""
+        where = f"the group {ref.group}" if ref.group else "the core group"
+        return f"the cluster serves no kind {ref.kind} in {where}; check its spelling, or install its definition"
+
+    async def holding(self, unit: Unit, refs: Iterable[ObjectRef], own: frozenset[ObjectRef]) -> dict[ObjectRef, str]:
+        """Ask of namespaces, definitions and volume claims what is in them."""
+        found: dict[ObjectRef, str] = {}
+        for ref in refs:
+            if (ref.group, ref.kind) in CONTAINERS and (held := await self._target(unit).holding(ref, own)):
+                found[ref] = held
+        return found
+
+    async def prepare(self, unit: Unit, wanted: Sequence[Desired], acting: Acting) -> None:
+        """Make the target namespace where the unit asks for that and its own objects do not bring it."""
+        place = unit.target
+        ref = ObjectRef("", "Namespace", "", place.namespace)
+        if place.create_namespace and place.namespace and all(item.ref != ref for item in wanted):
+            await self._target(unit).ensure_namespace(
+                place.namespace, place.namespace_labels, place.namespace_annotations, acting
+            )
+
+    async def try_out(self, unit: Unit, step: Step, acting: Acting) -> None:
+        """Dry-run the write at the API server."""
+        await self._target(unit).try_out(step, acting)
+
+    async def carry_out(self, unit: Unit, step: Step, acting: Acting) -> Applied:
+        """Write or delete the object."""
+        return await self._target(unit).write(step, acting)
+
+    async def usable(self, unit: Unit, refs: Sequence[ObjectRef], timeout: float) -> tuple[ObjectRef, ...]:
+        """Wait until definitions are established and namespaces active."""
+        return await self._target(unit).settled(refs, timeout)
