@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -10,15 +13,15 @@ from support.archives import ArchiveProvider, ArchiveSpec
 from support.e2e import eventually
 from support.providers import packed
 from trueup.core.model.objects import LOCAL, ClusterRef, ObjectOptions, ObjectRef
+from trueup.core.model.recipe import DirectoryRecipe, HelmRecipe
 from trueup.core.model.reports import UnitPhase
-from trueup.core.model.unit import SourceDeclaration, SyncPolicy
+from trueup.core.model.unit import SourceDeclaration, SyncPolicy, Unit, UnitSource
 from trueup.devtools.localcluster import Cluster
 from trueup.dialects import live_options, owner_of
 from trueup.engine.engine import Engine, EnginePorts
 from trueup.kube.client import KubeClient
 from trueup.kube.config.connect import default_connection
 from trueup.kube.discovery import Mapper
-from trueup.kube.resource import Reply
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.runtime.leadership import SystemClock
 from trueup.sources.artifacts import ArtifactStore
@@ -53,23 +56,51 @@ class OneCluster:
         assert clusters <= {LOCAL}
 
 
-async def test_a_tarball_is_delivered_healed_and_followed(tmp_path: Path) -> None:
-    content = {"bytes": packed({"web/map.yaml": MAP.format(1)})}
+class Place(NamedTuple):
+    """An engine on a real cluster, renderer and archives; `archives` are served by name."""
+
+    engine: Engine
+    reports: FakeReports
+    client: KubeClient
+    mapper: Mapper
+    archives: dict[str, bytes]
+    url: str
+
+    def declare(self, name: str) -> ObjectRef:
+        ref = SOURCE._replace(name=name)
+        spec = ArchiveSpec(f"{self.url}/{name}.tar.gz")
+        self.engine.declare_source(SourceDeclaration(ref, f"uid-{name}", 1, spec, interval=1.0))
+        return ref
+
+    async def value(self, name: str) -> str | None:
+        resource = await self.mapper.of(ObjectRef("", "ConfigMap", "default", name))
+        found = await self.client.find(resource, name, "default")
+        return found.body["data"]["value"] if found is not None else None
+
+    async def settled(self, unit: Unit, after: tuple[str, ...] = ()) -> None:
+        def done() -> bool:
+            report = self.reports.units.get(unit.ref)
+            revisions = (report.revisions or (report.applied,)) if report else ()
+            return report is not None and report.phase is UnitPhase.SETTLED and revisions != after
+
+        await eventually(done)
+
+
+@asynccontextmanager
+async def place(folder: Path) -> AsyncIterator[Place]:
+    archives: dict[str, bytes] = {}
 
     async def answer(request: web.Request) -> web.Response:
-        return web.Response(body=content["bytes"])
+        return web.Response(body=archives[request.match_info["name"]])
 
     app = web.Application()
-    app.router.add_get("/a.tar.gz", answer)
+    app.router.add_get("/{name}.tar.gz", answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    spec = ArchiveSpec(f"http://127.0.0.1:{runner.addresses[0][1]}/a.tar.gz")
-    registry = SourceRegistry(
-        (ArchiveProvider(tmp_path / "cache"),), ArtifactStore(tmp_path / "artifacts", "http://here")
-    )
+    registry = SourceRegistry((ArchiveProvider(folder / "cache"),), ArtifactStore(folder / "artifacts", "http://here"))
     async with (
-        Cluster.start(ephemeral=True, nodes=1) as cluster,
+        Cluster.start(ephemeral=True, nodes=0) as cluster,
         KubeClient(default_connection(str(cluster.kubeconfig))) as client,
         WorkerRenderer(RenderSettings(workers=1)) as renderer,
     ):
@@ -96,29 +127,61 @@ async def test_a_tarball_is_delivered_healed_and_followed(tmp_path: Path) -> Non
         )
         engine = Engine(ports, "test")
         engines.append(engine)
-        unit = a_unit("web", SOURCE, policy=SyncPolicy(prune=True))
-
-        async def live() -> Reply | None:
-            resource = await mapper.of(ObjectRef("", "ConfigMap", "default", "by-archive"))
-            return await client.find(resource, "by-archive", "default")
-
         await engine.start()
         try:
-            engine.declare_source(SourceDeclaration(SOURCE, "uid", 1, spec, interval=1.0))
-            engine.declare(unit)
-            await eventually(lambda: unit.ref in reports.units and reports.units[unit.ref].phase is UnitPhase.SETTLED)
-            found = await live()
-            assert found is not None and found.body["data"] == {"value": "1"}
-            resource = await mapper.of(ObjectRef("", "ConfigMap", "default", "by-archive"))
-            await client.patch(resource, "by-archive", "default", {"data": {"value": "by hand"}})
-            content["bytes"] = packed({"web/map.yaml": MAP.format(2)})
-            engine.source_controller.poll_anew(SOURCE)
-            first = reports.units[unit.ref].applied
-            await eventually(lambda: reports.units[unit.ref].applied != first)
-            found = await live()
-            assert found is not None and found.body["data"] == {"value": "2"}
-            assert reports.units[unit.ref].applied.startswith("latest@sha256:")
+            yield Place(engine, reports, client, mapper, archives, f"http://127.0.0.1:{runner.addresses[0][1]}")
         finally:
             await engine.stop()
             await target.stop()
             await runner.cleanup()
+
+
+async def test_a_tarball_is_delivered_healed_and_followed(tmp_path: Path) -> None:
+    async with place(tmp_path) as here:
+        here.archives["shop"] = packed({"web/map.yaml": MAP.format(1)})
+        unit = a_unit("web", here.declare("shop"), policy=SyncPolicy(prune=True))
+        here.engine.declare(unit)
+        await here.settled(unit)
+        assert await here.value("by-archive") == "1"
+        resource = await here.mapper.of(ObjectRef("", "ConfigMap", "default", "by-archive"))
+        await here.client.patch(resource, "by-archive", "default", {"data": {"value": "by hand"}})
+        first = here.reports.units[unit.ref].applied
+        here.archives["shop"] = packed({"web/map.yaml": MAP.format(2)})
+        here.engine.source_controller.poll_anew(SOURCE)
+        await here.settled(unit, after=(first,))
+        assert await here.value("by-archive") == "2"
+        assert here.reports.units[unit.ref].applied.startswith("latest@sha256:")
+
+
+CHART = {
+    "chart/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+    "chart/values.yaml": "value: from the chart\n",
+    "chart/templates/map.yaml": MAP.replace("{{", "{")
+    .replace("}}", "}")
+    .replace("'{}'", "{{ .Values.value | quote }}"),
+}
+
+
+async def test_a_chart_is_rendered_with_values_of_another_source_and_plain_files_of_a_third(tmp_path: Path) -> None:
+    async with place(tmp_path) as here:
+        here.archives["chart"] = packed(CHART)
+        here.archives["values"] = packed({"prod.yaml": "value: one\n"})
+        here.archives["more"] = packed({"more/map.yaml": MAP.format("more").replace("by-archive", "plain")})
+        chart, values, more = (here.declare(name) for name in ("chart", "values", "more"))
+        sources = (
+            UnitSource(chart, HelmRecipe(path="chart", value_files=("$values/prod.yaml",))),
+            UnitSource(values, name="values"),
+            UnitSource(more, DirectoryRecipe(path="more")),
+        )
+        unit = a_unit("web", chart, sources=sources, policy=SyncPolicy(prune=True))
+        here.engine.declare(unit)
+        await here.settled(unit)
+        assert [await here.value("by-archive"), await here.value("plain")] == ["one", "more"]
+        before = here.reports.units[unit.ref].revisions
+        assert len(before) == 3
+        here.archives["values"] = packed({"prod.yaml": "value: two\n"})
+        here.engine.source_controller.poll_anew(values)
+        await here.settled(unit, after=before)
+        assert [await here.value("by-archive"), await here.value("plain")] == ["two", "more"]
+        after = here.reports.units[unit.ref].revisions
+        assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True]

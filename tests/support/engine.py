@@ -22,6 +22,7 @@ from trueup.testing import (
     FakeProposals,
     FakeRenderer,
     FakeReports,
+    FakeRepositories,
     FakeRepository,
     FakeStates,
     FakeTargets,
@@ -32,6 +33,8 @@ from trueup.testing import (
 )
 
 SOURCE = ObjectRef("example.com", "Repository", "default", "repo")
+SECOND = ObjectRef("example.com", "Repository", "default", "second")
+SECOND_URL = "https://x/second"
 
 
 def config(name: str, namespace: str = "default", wave: int = 0, **data: Any) -> Body:
@@ -67,7 +70,8 @@ class World:
 
     def __init__(self, deliveries: Mapping[str, Delivery] = {}) -> None:
         self.deliveries = deliveries
-        self.repository = FakeRepository()
+        self.second = FakeRepository(first=0x1000)
+        self.repository = FakeRepositories(**{SECOND_URL: self.second})
         self.renderer = FakeRenderer(self.repository)
         self.cluster = FakeCluster()
         self.far = FakeCluster()
@@ -117,6 +121,7 @@ class World:
 
     def declare(self, *units: Unit) -> None:
         self.engine.declare_source(SourceDeclaration(SOURCE, "uid", 1, GitSpec("https://x/r", GitRef(branch="main"))))
+        self.engine.declare_source(SourceDeclaration(SECOND, "uid2", 1, GitSpec(SECOND_URL, GitRef(branch="main"))))
         for unit in units:
             self.engine.declare(unit)
 
@@ -136,6 +141,13 @@ class World:
     async def commit(self, **folders: list[Body]) -> str:
         commit = self.repository.commit(folders)
         self.engine.source_controller.poll_now(SOURCE)
+        await self.settle()
+        return commit
+
+    async def commit_second(self, **folders: list[Body]) -> str:
+        """Make a commit in the second repository."""
+        commit = self.second.commit(folders)
+        self.engine.source_controller.poll_now(SECOND)
         await self.settle()
         return commit
 

@@ -69,6 +69,7 @@ def conclude(run: Reconciliation, context: EngineContext) -> None:
         handled_operation=state.operation,
         notices=_notices(run),
         compared=context.clock.wall(),
+        revisions=_revisions(run),
     )
     _tell(run, context, report)
     _tell_group(run, context)
@@ -193,14 +194,24 @@ def _attempted(run: Reconciliation) -> str:
 
 def _applied(run: Reconciliation) -> str:
     """Give the last revision that ended well: for a gated unit the last good one, otherwise the last applied one."""
-    state = run.state
     if run.held is not None:
         return run.held.returned_to
+    return next(iter(_ended_well(run)), "")
+
+
+def _revisions(run: Reconciliation) -> tuple[str, ...]:
+    """Give the revisions of all sources that ended well, where these are several."""
+    found = _ended_well(run)
+    return found if len(found) > 1 else ()
+
+
+def _ended_well(run: Reconciliation) -> tuple[str, ...]:
+    state = run.state
     gated = run.unit.gate.wait or bool(run.unit.gate.checks)
     inputs = state.good if gated and run.gate is not None and run.gate.outcome is not Outcome.GOOD else state.applied
-    if inputs is not None and run.resolved is not None and run.synced and inputs.tree == run.resolved.tree:
-        return run.revision
-    return inputs.revision if inputs is not None else ""
+    if inputs is not None and run.synced and inputs.trees == tuple(one.resolved.tree for one in run.located):
+        return tuple(str(one.resolved.revision) for one in run.located)
+    return inputs.revisions if inputs is not None else ()
 
 
 def _objects(run: Reconciliation, context: EngineContext) -> tuple[ObjectReport, ...]:
@@ -295,8 +306,8 @@ def _tell(run: Reconciliation, context: EngineContext, report: UnitReport) -> No
     ready = report.phase is UnitPhase.SETTLED
     before = runtime.report
     # Who depends on it waits for its first report after a start too, whatever that says.
-    changed = before is None or (ready, report.current) != (runtime.ready, runtime.ready_revision)
-    runtime.ready, runtime.ready_revision = ready, report.current
+    changed = before is None or (ready, run.revisions) != (runtime.ready, runtime.ready_revisions)
+    runtime.ready, runtime.ready_revisions = ready, run.revisions
     runtime.report = report
     if before is None or msgspec.structs.replace(before, compared=report.compared) != report:
         context.event_sink.publish(UnitChanged(run.unit, before, report, context.clock.wall()))

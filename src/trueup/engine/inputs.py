@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from trueup.core.model.artifact import Resolved, SourceError
+from trueup.core.model.artifact import SourceError
 from trueup.core.model.objects import digest_of
-from trueup.core.model.recipe import Recipe, RenderContext, RenderError, RenderResult, recipe_digest
+from trueup.core.model.recipe import Recipe, RenderError, RenderResult, recipe_digest
 from trueup.core.model.reports import Reason, UnitPhase
-from trueup.core.model.state import Inputs, Pin
+from trueup.core.model.state import Inputs, Pin, SourceInputs
 from trueup.core.model.unit import Unit, ValueRef
 from trueup.core.plan.desired import Complaint
 from trueup.engine.context import EngineContext
-from trueup.engine.reconciliation import Halt, Next, Reconciliation
+from trueup.engine.reconciliation import Halt, Located, Next, Reconciliation
+from trueup.engine.rendering import recognise_sources, render_sources
 from trueup.engine.runtime import Rendering
 
 PROBLEMS_SHOWN = 5
@@ -29,12 +32,11 @@ async def render_again(run: Reconciliation, context: EngineContext) -> None:
 
 async def render_inputs(run: Reconciliation, context: EngineContext, spec: str, values: str) -> None:
     """Render what Git says now and, where that is held back, the last good inputs; of a pinned unit the pinned ones."""
-    assert run.resolved is not None
     state = run.state
     if state.pin is not None:
         await _render_pinned(run, context, state.pin, spec, values)
         return
-    rendering = await _rendering(run, context, recipe_of(run), run.resolved, spec, values)
+    rendering = await _rendering(run, context, located_as_asked(run), spec, values)
     run.declared = run.wanted = rendering
     run.inputs = rendering.inputs
     run.complaints = rendering.prepared.warnings
@@ -51,10 +53,9 @@ async def render_inputs(run: Reconciliation, context: EngineContext, spec: str, 
 
 async def _render_pinned(run: Reconciliation, context: EngineContext, pin: Pin, spec: str, values: str) -> None:
     """Render the pinned inputs, and what Git says to show how that differs; Git may say what cannot be rendered."""
-    assert run.resolved is not None
     said: list[Complaint] = []
     try:
-        run.declared = await _rendering(run, context, run.unit.recipe, run.resolved, spec, values)
+        run.declared = await _rendering(run, context, run.located, spec, values)
         said.extend(run.declared.prepared.warnings)
     except Halt as halt:
         said.append(Complaint("pinned", f"what Git says now cannot be rendered: {halt.message}"))
@@ -80,8 +81,8 @@ async def earlier(run: Reconciliation, context: EngineContext, inputs: Inputs, *
     known = run.runtime.renderings.get(inputs.digest)
     if known is not None:
         return known
-    resolved = await _recalled(run, context, inputs)
-    known = await _rendering(run, context, inputs.recipe or run.unit.recipe, resolved, inputs.spec, inputs.values)
+    located = await _recalled(run, context, inputs)
+    known = await _rendering(run, context, located, inputs.spec, inputs.values)
     if exactly and inputs.tree and inputs.objects and known.prepared.digest != inputs.objects:
         text = (
             f"revision {inputs.revision} gives other objects than it did: values it refers to, or the unit's own "
@@ -100,9 +101,36 @@ def recipe_of(run: Reconciliation) -> Recipe:
     return run.unit.recipe if operation is None or operation.recipe is None else operation.recipe
 
 
+def located_as_asked(run: Reconciliation) -> tuple[Located, ...]:
+    """Give the sources, the first read as somebody asks for."""
+    first, *others = run.located
+    return (msgspec.structs.replace(first, recipe=recipe_of(run) if first.recipe else None), *others)
+
+
+def moved_on(inputs: Inputs, located: Sequence[Located]) -> Inputs:
+    """Give inputs whose content has stayed the same, at the revisions and trees of now."""
+    if not located:
+        return inputs
+    first, *others = located
+    pairs = zip(inputs.others, others, strict=True)
+    return msgspec.structs.replace(
+        inputs,
+        revision=str(first.resolved.revision),
+        tree=first.resolved.tree,
+        others=tuple(
+            msgspec.structs.replace(one, revision=str(now.resolved.revision), tree=now.resolved.tree)
+            for one, now in pairs
+        ),
+    )
+
+
 def spec_digest(unit: Unit, recipe: Recipe, context: EngineContext) -> str:
     """Name all that decides a rendering besides files and values."""
-    return digest_of([unit.spec_digest, recipe_digest(recipe, context.capabilities(unit)), context.renderer.version])
+    capabilities = context.capabilities(unit)
+    first = recipe_digest(recipe, capabilities)
+    others = [[one.name, one.recipe and recipe_digest(one.recipe, capabilities)] for one in unit.sources[1:]]
+    # A unit of one source has the digest that it had when there could be no other.
+    return digest_of([unit.spec_digest, [first, *others] if others else first, context.renderer.version])
 
 
 async def claim_early(run: Reconciliation, context: EngineContext) -> None:
@@ -110,29 +138,30 @@ async def claim_early(run: Reconciliation, context: EngineContext) -> None:
 
     Where it cannot be rendered yet, nobody knows: those who would remove something go on waiting.
     """
-    if run.resolved is None or run.runtime.planned == run.revision:
+    if not run.located or run.runtime.planned == run.revisions:
         return
     try:
         values = await values_digest(run.unit, context)
         spec = spec_digest(run.unit, recipe_of(run), context)
-        found = await _rendering(run, context, recipe_of(run), run.resolved, spec, values)
+        found = await _rendering(run, context, located_as_asked(run), spec, values)
     except Halt:
         return
     own = {entry.ref: "" for entry in run.state.inventory.entries}
     wanted = {item.ref: item.content for item in found.prepared.desired}
     for other in context.owners.want(run.unit.ref, run.unit.target.cluster, {**own, **wanted}):
         context.requeue(other)
-    run.runtime.planned = run.revision
+    run.runtime.planned = run.revisions
 
 
 async def _rendering(
-    run: Reconciliation, context: EngineContext, recipe: Recipe, resolved: Resolved, spec: str, values: str
+    run: Reconciliation, context: EngineContext, located: Sequence[Located], spec: str, values: str
 ) -> Rendering:
-    run.runtime.learn(resolved)
+    for one in located:
+        run.runtime.learn(one.resolved)
     try:
-        known = await _known(run, context, recipe, resolved, spec, values)
+        known = await _known(run, context, located, spec, values)
         if known is None:
-            result = await _render(run.unit, context, recipe, resolved)
+            result = await render_sources(run.unit, context, located)
     except RenderError as error:
         problem = error.problem
         place = f"{problem.origin}: " if problem.origin and str(problem.origin) not in problem.message else ""
@@ -146,14 +175,18 @@ async def _rendering(
         lasting = not result.uncacheable
         digest = digest_of([spec, result.inputs, values]) if result.inputs else ""
         known = run.runtime.renderings.get(digest) or await _prepared(run, context, result, digest)
+    first, *others = located
     inputs = Inputs(
         digest=known.inputs.digest,
-        revision=str(resolved.revision),
-        tree=resolved.tree if lasting else "",
+        revision=str(first.resolved.revision),
+        tree=first.resolved.tree if lasting else "",
         spec=spec,
         values=values,
         objects=known.prepared.digest,
-        recipe=recipe,
+        recipe=first.recipe,
+        others=tuple(
+            SourceInputs(one.ref, str(one.resolved.revision), one.resolved.tree, one.name, one.recipe) for one in others
+        ),
     )
     rendering = msgspec.structs.replace(known, inputs=inputs)
     run.runtime.keep(rendering)
@@ -161,23 +194,11 @@ async def _rendering(
 
 
 async def _known(
-    run: Reconciliation, context: EngineContext, recipe: Recipe, resolved: Resolved, spec: str, values: str
+    run: Reconciliation, context: EngineContext, located: Sequence[Located], spec: str, values: str
 ) -> Rendering | None:
     """Give the unit's own rendering of these inputs, if it is one of those it keeps."""
-    tree = await context.sources.ids(resolved)
-    render_context = RenderContext(capabilities=context.capabilities(run.unit), tree=tree)
-    inputs = context.renderer.recognise(recipe, render_context)
+    inputs = await recognise_sources(run.unit, context, located)
     return run.runtime.renderings.get(digest_of([spec, inputs, values])) if inputs else None
-
-
-async def _render(unit: Unit, context: EngineContext, recipe: Recipe, resolved: Resolved) -> RenderResult:
-    ids = await context.sources.ids(resolved)
-    render_context = RenderContext(capabilities=context.capabilities(unit), tree=ids)
-    known = context.renderer.lookup(recipe, render_context)
-    if known is not None:
-        return known
-    async with context.sources.checkout(resolved) as checkout:
-        return await context.renderer.render(recipe, checkout.path, render_context)
 
 
 async def _prepared(run: Reconciliation, context: EngineContext, result: RenderResult, digest: str) -> Rendering:
@@ -206,12 +227,18 @@ def _paths(result: RenderResult) -> tuple[str, ...]:
     return found if len(found) <= PATHS_KEPT and not {"", "."} & set(found) else ()
 
 
-async def _recalled(run: Reconciliation, context: EngineContext, inputs: Inputs) -> Resolved:
-    try:
-        return await context.source_controller.recall(run.unit.source, inputs.revision)
-    except SourceError as error:
-        text = f"revision {inputs.revision}, which was delivered before, cannot be had: {error}"
-        raise Halt(UnitPhase.FAILED, Reason.SOURCE_FAILED, text, Next.RETRY) from error
+async def _recalled(run: Reconciliation, context: EngineContext, inputs: Inputs) -> tuple[Located, ...]:
+    """Give the sources as they were when these inputs were delivered. Raises `Halt` where one cannot be had again."""
+    first = SourceInputs(run.unit.source, inputs.revision, inputs.tree, recipe=inputs.recipe or run.unit.recipe)
+    found = []
+    for one in (first, *inputs.others):
+        try:
+            resolved = await context.source_controller.recall(one.source, one.revision)
+        except SourceError as error:
+            text = f"revision {one.revision}, which was delivered before, cannot be had: {error}"
+            raise Halt(UnitPhase.FAILED, Reason.SOURCE_FAILED, text, Next.RETRY) from error
+        found.append(Located(one.source, resolved, one.recipe, one.name))
+    return tuple(found)
 
 
 async def values_digest(unit: Unit, context: EngineContext) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from trueup.core.health.verdict import Verdict
 from trueup.core.model.artifact import Resolved
 from trueup.core.model.deployment_record import StepTiming
 from trueup.core.model.objects import ObjectRef
+from trueup.core.model.recipe import Recipe
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.state import Held, Inputs, UnitState
 from trueup.core.model.unit import Operation, Unit
@@ -19,6 +22,15 @@ from trueup.core.ports import (
 )
 from trueup.engine.runtime import Rendering, UnitRuntime
 from trueup.engine.source_controller import SourceState
+
+
+class Located(msgspec.Struct, frozen=True):
+    """One source of a unit at the revision that is looked at, and how its files are read."""
+
+    ref: ObjectRef
+    resolved: Resolved
+    recipe: Recipe | None = None
+    name: str = ""
 
 
 class Next(StrEnum):
@@ -83,7 +95,7 @@ class Reconciliation:
     operation: Operation | None = None
     asked_by: str = ""
     source: SourceState | None = None
-    resolved: Resolved | None = None
+    located: tuple[Located, ...] = ()
     source_problem: str = ""
     inputs: Inputs | None = None
     declared: Rendering | None = None
@@ -125,8 +137,18 @@ class Reconciliation:
         return None if self.state.pin is not None else self.state.held
 
     @property
+    def resolved(self) -> Resolved | None:
+        """The first source's artifact, `None` while it is not known."""
+        return self.located[0].resolved if self.located else None
+
+    @property
+    def revisions(self) -> dict[ObjectRef, str]:
+        """Every source's revision now; empty while they are not known."""
+        return {one.ref: str(one.resolved.revision) for one in self.located}
+
+    @property
     def revision(self) -> str:
-        """Git's revision now, as Flux writes it; empty while it is not known."""
+        """The first source's revision now, as Flux writes it; empty while it is not known."""
         return str(self.resolved.revision) if self.resolved else ""
 
     def later(self, seconds: float) -> None:

@@ -40,18 +40,17 @@ class UnitRuntime:
 
     `state` may be ahead of what is stored: it is written with the verdict, or when that takes long (`unstored` says
     since when). `renderings` holds the last ones by their inputs' digest, `commits` the last commits by revision.
-    `planned` is the revision this unit has last been planned for, so that units it may have given objects to know it
-    has looked. `started` is when the attempt under way began (monotonic seconds), `checked_for` how long the last one
-    took until its verdict. `timeline` says when each object came further, and since when it is in trouble; `unready`
-    since when the gate has not been passed. `prune_since` is when a prune began to wait for other units. `undecided`
-    is why a sick unit is not taken back yet, `stays_behind` why a healthy one does not go back with its group, and
-    `obstructed` for which return that was found out.
-    `ahead`: it went back, and would go on with Git if its dependencies were ready.
-    `seen_by_group` is what the units it is tied to have been told of it. `proposals_made` is what has come of
-    proposed reverts and is not in the state yet. `released` is the request that ended a pin,
-    until what follows is written; `left_behind` what stays in a cluster that the unit named before, in words;
-    `refused_request` why one could not be met. `record` is the deployment record of the
-    sync under way, and `failure_told` the revision and message of the last failure to render that was recorded.
+    `planned` has, by source, the revision this unit has last been planned for, so that units it may have given objects
+    to know it has looked. `started` is when the attempt under way began (monotonic seconds), `checked_for` how long the
+    last one took until its verdict. `timeline` says when each object came further, and since when it is in trouble;
+    `unready` since when the gate has not been passed. `prune_since` is when a prune began to wait for other units.
+    `undecided` is why a sick unit is not taken back yet, `stays_behind` why a healthy one does not go back with its
+    group, and `obstructed` for which return that was found out. `ahead`: it went back, and would go on with Git if its
+    dependencies were ready. `seen_by_group` is what the units it is tied to have been told of it. `proposals_made` is
+    what has come of proposed reverts and is not in the state yet. `released` is the request that ended a pin, until
+    what follows is written; `left_behind` what stays in a cluster that the unit named before, in words;
+    `refused_request` why one could not be met. `record` is the deployment record of the sync under way, and
+    `failure_told` the revision and message of the last failure to render that was recorded.
     """
 
     state: UnitState = EMPTY_STATE
@@ -59,7 +58,7 @@ class UnitRuntime:
     unstored: float = 0.0
     renderings: dict[str, Rendering] = field(default_factory=dict)
     commits: dict[str, Provenance] = field(default_factory=dict)
-    planned: str = ""
+    planned: dict[ObjectRef, str] = field(default_factory=dict)
     started: float = 0.0
     checked_for: float = 0.0
     heals: dict[ObjectRef, HealLog] = field(default_factory=dict)
@@ -69,7 +68,7 @@ class UnitRuntime:
     retry_at: float = 0.0
     retried_for: str = ""
     ready: bool = False
-    ready_revision: str = ""
+    ready_revisions: dict[ObjectRef, str] = field(default_factory=dict)
     operation: OperationReport | None = None
     results: dict[ObjectRef, ObjectResult] = field(default_factory=dict)
     report: UnitReport | None = None

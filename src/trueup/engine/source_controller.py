@@ -155,7 +155,10 @@ class SourceController:
 
     async def recall(self, ref: ObjectRef, revision: str) -> Resolved:
         """Find a revision that was delivered before, from the cache if it is there. Raises `SourceError`."""
-        declaration = self._states[ref].declaration
+        state = self._states.get(ref)
+        if state is None:
+            raise SourceError(Fault.NOT_FOUND, f"{ref} is declared no more")
+        declaration = state.declaration
         parsed = Revision.parse(revision)
         found = await self._sources.recall(declaration.spec, parsed, declaration.ignore)
         if found is not None:

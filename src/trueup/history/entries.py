@@ -85,6 +85,7 @@ def recovered_entry(unit: ObjectRef, uid: str, deployment: HistoryEntry) -> Entr
         revision=deployment.revision,
         initiator=deployment.initiator if asked else "",
         objects=deployment.digest,
+        revisions=deployment.revisions,
     )
     return Entry(record.id, record, recovered=True)
 

@@ -76,7 +76,8 @@ def _terms(entry: Entry) -> Iterator[tuple[Kind, str]]:
     if record is None:
         return
     yield Kind.UNIT, written(record.unit)
-    yield from ((Kind.REVISION, value) for value in revision_forms(record.revision))
+    for revision in dict.fromkeys((record.revision, *record.revisions[:FORMS_KEPT])):
+        yield from ((Kind.REVISION, value) for value in revision_forms(revision))
     yield Kind.OUTCOME, record.ending.value
     yield Kind.INITIATOR, record.initiator.casefold()
     yield Kind.RELATED, record.related

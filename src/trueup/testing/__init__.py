@@ -3,7 +3,7 @@
 from trueup.testing.clock import FakeClock, FakeFence, quiesce
 from trueup.testing.cluster import FakeCluster, FakeTargets
 from trueup.testing.rendering import FakeRenderer
-from trueup.testing.sources import FakeCheckout, FakeRepository, FakeTree, NoCredentials
+from trueup.testing.sources import FakeCheckout, FakeRepositories, FakeRepository, FakeTree, NoCredentials
 from trueup.testing.storage import FakeEventSink, FakeFinalizers, FakeProposals, FakeReports, FakeStates, FakeValues
 from trueup.testing.units import a_unit
 
@@ -17,6 +17,7 @@ __all__ = [
     "FakeProposals",
     "FakeRenderer",
     "FakeReports",
+    "FakeRepositories",
     "FakeRepository",
     "FakeStates",
     "FakeTargets",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
+from trueup.core.model.objects import digest_of
 from trueup.core.model.recipe import (
     LookedAt,
     Recipe,
@@ -24,7 +25,10 @@ async def quiesce(rounds: int = 50) -> None:
 
 
 class FakeRenderer:
-    """Gives the objects that stand at the recipe's path in the commit. Implements `Renderer`."""
+    """Gives the objects that stand at the recipe's path in the commit. Implements `Renderer`.
+
+    Where there are further roots, each object bears, as an annotation, what stands at the same path in each of them.
+    """
 
     version = "fake"
 
@@ -36,7 +40,7 @@ class FakeRenderer:
     async def render(self, recipe: Recipe, tree: PathLike[str], context: RenderContext) -> RenderResult:
         """Give the objects at the path."""
         self.renders += 1
-        return self._result(recipe, self._repository.commits[tree.__fspath__()], cached=False)
+        return self._result(recipe, self._repository.tree(tree.__fspath__()), context)
 
     def lookup(self, recipe: Recipe, context: RenderContext) -> RenderResult | None:
         """Give nothing: every look at new inputs is a render."""
@@ -46,11 +50,16 @@ class FakeRenderer:
         """Recognise nothing."""
         return None
 
-    def _result(self, recipe: Recipe, tree: FakeTree, *, cached: bool) -> RenderResult:
-        objects = tuple(RenderedObject(body) for body in tree.folders.get(recipe.path, ()))
+    def _result(self, recipe: Recipe, tree: FakeTree, context: RenderContext) -> RenderResult:
+        bodies = tree.folders.get(recipe.path, ())
         looked = {"": LookedAt(directories=(recipe.path,))}
         inputs = tree.entry(recipe.path) or "-"
-        return RenderResult(objects, looked, "directory", self.version, inputs=inputs, cached=cached)
+        if context.roots:
+            seen = {name: str(known.entry(recipe.path)) for name, known in context.root_trees.items()}
+            bodies = tuple({**body, "metadata": {**body["metadata"], "annotations": seen}} for body in bodies)
+            inputs = digest_of([inputs, seen])
+        objects = tuple(RenderedObject(body) for body in bodies)
+        return RenderResult(objects, looked, "directory", self.version, inputs=inputs)
 
     async def evaluate(self, expression: str, variables: Mapping[str, object]) -> Any:
         """Give what is written: `true` or `false`."""

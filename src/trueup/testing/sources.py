@@ -71,12 +71,16 @@ class _Path:
 class FakeRepository:
     """Sources: every URL has the same commits. `fault` is raised while set. Implements `Sources`."""
 
-    def __init__(self) -> None:
-        """Start without commits."""
+    def __init__(self, first: int = 1) -> None:
+        """Start without commits; `first` is the number of the first, so that those of several repositories differ."""
         self.commits: dict[str, FakeTree] = {}
         self.head = ""
         self.fault: SourceError | None = None
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(first)
+
+    def tree(self, commit: str) -> FakeTree:
+        """Give a commit."""
+        return self.commits[commit]
 
     def commit(self, folders: Mapping[str, Sequence[Body]]) -> str:
         """Make a commit the branch's head; gives its id."""
@@ -130,6 +134,45 @@ class FakeRepository:
 
     def withdraw(self, ref: ObjectRef) -> None:
         """Do nothing."""
+
+
+class FakeRepositories(FakeRepository):
+    """Sources of several repositories, by URL; whatever URL has none of its own is this one. Implements `Sources`."""
+
+    def __init__(self, **others: FakeRepository) -> None:
+        """Take the others by URL."""
+        super().__init__()
+        self.others = others
+
+    def _of(self, url: str) -> FakeRepository | None:
+        return self.others.get(url)
+
+    def tree(self, commit: str) -> FakeTree:
+        """Give a commit of any of them."""
+        return next(one.commits[commit] for one in (*self.others.values(), self) if commit in one.commits)
+
+    async def resolve(
+        self, spec: SourceSpec, credentials: SourceCredentials | None, at: str = "", fresh: bool = False
+    ) -> Revision:
+        """Give the head of the repository, or the commit that `at` names."""
+        other = self._of(spec.url)
+        ask = other.resolve if other is not None else super().resolve
+        return await ask(spec, credentials, at, fresh)
+
+    async def recall(self, spec: SourceSpec, revision: Revision, ignore: IgnoreRules) -> Resolved | None:
+        """Give an earlier commit of the repository."""
+        other = self._of(spec.url)
+        ask = other.recall if other is not None else super().recall
+        return await ask(spec, revision, ignore)
+
+    async def ids(self, resolved: Resolved) -> TreeIds:
+        """Give the commit's tree."""
+        return self.tree(resolved.revision.id)
+
+    @asynccontextmanager
+    async def checkout(self, resolved: Resolved) -> AsyncIterator[FakeCheckout]:
+        """Hold the commit."""
+        yield FakeCheckout(_Path(resolved.revision.id), self.tree(resolved.revision.id))
 
 
 class NoCredentials:

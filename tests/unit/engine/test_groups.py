@@ -10,7 +10,7 @@ from trueup.core.model.deployment_record import Cause
 from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.reports import UnitPhase
-from trueup.core.model.unit import Dependency, HealthGate, ReturnPolicy, SourceDeclaration, SyncPolicy, Unit
+from trueup.core.model.unit import Dependency, HealthGate, ReturnPolicy, SourceDeclaration, SyncPolicy, Unit, UnitSource
 
 OTHER = ObjectRef("example.com", "Repository", "default", "other")
 
@@ -99,7 +99,7 @@ async def test_units_joined_only_by_one_that_did_not_move_are_no_group(world: Wo
 async def test_a_unit_of_another_source_stays(world: World) -> None:
     web, api, db = chain(world)
     foreign = world.unit("foreign", depends_on=(Dependency(web.ref),))
-    foreign = msgspec.structs.replace(foreign, source=OTHER)
+    foreign = msgspec.structs.replace(foreign, sources=(UnitSource(OTHER, foreign.recipe),))
     world.engine.declare_source(SourceDeclaration(OTHER, "uid", 1, GitSpec("https://x/o", GitRef(branch="main"))))
     world.declare(web, api, db, foreign)
     await world.commit(**folders("1", "web", "api", "db", "foreign"))

@@ -153,7 +153,11 @@ async def test_a_unit_or_source_that_goes_meanwhile_reports_nothing_more() -> No
     world.engine.withdraw_source(SOURCE)
     slow.answers.set()
     await world.settle()
-    assert not [event for event in world.event_sink.events if isinstance(event, SourcePolled)]
+    assert not [
+        event
+        for event in world.event_sink.events
+        if isinstance(event, SourcePolled) and event.declaration.ref == SOURCE
+    ]
     await world.engine.stop()
 
 

@@ -69,15 +69,16 @@ class StepTiming(msgspec.Struct, frozen=True, omit_defaults=True):
 class DeploymentRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One sync.
 
-    `id` is unique and the same after a restart in the middle of it (`resumed`: what was changed before the restart is
-    not listed). `unit_uid` tells a unit from a later one of the same name. `tenant` is the project or namespace it
-    belongs to; `cluster` and `namespace` are where it delivers to, `manager` the field manager it writes as. `source`
-    is the repository's URL, `path` the folder in it. `revision` is what was delivered and `previous` what was delivered
-    before, both as Flux writes revisions; `commit` is that of `revision`. `initiator` is the person who asked, empty
-    for what happens by itself. `operation` is the request's id. `inputs` names what was delivered by content,
-    `objects` what it rendered to. `images` and `versions` are what the objects say they run. `related` is the id of
-    the sync that caused this one (for a return: the sick one). `tries` is how often the same failed in a row: only
-    the first, second, fourth, eighth… try is told.
+    `id` is unique and the same after a restart in the middle of it (`resumed`: what was changed before the restart
+    is not listed). `unit_uid` tells a unit from a later one of the same name. `tenant` is the project or namespace
+    it belongs to; `cluster` and `namespace` are where it delivers to, `manager` the field manager it writes as.
+    `source` is the repository's URL, `path` the folder in it. `revision` is what was delivered and `previous` what
+    was delivered before, both as Flux writes revisions; `commit` is that of `revision`. `revisions` are those of
+    all sources where these are several. `initiator` is the person who asked, empty for what happens by itself.
+    `operation` is the request's id. `inputs` names what was delivered by content, `objects` what it rendered to.
+    `images` and `versions` are what the objects say they run. `related` is the id of the sync that caused this one
+    (for a return: the sick one). `tries` is how often the same failed in a row: only the first, second, fourth,
+    eighth… try is told.
     """
 
     id: str
@@ -109,6 +110,7 @@ class DeploymentRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     related: str = ""
     tries: int = 1
     resumed: bool = False
+    revisions: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:

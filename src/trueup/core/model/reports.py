@@ -164,14 +164,15 @@ class Notice(msgspec.Struct, frozen=True):
 class UnitReport(msgspec.Struct, frozen=True):
     """Everything a status shows of a unit.
 
-    `generation` is the object's generation that the engine has acted on. `current` is Git's revision now, `attempted`
-    the last one tried, `applied` the last one that ended well. `commit` is that of `current`. `stalled`: only a
-    change by the user can help. `retry_in`: seconds until the next try, for the message. `recipe` is the kind that
-    rendering used. `handled` is the token of the last request by hand that was answered (`Unit.requested`) and
-    `handled_operation` the id of the last operation that was taken up (`Unit.operation.id`). `checked_for` is how many
-    seconds the health gate took; `health` the unit's own verdict, worst of its objects. `history` has the newest last.
-    `pin`: somebody keeps the unit at an earlier deployment.
-    `gated`: the unit waits for health, so that its status says how that ended.
+    `generation` is the object's generation that the engine has acted on. `current` is Git's revision now,
+    `attempted` the last one tried, `applied` the last one that ended well; `revisions` are those of all sources
+    that `applied` stands for, where these are several. `commit` is that of `current`. `stalled`: only a change by
+    the user can help. `retry_in`: seconds until the next try, for the message. `recipe` is the kind that rendering
+    used. `handled` is the token of the last request by hand that was answered (`Unit.requested`) and
+    `handled_operation` the id of the last operation that was taken up (`Unit.operation.id`). `checked_for` is how
+    many seconds the health gate took; `health` the unit's own verdict, worst of its objects. `history` has the
+    newest last. `pin`: somebody keeps the unit at an earlier deployment. `gated`: the unit waits for health, so
+    that its status says how that ended.
     """
 
     phase: UnitPhase
@@ -201,6 +202,7 @@ class UnitReport(msgspec.Struct, frozen=True):
     handled_operation: str = ""
     notices: tuple[Notice, ...] = ()
     compared: datetime | None = None
+    revisions: tuple[str, ...] = ()
 
 
 class SourceReport(msgspec.Struct, frozen=True):

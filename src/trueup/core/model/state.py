@@ -20,13 +20,23 @@ STATE_KIND = "UnitState"
 STATE_PLURAL = "unitstates"
 
 
+class SourceInputs(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a delivery took from one source beside the first: its revision and tree, and how they were read."""
+
+    source: ObjectRef
+    revision: str
+    tree: str = ""
+    name: str = ""
+    recipe: Recipe | None = None
+
+
 class Inputs(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything a delivery is a function of, by content.
 
     `digest` covers the unit's spec, all files that rendering looked at, and the values it referenced: equal digests
     give equal objects. `revision` and `tree` say where the files came from, `recipe` and `spec` how they were read and
     `values` (a digest) what else was put in, so that the same inputs are known again and can be rendered again.
-    `objects` is the digest of what they rendered to.
+    `objects` is the digest of what they rendered to. `others` are the same of the unit's further sources.
     """
 
     digest: str
@@ -36,18 +46,29 @@ class Inputs(msgspec.Struct, frozen=True, omit_defaults=True):
     values: str = ""
     objects: str = ""
     recipe: Recipe | None = None
+    others: tuple[SourceInputs, ...] = ()
 
-    def same_source(self, tree: str, spec: str, values: str) -> bool:
-        """Say whether a tree, a spec and values are those of these inputs, so that nothing need be rendered."""
-        return bool(tree) and (self.tree, self.spec, self.values) == (tree, spec, values)
+    @property
+    def trees(self) -> tuple[str, ...]:
+        """The trees of all sources; empty texts where they cannot vouch for what was rendered."""
+        return (self.tree, *(other.tree for other in self.others))
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """The revisions of all sources."""
+        return (self.revision, *(other.revision for other in self.others))
+
+    def same_source(self, trees: tuple[str, ...], spec: str, values: str) -> bool:
+        """Say whether trees, a spec and values are those of these inputs, so that nothing need be rendered."""
+        return all(trees) and (self.trees, self.spec, self.values) == (trees, spec, values)
 
 
 class RevertProposal(msgspec.Struct, frozen=True, omit_defaults=True):
     """A revert that is, or shall be, proposed to people: once for the bad revision, which a restart does not forget.
 
-    `inputs` are the bad ones by digest, `revision` brought them, `good` is where the unit stood before. `failed` says
-    what failed, `paths` what of the repository the unit reads (empty: all of it). `made` is what was made of it, a URL
-    or a branch; `refused` why nothing will be.
+    `inputs` are the bad ones by digest, `revision` brought them, `good` is where the unit stood before, both of
+    `source` (empty: the unit's first). `failed` says what failed, `paths` what of the repository the unit reads
+    (empty: all of it). `made` is what was made of it, a URL or a branch; `refused` why nothing will be.
     """
 
     inputs: str
@@ -57,6 +78,7 @@ class RevertProposal(msgspec.Struct, frozen=True, omit_defaults=True):
     paths: tuple[str, ...] = ()
     made: str = ""
     refused: str = ""
+    source: ObjectRef | None = None
 
     @property
     def pending(self) -> bool:
@@ -188,7 +210,10 @@ class Pin(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One entry of the short history that the user's object shows. `sync` is the id of its deployment record."""
+    """One entry of the short history that the user's object shows. `sync` is the id of its deployment record.
+
+    `revisions` are those of all sources where these are several.
+    """
 
     id: int
     revision: str
@@ -199,6 +224,7 @@ class HistoryEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     count: int = 1
     initiator: str = ""
     sync: str = ""
+    revisions: tuple[str, ...] = ()
 
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):

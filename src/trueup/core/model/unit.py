@@ -55,6 +55,22 @@ class SourceDeclaration(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
+class UnitSource(msgspec.Struct, frozen=True):
+    """One of a unit's sources: the object that declares it, and how its files become objects.
+
+    Without a `recipe` its files are only there for the others, which refer to them by `name` (`$name/values.yaml`).
+    """
+
+    ref: ObjectRef
+    recipe: Recipe | None = None
+    name: str = ""
+
+
+def nth_source(unit: ObjectRef, number: int) -> ObjectRef:
+    """Give the identity of the n-th source, from 0, that stands inside a unit's own object; the first is the object."""
+    return unit if number == 0 else unit._replace(name=f"{unit.name}#{number + 1}")
+
+
 class Target(msgspec.Struct, frozen=True):
     """Where objects go: a cluster, the namespace of namespaced objects that name none, and the acting identity.
 
@@ -190,7 +206,8 @@ class Substitution(msgspec.Struct, frozen=True):
 class Operation(msgspec.Struct, frozen=True):
     """A sync asked for by hand. `revision` empty: the unit's own; `resources` empty: all of them.
 
-    `recipe` reads the revision in another way than the unit does now: as it did when that was delivered.
+    `revisions` are those of a unit's several sources, in their order; `revision` is the first's. `recipe` reads the
+    revision in another way than the unit does now: as it did when that was delivered.
     """
 
     id: str
@@ -202,6 +219,7 @@ class Operation(msgspec.Struct, frozen=True):
     recipe: Recipe | None = None
     initiator: str = ""
     retry: Retry = Retry(limit=0)
+    revisions: tuple[str, ...] = ()
 
 
 OBJECTS = "objects"
@@ -211,10 +229,11 @@ OBJECTS = "objects"
 class Unit(msgspec.Struct, frozen=True):
     """What one user's object asks to be delivered, in neutral words.
 
-    `spec_digest` is the digest of all that decides what is delivered (not of interval or suspension), so that held
-    back inputs are known again. `version` is the API version of the user's object (without the group). `problems` are
-    things the object asks for that cannot be done; each stalls the unit until its object changes. `warnings` are told
-    in its status and change nothing else. `delivery` names how what is rendered comes to live.
+    `spec_digest` is the digest of all that decides what is delivered (not of interval or suspension), so that held back
+    inputs are known again. `sources` is one, or several whose objects are delivered together: the first is what is
+    shown where there is room for one. `version` is the API version of the user's object (without the group). `problems`
+    are things the object asks for that cannot be done; each stalls the unit until its object changes. `warnings` are
+    told in its status and change nothing else. `delivery` names how what is rendered comes to live.
 
     `returns` is what happens when a change makes it sick; `inherited` applies in its place to a unit that another
     controller delivered before (`None`: the object itself names a policy, which holds always). `delivered`: the
@@ -228,8 +247,7 @@ class Unit(msgspec.Struct, frozen=True):
     ref: ObjectRef
     uid: str
     generation: int
-    source: ObjectRef
-    recipe: Recipe
+    sources: tuple[UnitSource, ...]
     spec_digest: str
     version: str = "v1"
     target: Target = Target()
@@ -260,3 +278,17 @@ class Unit(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     approved: datetime | None = None
     unread: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> ObjectRef:
+        """The object that declares the first source."""
+        return self.sources[0].ref
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the files of the first source that is rendered become objects."""
+        return next(one.recipe for one in self.sources if one.recipe is not None)
+
+    def shares_source(self, other: Unit) -> bool:
+        """Say whether two units have a source in common."""
+        return not {one.ref for one in self.sources}.isdisjoint(one.ref for one in other.sources)

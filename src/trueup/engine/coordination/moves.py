@@ -7,6 +7,7 @@ takes, that is no proof that it does not want the object.
 
 from __future__ import annotations
 
+from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import UnitPhase
 from trueup.core.model.unit import Unit
 from trueup.engine.context import EngineContext
@@ -16,13 +17,11 @@ NAMED = 3
 
 def units_behind(unit: Unit, context: EngineContext) -> tuple[Unit, ...]:
     """Give the other units of this one's repository that have not planned for its present revision yet."""
-    own = context.source_controller.state(unit.source)
-    if own is None:
-        return ()
-    spec = own.declaration.spec
-    behind: list[Unit] = []
+    found = (context.source_controller.state(one.ref) for one in unit.sources)
+    specs = [own.declaration.spec for own in found if own is not None]
+    behind: dict[ObjectRef, Unit] = {}
     for declaration in context.source_controller.declarations():
-        if not declaration.spec.same_origin(spec):
+        if not any(declaration.spec.same_origin(spec) for spec in specs):
             continue
         source = context.source_controller.state(declaration.ref)
         if source is None or source.resolved is None:
@@ -35,9 +34,9 @@ def units_behind(unit: Unit, context: EngineContext) -> tuple[Unit, ...]:
             runtime = context.runtime_of(ref)
             if runtime is not None and runtime.report is not None and runtime.report.phase is UnitPhase.OBSERVED:
                 continue
-            if runtime is None or runtime.planned != revision:
-                behind.append(other)
-    return tuple(sorted(behind, key=lambda each: each.ref))
+            if runtime is None or runtime.planned.get(declaration.ref) != revision:
+                behind[ref] = other
+    return tuple(behind[ref] for ref in sorted(behind))
 
 
 def waiting_for(behind: tuple[Unit, ...], context: EngineContext) -> str:

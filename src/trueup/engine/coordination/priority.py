@@ -52,7 +52,9 @@ async def touched_first(
 
 
 def _known(unit: Unit, tree: TreeIds, renderer: Renderer, targets: Targets) -> bool:
-    """Say whether an earlier rendering of a unit is still right for a tree."""
+    """Say whether an earlier rendering of a unit is still right for a tree; of several sources nobody knows."""
+    if len(unit.sources) > 1:
+        return False
     try:
         capabilities = targets.of(unit.target.cluster).capabilities()
     except Unreachable:

@@ -76,14 +76,15 @@ class Proposer:
 
     async def _made(self, unit: Unit, offer: RevertProposal) -> RevertProposal | None:
         """Make one; `None`: later again."""
-        state = self._source_controller.state(unit.source)
+        source = offer.source or unit.source
+        state = self._source_controller.state(source)
         if state is None:
-            return msgspec.structs.replace(offer, refused=f"{unit.source} does not exist any more")
+            return msgspec.structs.replace(offer, refused=f"{source} does not exist any more")
         commit = await self._commit(unit, offer)
         bad = Revision.parse(offer.revision)
         proposal = Proposal(
             unit=unit.ref,
-            source=unit.source,
+            source=source,
             repository=state.declaration.spec.url,
             bad=bad.id,
             good=Revision.parse(offer.good).id,
@@ -107,6 +108,6 @@ class Proposer:
 
     async def _commit(self, unit: Unit, offer: RevertProposal) -> Provenance | None:
         try:
-            return (await self._source_controller.recall(unit.source, offer.revision)).provenance
+            return (await self._source_controller.recall(offer.source or unit.source, offer.revision)).provenance
         except (SourceError, ValueError):
             return None

@@ -70,7 +70,7 @@ class Registry:
         """Take a new or changed unit; gives the one it replaces."""
         before = self._units.get(unit.ref)
         self._units[unit.ref] = unit
-        self.by_source.set(unit.ref, (unit.source,))
+        self.by_source.set(unit.ref, (one.ref for one in unit.sources))
         self.by_dependency.set(unit.ref, (item.ref for item in unit.depends_on))
         cluster, namespace = unit.target.cluster, ObjectRef("", "Namespace", "", unit.target.namespace)
         self.by_check.set(unit.ref, (ClusterObject(cluster, ref) for ref in unit.gate.checks))

@@ -57,6 +57,7 @@ def with_history(run: Reconciliation, context: EngineContext, outcome: str) -> U
         if run.returning or run.intent is Intent.RETURN
         else (attempt.initiator or attempt.operation if attempt else ""),
         sync=attempt.id if attempt else "",
+        revisions=inputs.revisions if inputs.others else (),
     )
     history = (*state.history, deployment)[-HISTORY_LIMIT:]
     return msgspec.structs.replace(state, history=history, next_id=state.next_id + 1)

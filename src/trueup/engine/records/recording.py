@@ -206,4 +206,5 @@ def _record(
         related=record.related,
         tries=tries,
         resumed=record.resumed,
+        revisions=inputs.revisions if inputs and inputs.others else (),
     )

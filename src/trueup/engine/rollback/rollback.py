@@ -12,7 +12,7 @@ from trueup.core.model.artifact import Revision
 from trueup.core.model.deployment_record import Ending
 from trueup.core.model.objects import LOCAL, ObjectRef
 from trueup.core.model.reports import OperationState
-from trueup.core.model.state import Held, RevertProposal, RollbackSkipped
+from trueup.core.model.state import Held, Inputs, RevertProposal, RollbackSkipped
 from trueup.core.rollback.decision import (
     BREAKER_PAUSE,
     RETURN_TRIES,
@@ -59,6 +59,7 @@ async def handle_unhealthy(run: Reconciliation, context: EngineContext) -> None:
     if decision.proposes and context.propose is not None and state.good is not None:
         paths = run.wanted.paths if run.wanted else ()
         offer = RevertProposal(inputs.digest, revision, state.good.revision, message[:FAILED_KEPT], paths)
+        offer = _of_source(offer, inputs, state.good)
         ended = msgspec.structs.replace(ended, proposals=with_offer(state.proposals, offer))
         context.propose(run.unit.ref)
     if decision.returns and decision.good is not None:
@@ -124,6 +125,20 @@ async def _decision(run: Reconciliation, context: EngineContext) -> Decision:
     if decision.good is None:
         return decision
     return decide(msgspec.structs.replace(case, obstacles=await rollback_preflight(run, context, decision.good)))
+
+
+def _of_source(offer: RevertProposal, bad: Inputs, good: Inputs) -> RevertProposal:
+    """Say of which source a revert is: of the one that has moved. Where several have, nobody knows which it was."""
+    before = {other.source: other.revision for other in good.others}
+    moved = [other for other in bad.others if before.get(other.source) != other.revision]
+    if not moved:
+        return offer
+    if bad.revision != good.revision or len(moved) > 1:
+        return msgspec.structs.replace(offer, refused="several of its sources have moved at once")
+    one = moved[0]
+    return msgspec.structs.replace(
+        offer, source=one.source, revision=one.revision, good=before.get(one.source, ""), paths=()
+    )
 
 
 def _explained(ref: ObjectRef, context: EngineContext) -> frozenset[ObjectRef]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import zip_longest
+
 import msgspec
 import structlog
 
-from trueup.core.model.artifact import SourceError
+from trueup.core.model.artifact import Resolved, SourceError
 from trueup.core.model.objects import LOCAL, Inventory
 from trueup.core.model.recipe import RenderError
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.state import EMPTY_STATE
-from trueup.core.model.unit import Dependency
+from trueup.core.model.unit import Dependency, Unit, UnitSource
 from trueup.engine.context import EngineContext
 from trueup.engine.inputs import claim_early
 from trueup.engine.judgement import judge_meanwhile
 from trueup.engine.operations import refuse_operation
-from trueup.engine.reconciliation import Halt, Next, NotYetKnown, Reconciliation
+from trueup.engine.reconciliation import Halt, Located, Next, NotYetKnown, Reconciliation
+from trueup.engine.source_controller import SourceState
 
 
 async def admit(run: Reconciliation, context: EngineContext) -> None:
@@ -65,46 +69,87 @@ def _leave_cluster(run: Reconciliation) -> None:
 
 
 async def locate(run: Reconciliation, context: EngineContext) -> None:
-    """Find the artifact: the source's own, or that of the revision a user asked for."""
-    unit = run.unit
-    state = context.source_controller.state(unit.source)
+    """Find the artifacts: each source's own, or those of the revisions a user asked for."""
+    states = [_source_state(run, context, one) for one in run.unit.sources]
+    run.source = states[0]
+    _answer_request(run, states)
+    run.located = await _asked_for(run, context)
+    if not run.located:
+        pairs = zip(run.unit.sources, states, strict=True)
+        run.located = tuple(Located(one.ref, _artifact(run, state), one.recipe, one.name) for one, state in pairs)
+    structlog.contextvars.bind_contextvars(revision=run.revision)
+
+
+def _source_state(run: Reconciliation, context: EngineContext, source: UnitSource) -> SourceState:
+    state = context.source_controller.state(source.ref)
     if state is None:
-        text = f"{unit.source} does not exist; create it, or name another source"
+        text = f"{source.ref} does not exist; create it, or name another source"
         raise Halt(UnitPhase.WAITING, Reason.SOURCE_MISSING, text, Next.WAIT)
-    run.source = state
     if not state.polled and _as_reported(run):
-        raise NotYetKnown(f"{unit.source} has not been polled yet")
-    own = unit.source == unit.ref
-    if unit.requested != run.state.requested and (not own or state.handled == state.declaration.requested):
-        # A request by hand counts as answered once the remote was asked.
+        raise NotYetKnown(f"{source.ref} has not been polled yet")
+    return state
+
+
+def _answer_request(run: Reconciliation, states: Sequence[SourceState]) -> None:
+    """Take a request by hand for answered once the remotes were asked."""
+    unit = run.unit
+    if unit.requested == run.state.requested:
+        return
+    own = [state for state in states if _inside(unit, state)]
+    if all(state.handled == state.declaration.requested for state in own):
         held = run.state.held
         if held is not None and held.stopped:
             held = msgspec.structs.replace(held, stopped="")
             run.runtime.retry_at = 0.0
         run.runtime.state = msgspec.structs.replace(run.state, requested=unit.requested, held=held)
+
+
+def _inside(unit: Unit, state: SourceState) -> bool:
+    """Say whether a source stands inside the unit's own object."""
+    return state.declaration.uid == unit.uid
+
+
+async def _asked_for(run: Reconciliation, context: EngineContext) -> tuple[Located, ...]:
+    """Give the artifacts at the revisions that somebody asks for by hand; nothing where nobody does."""
     operation, pin = run.operation, run.state.pin
-    if operation is not None and operation.revision and pin is not None:
-        refuse_operation(run, context, f"revision {operation.revision} is not delivered: the unit is {pin.words}")
-    elif operation is not None and operation.revision:
-        try:
-            run.resolved = await context.source_controller.resolve(unit.source, operation.revision)
-            return
-        except SourceError as error:
-            refuse_operation(run, context, f"revision {operation.revision} is not delivered: {error}")
+    asked = (operation.revisions or (operation.revision,)) if operation is not None else ()
+    if not any(asked):
+        return ()
+    told = ", ".join(filter(None, asked))
+    if pin is not None:
+        refuse_operation(run, context, f"revision {told} is not delivered: the unit is {pin.words}")
+        return ()
+    found = []
+    try:
+        for one, revision in zip_longest(run.unit.sources, asked[: len(run.unit.sources)], fillvalue=""):
+            assert isinstance(one, UnitSource)
+            if revision:
+                resolved = await context.source_controller.resolve(one.ref, str(revision))
+            else:
+                resolved = _artifact(run, _source_state(run, context, one))
+            found.append(Located(one.ref, resolved, one.recipe, one.name))
+    except SourceError as error:
+        refuse_operation(run, context, f"revision {told} is not delivered: {error}")
+        return ()
+    return tuple(found)
+
+
+def _artifact(run: Reconciliation, state: SourceState) -> Resolved:
+    """Give what a source has now. Raises `Halt` where it has nothing."""
+    own, ref = _inside(run.unit, state), state.declaration.ref
     if state.error is not None and (own or state.resolved is None):
         if state.resolved is None:
             phase, reason = (
                 (UnitPhase.FAILED, Reason.SOURCE_FAILED) if own else (UnitPhase.WAITING, Reason.SOURCE_NOT_READY)
             )
-            text = str(state.error) if own else f"{unit.source} is not ready: {state.error}"
+            text = str(state.error) if own else f"{ref} is not ready: {state.error}"
             raise Halt(phase, reason, text, Next.WAIT)
-        run.source_problem = str(state.error)
+        run.source_problem = run.source_problem or str(state.error)
     if state.resolved is None:
         problems = "; ".join(state.declaration.problems)
-        text = f"{unit.source} has no artifact yet" + (f": {problems}" if problems else "")
+        text = f"{ref} has no artifact yet" + (f": {problems}" if problems else "")
         raise Halt(UnitPhase.WAITING, Reason.SOURCE_NOT_READY, text, Next.WAIT)
-    run.resolved = state.resolved
-    structlog.contextvars.bind_contextvars(revision=run.revision)
+    return state.resolved
 
 
 async def wait_for_dependencies(run: Reconciliation, context: EngineContext) -> None:
@@ -161,6 +206,8 @@ async def _not_ready(run: Reconciliation, context: EngineContext, dependency: De
     if runtime is None or not runtime.ready:
         report = runtime.report if runtime else None
         return report.message if report and report.message else "it was not ready yet"
-    if other.source == run.unit.source and runtime.ready_revision != run.revision:
-        return f"it is ready at {runtime.ready_revision or 'no revision'}, not yet at {run.revision}"
+    for source, revision in run.revisions.items():
+        ready = runtime.ready_revisions.get(source, "")
+        if ready != revision and any(one.ref == source for one in other.sources):
+            return f"it is ready at {ready or 'no revision'}, not yet at {revision}"
     return ""

@@ -35,7 +35,7 @@ async def compare(run: Reconciliation, context: EngineContext) -> None:
             _unchanged(entry, context.live(run.unit, entry.ref), run.unit.policy) for entry in state.inventory.entries
         ):
             run.settled = True
-            run.runtime.planned = run.revision
+            run.runtime.planned = run.revisions
             return
         await render_again(run, context)
         await context.delivery(run.unit).observe(run.unit, _refs(run))
@@ -43,7 +43,7 @@ async def compare(run: Reconciliation, context: EngineContext) -> None:
     unit, wanted = run.unit, run.wanted.prepared.desired
     contents = {item.ref: item.content for item in run.declared.prepared.desired}
     affected = context.owners.want(unit.ref, unit.target.cluster, contents)
-    run.runtime.planned = run.revision
+    run.runtime.planned = run.revisions
     for other in affected:
         context.requeue(other)
     operation = run.operation

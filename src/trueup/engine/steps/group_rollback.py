@@ -31,7 +31,7 @@ async def join_group_rollback(run: Reconciliation, context: EngineContext) -> No
         return
     for unhealthy_unit in sorted(context.unhealthy):
         sick = context.registry.get(unhealthy_unit)
-        if sick is None or sick.source != run.unit.source or sick.ref == run.unit.ref:
+        if sick is None or sick.ref == run.unit.ref or not sick.shares_source(run.unit):
             continue
         held = _held(unhealthy_unit, context)
         if held is not None and await _joined(run, context, sick, held):
@@ -73,7 +73,8 @@ async def _joined(run: Reconciliation, context: EngineContext, sick: Unit, held:
 def _members(run: Reconciliation, context: EngineContext) -> dict[ObjectRef, Member]:
     """Give all units of this one's source that are known, as their groups see them."""
     found = {}
-    for ref in context.registry.by_source.units(run.unit.source):
+    units = {ref for one in run.unit.sources for ref in context.registry.by_source.units(one.ref)}
+    for ref in units:
         other, runtime = context.registry.get(ref), context.runtime_of(ref)
         if other is not None and runtime is not None and runtime.loaded:
             found[ref] = Member(other.source, frozenset(item.ref for item in other.depends_on), runtime.state)

@@ -14,6 +14,7 @@ from trueup.core.model.live import Presence
 from trueup.core.model.objects import ObjectRef, ended
 from trueup.core.model.reports import OperationState
 from trueup.engine.context import EngineContext
+from trueup.engine.inputs import moved_on
 from trueup.engine.judgement import (
     attempt_began,
     conclude_good,
@@ -82,8 +83,8 @@ def _adopt(run: Reconciliation) -> None:
     if plan is not None and plan.blocking:
         # What a guard forbids is looked at again after a restart: the tree must not vouch for it.
         inputs = msgspec.structs.replace(inputs, tree="")
-    if run.settled and run.resolved is not None:
-        inputs = msgspec.structs.replace(inputs, revision=run.revision, tree=run.resolved.tree)
+    if run.settled:
+        inputs = moved_on(inputs, run.located)
     changed = state
     if state.applied != inputs:
         good = inputs if state.good is not None and state.good.digest == inputs.digest else state.good

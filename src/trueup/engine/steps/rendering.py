@@ -14,7 +14,6 @@ from trueup.engine.reconciliation import Halt, Next, Reconciliation
 
 async def find_inputs(run: Reconciliation, context: EngineContext) -> None:
     """Find what the unit's inputs are now, and render them unless they are those that were applied last."""
-    assert run.resolved is not None
     unit, state = run.unit, run.state
     values = await values_digest(unit, context)
     spec = spec_digest(unit, recipe_of(run), context)
@@ -25,7 +24,7 @@ async def find_inputs(run: Reconciliation, context: EngineContext) -> None:
         and state.held is None
         and state.pin is None
         and run.operation is None
-        and applied.same_source(run.resolved.tree, spec, values)
+        and applied.same_source(tuple(one.resolved.tree for one in run.located), spec, values)
     ):
         run.inputs = applied
         run.declared = run.wanted = run.runtime.renderings.get(applied.digest)

@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 
 from trueup.core.model.objects import DEFAULT_OPTIONS, Body, ObjectOptions, ObjectRef
 from trueup.core.model.recipe import DirectoryRecipe, HelmHook, Origin, RenderedObject, RenderResult, RenderWarning
-from trueup.core.model.unit import Target, TrackingLabels, Unit
+from trueup.core.model.unit import Target, TrackingLabels, Unit, UnitSource
 from trueup.core.plan.desired import Prepared, prepare
 
 UNIT = Unit(
     ref=ObjectRef("argoproj.io", "Application", "argocd", "shop"),
     uid="u",
     generation=1,
-    source=ObjectRef("source.toolkit.fluxcd.io", "GitRepository", "argocd", "shop"),
-    recipe=DirectoryRecipe(),
+    sources=(UnitSource(ObjectRef("source.toolkit.fluxcd.io", "GitRepository", "argocd", "shop"), DirectoryRecipe()),),
     spec_digest="s",
     target=Target(namespace="shop"),
 )

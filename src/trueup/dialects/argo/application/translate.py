@@ -20,6 +20,7 @@ from trueup.core.model.unit import (
     Target,
     TrackingLabels,
     Unit,
+    UnitSource,
 )
 from trueup.dialects.argo.application.policy import SyncOptions, policy_of
 from trueup.dialects.argo.application.recipe import PLACEHOLDER, builder_for
@@ -84,9 +85,8 @@ def translate_application(body: Body, context: Context) -> Translated:
         # The object has no status subresource: each status that is written raises its generation, and would look like
         # a new unit. Nothing that Argo CD's clients read shows an observed generation.
         generation=0,
-        source=ref,
+        sources=(UnitSource(ref, recipe),),
         version=version_of(body),
-        recipe=recipe,
         spec_digest=_digest(recipe, source, target, policy, rollback.deadline),
         target=target,
         policy=policy,

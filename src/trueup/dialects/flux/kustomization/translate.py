@@ -20,6 +20,7 @@ from trueup.core.model.unit import (
     Target,
     TrackingLabels,
     Unit,
+    UnitSource,
     ValueRef,
 )
 from trueup.dialects.decode import mapping_of, metadata_of, number_of, read, text_of
@@ -87,9 +88,8 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
         ref=ObjectRef(GROUP, KIND, namespace, name),
         uid=uid,
         generation=number_of(metadata, "generation"),
-        source=source,
+        sources=(UnitSource(source, recipe),),
         version=version_of(body),
-        recipe=recipe,
         spec_digest=digest_of_spec(
             recipe,
             source,

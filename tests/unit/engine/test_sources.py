@@ -1,0 +1,145 @@
+"""Units of several sources: delivered together, known by all their revisions, rolled back to all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support.engine import SECOND, SOURCE, World, config, ref
+from trueup.core.health import HealthStatus
+from trueup.core.model.recipe import DirectoryRecipe
+from trueup.core.model.reports import Reason, UnitPhase
+from trueup.core.model.unit import Dependency, HealthGate, Operation, SyncPolicy, Unit, UnitSource
+from trueup.core.plan.tasks import Action
+
+BOTH = (UnitSource(SOURCE, DirectoryRecipe(path="web")), UnitSource(SECOND, DirectoryRecipe(path="web")))
+VALUES = (UnitSource(SOURCE, DirectoryRecipe(path="web")), UnitSource(SECOND, name="values"))
+
+
+def two(world: World, sources: tuple[UnitSource, ...] = BOTH, name: str = "web", **more: Any) -> Unit:
+    return world.unit(name, sources=sources, policy=SyncPolicy(prune=True), **more)
+
+
+async def test_objects_of_all_sources_are_one_delivery(world: World) -> None:
+    unit = two(world)
+    world.declare(unit)
+    first = await world.commit(web=[config("a", key="1")])
+    assert world.report(unit).reason is Reason.SOURCE_NOT_READY and not world.cluster.objects
+    second = await world.commit_second(web=[config("b", key="1")])
+    assert set(world.cluster.objects) == {ref("a"), ref("b")}
+    report, state = world.report(unit), world.state(unit)
+    assert report.phase is UnitPhase.SETTLED
+    assert first in report.applied and [first in report.revisions[0], second in report.revisions[1]] == [True, True]
+    assert state.good is not None and [revision[-4:] for revision in state.good.revisions] == [first[-4:], second[-4:]]
+    assert second in state.history[-1].revisions[1]
+    assert second in world.event_sink.records[-1].revisions[1]
+
+
+async def test_a_commit_in_any_source_is_delivered_and_one_that_changes_nothing_is_not(world: World) -> None:
+    unit = two(world)
+    world.declare(unit)
+    await world.commit(web=[config("a", key="1")])
+    await world.commit_second(web=[config("b", key="1")])
+    world.cluster.writes.clear()
+    await world.commit_second(web=[config("b", key="2")])
+    assert world.cluster.writes == [(Action.CHANGE, ref("b"))]
+    moved = await world.commit_second(web=[config("b", key="2")], other=[config("x")])
+    assert len(world.cluster.writes) == 1 and moved in world.report(unit).revisions[1]
+    await world.commit_second(web=[])
+    assert world.cluster.writes[1:] == [(Action.PRUNE, ref("b"))]
+
+
+async def test_a_restart_renders_and_writes_nothing(world: World) -> None:
+    unit = two(world)
+    world.declare(unit)
+    await world.commit(web=[config("a", key="1")])
+    await world.commit_second(web=[config("b", key="1")])
+    await world.later(31)
+    renders = world.renderer.renders
+    await world.restart()
+    assert not world.cluster.writes and world.renderer.renders == renders
+    assert world.report(unit).phase is UnitPhase.SETTLED and len(world.report(unit).revisions) == 2
+
+
+async def test_files_of_a_named_source_are_inputs_of_the_others(world: World) -> None:
+    unit = two(world, VALUES)
+    world.declare(unit)
+    await world.commit(web=[config("a", key="1")])
+    await world.commit_second(web=[config("v", key="1")])
+    assert set(world.cluster.objects) == {ref("a")}
+    before = world.cluster.objects[ref("a")]["metadata"]["annotations"]["values"]
+    await world.commit_second(web=[config("v", key="2")])
+    assert world.cluster.objects[ref("a")]["metadata"]["annotations"]["values"] != before
+
+
+async def test_the_last_of_an_object_that_two_sources_have_wins_and_that_is_told(world: World) -> None:
+    unit = two(world)
+    world.declare(unit)
+    await world.commit(web=[config("a", key="first")])
+    await world.commit_second(web=[config("a", key="second")])
+    assert world.cluster.objects[ref("a")]["data"] == {"key": "second"}
+    assert "duplicate-object" in {notice.code for notice in world.report(unit).notices}
+
+
+async def test_a_bad_commit_of_one_source_is_taken_back_to_the_revisions_of_all(world: World) -> None:
+    unit = two(world, gate=HealthGate(wait=True), propose_revert=True)
+    world.declare(unit)
+    first = await world.commit(web=[config("a", key="1")])
+    good = await world.commit_second(web=[config("b", key="good")])
+    world.cluster.set_health_once_written(ref("b"), HealthStatus.DEGRADED, "crash")
+    bad = await world.commit_second(web=[config("b", key="bad")])
+    await world.later(4)
+    world.cluster.set_health(ref("b"), HealthStatus.HEALTHY)
+    await world.settle()
+    state = world.state(unit)
+    assert world.cluster.objects[ref("b")]["data"] == {"key": "good"}
+    assert state.held is not None and world.report(unit).phase is UnitPhase.HELD
+    assert state.good is not None and first in state.good.revisions[0] and good in state.good.revisions[1]
+    proposal = world.proposals.asked[-1]
+    assert (proposal.source, proposal.bad, proposal.good) == (SECOND, bad, good)
+    await world.restart()
+    assert world.cluster.objects[ref("b")]["data"] == {"key": "good"} and not world.cluster.writes
+    await world.commit_second(web=[config("b", key="better")])
+    assert world.report(unit).phase is UnitPhase.SETTLED and world.state(unit).held is None
+
+
+async def test_somebody_may_ask_for_revisions_of_each(world: World) -> None:
+    unit = two(world)
+    world.declare(unit)
+    first = await world.commit(web=[config("a", key="1")])
+    second = await world.commit_second(web=[config("b", key="1")])
+    await world.commit(web=[config("a", key="2")])
+    await world.commit_second(web=[config("b", key="2")])
+    manual = SyncPolicy(automated=False)
+    world.declare(world.unit("web", sources=BOTH, policy=manual, operation=Operation("op", revisions=(first, second))))
+    await world.settle()
+    data = [world.cluster.objects[ref(name)]["data"] for name in ("a", "b")]
+    assert data == [{"key": "1"}, {"key": "1"}]
+
+
+async def test_a_unit_waits_until_those_it_depends_on_are_ready_at_each_shared_revision(world: World) -> None:
+    base = two(world, name="base", gate=HealthGate(wait=True))
+    unit = two(world, depends_on=(Dependency(base.ref),))
+    world.declare(base, unit)
+    await world.commit(web=[config("a", key="1")])
+    await world.commit_second(web=[config("b", key="1")])
+    assert world.report(unit).phase is UnitPhase.SETTLED
+    world.cluster.set_health_once_written(ref("b"), HealthStatus.PROGRESSING)
+    await world.commit_second(web=[config("b", key="2")])
+    assert world.report(unit).reason is Reason.DEPENDENCY_NOT_READY
+    world.cluster.set_health(ref("b"), HealthStatus.HEALTHY)
+    await world.settle()
+    assert world.report(unit).phase is UnitPhase.SETTLED
+
+
+async def test_a_source_that_fails_takes_nothing_away(world: World) -> None:
+    from trueup.core.model.artifact import Fault, SourceError
+
+    unit = two(world)
+    world.declare(unit)
+    await world.commit(web=[config("a", key="1")])
+    await world.commit_second(web=[config("b", key="1")])
+    world.second.fault = SourceError(Fault.UNREACHABLE, "no route")
+    world.engine.source_controller.poll_now(SECOND)
+    await world.commit(web=[config("a", key="2")])
+    assert world.cluster.objects[ref("a")]["data"] == {"key": "2"}
+    assert set(world.cluster.objects) == {ref("a"), ref("b")}
