@@ -10,6 +10,7 @@ from trueup.core.model.state import Question
 from trueup.core.plan.plan import Plan
 from trueup.engine.context import EngineContext
 from trueup.engine.reconciliation import Reconciliation
+from trueup.engine.state import change
 
 
 def asks(plan: Plan) -> bool:
@@ -37,6 +38,4 @@ def answered(run: Reconciliation) -> None:
 
 
 def _remember(run: Reconciliation, question: Question | None) -> None:
-    run.runtime.state = msgspec.structs.replace(run.state, question=question)
-    run.runtime.unstored = run.runtime.unstored or run.now
-    run.store_now = True
+    change(run, msgspec.structs.replace(run.state, question=question), soon=True)

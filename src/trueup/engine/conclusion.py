@@ -57,11 +57,11 @@ def conclude(run: Reconciliation, context: EngineContext) -> None:
         recipe=run.declared.recipe if run.declared else (runtime.report.recipe if runtime.report else ""),
         gated=unit.gate.wait or bool(unit.gate.checks),
         timeout=unit.gate.timeout,
-        checked_for=runtime.checked_for,
+        checked_for=runtime.sync.checked_for,
         objects=objects,
         inventory=state.inventory,
         images=_images(run) or (runtime.report.images if runtime.report else ()),
-        operation=runtime.operation,
+        operation=runtime.sync.operation,
         history=state.history,
         held=run.held,
         pin=state.pin,
@@ -103,14 +103,14 @@ def _tell_group(run: Reconciliation, context: EngineContext) -> None:
     """Have the units this one is tied to look when it is held back, has gone back, or tries something else."""
     unit, state, runtime = run.unit, run.state, run.runtime
     held = state.held
-    if held is not None and held.because is None and not runtime.ahead:
+    if held is not None and held.because is None and not runtime.rollback.ahead:
         context.unhealthy.add(unit.ref)
     else:
         context.unhealthy.discard(unit.ref)
-    seen = (held.inputs if held else "", state.applied.digest if held and state.applied else "", runtime.ahead)
-    if seen == runtime.seen_by_group:
+    seen = (held.inputs if held else "", state.applied.digest if held and state.applied else "", runtime.rollback.ahead)
+    if seen == runtime.rollback.told_group:
         return
-    runtime.seen_by_group = seen
+    runtime.rollback.told_group = seen
     for other in context.registry.connected(unit.ref):
         context.requeue(other)
 
@@ -127,7 +127,7 @@ def _standing(run: Reconciliation) -> tuple[UnitPhase, Reason, str]:
     if run.prune_errors:
         return UnitPhase.FAILED, Reason.PRUNE_FAILED, _errors_in_words(run.prune_errors)
     if held is not None:
-        waits = f"; then {run.unready}" if run.runtime.ahead else ""
+        waits = f"; then {run.unready}" if run.runtime.rollback.ahead else ""
         return UnitPhase.HELD, Reason.UNHEALTHY, held.words + _offered(run, held.inputs) + waits
     if run.source_problem:
         return UnitPhase.FAILED, Reason.SOURCE_FAILED, run.source_problem
@@ -148,7 +148,7 @@ def _standing(run: Reconciliation) -> tuple[UnitPhase, Reason, str]:
         because = _left_in_place(run)
         return UnitPhase.FAILED, Reason.UNHEALTHY, f"{verb} {gate.message}" + (f"; {because}" if because else "")
     # A unit that was ready stays so while an object of it rolls by itself; only a change of ours is waited for.
-    awaited = run.state.attempt is not None or not (run.runtime.ready or _was_ready(run))
+    awaited = run.state.attempt is not None or not (run.runtime.readiness.ready or _was_ready(run))
     if gate is not None and gate.outcome is Outcome.PENDING and awaited:
         return UnitPhase.CHECKING, Reason.PROGRESSING, gate.message
     pin = f"; {run.state.pin.words}" if run.state.pin else ""
@@ -163,8 +163,8 @@ def _was_ready(run: Reconciliation) -> bool:
 
 def _left_in_place(run: Reconciliation) -> str:
     """Say why inputs that made the unit sick are not taken back; empty where there is nothing to say."""
-    if run.runtime.undecided:
-        return f"not taken back yet: {run.runtime.undecided}"
+    if run.runtime.rollback.undecided:
+        return f"not taken back yet: {run.runtime.rollback.undecided}"
     stayed = run.state.rollback_skipped
     if stayed is None or run.inputs is None or stayed.inputs != run.inputs.digest:
         return ""
@@ -281,15 +281,15 @@ def _notices(run: Reconciliation) -> tuple[Notice, ...]:
     )
     if run.state.pin is not None:
         found.append(Notice("pinned", run.state.pin.words))
-    if run.runtime.refused_request:
-        found.append(Notice("request-refused", run.runtime.refused_request))
+    if run.runtime.pinning.refused:
+        found.append(Notice("request-refused", run.runtime.pinning.refused))
     held = run.held or run.state.rollback_skipped
     if held is not None and (proposals_made := _offered(run, held.inputs)):
         found.append(Notice("proposed", proposals_made.removeprefix("; ")))
-    if run.runtime.left_behind:
-        found.append(Notice("left-behind", run.runtime.left_behind))
-    if run.runtime.stays_behind:
-        found.append(Notice("group-returned", run.runtime.stays_behind))
+    if run.runtime.moves.left_behind:
+        found.append(Notice("left-behind", run.runtime.moves.left_behind))
+    if run.runtime.rollback.stays_behind:
+        found.append(Notice("group-returned", run.runtime.rollback.stays_behind))
     if because := _left_in_place(run):
         found.append(Notice("not-taken-back", because))
     if run.state.taken_over and run.unit.inherited is not None:
@@ -306,8 +306,8 @@ def _tell(run: Reconciliation, context: EngineContext, report: UnitReport) -> No
     ready = report.phase is UnitPhase.SETTLED
     before = runtime.report
     # Who depends on it waits for its first report after a start too, whatever that says.
-    changed = before is None or (ready, run.revisions) != (runtime.ready, runtime.ready_revisions)
-    runtime.ready, runtime.ready_revisions = ready, run.revisions
+    changed = before is None or (ready, run.revisions) != (runtime.readiness.ready, runtime.readiness.revisions)
+    runtime.readiness.ready, runtime.readiness.revisions = ready, run.revisions
     runtime.report = report
     if before is None or msgspec.structs.replace(before, compared=report.compared) != report:
         context.event_sink.publish(UnitChanged(run.unit, before, report, context.clock.wall()))

@@ -17,7 +17,7 @@ from trueup.engine.context import EngineContext
 from trueup.engine.coordination.moves import units_behind, waiting_for
 from trueup.engine.reconciliation import Halt, Next, Reconciliation
 from trueup.engine.records.recording import end_record, note_change, open_deletion
-from trueup.engine.state import store
+from trueup.engine.state import remember, store
 
 RETRY_PAUSE = 5.0
 WAIT_PAUSE = 0.5
@@ -101,6 +101,6 @@ async def _let_go(run: Reconciliation, context: EngineContext) -> bool:
             await context.states.drop(run.unit)
         except StaleState:
             pass  # It goes with its owner anyway.
-        run.runtime.state = EMPTY_STATE
+        remember(run, EMPTY_STATE)
     await context.finalizers.remove(run.unit)
     return True

@@ -78,7 +78,7 @@ async def earlier(run: Reconciliation, context: EngineContext, inputs: Inputs, *
     Values that were referred to are not kept, and neither is what the unit's own object said beside its recipe: where
     another rendering comes of it, these are not the inputs any more, and with `exactly` must not be taken for them.
     """
-    known = run.runtime.renderings.get(inputs.digest)
+    known = run.runtime.renders.by_inputs.get(inputs.digest)
     if known is not None:
         return known
     located = await _recalled(run, context, inputs)
@@ -91,7 +91,7 @@ async def earlier(run: Reconciliation, context: EngineContext, inputs: Inputs, *
         held = run.state.held
         raise Halt(UnitPhase.HELD if held else UnitPhase.FAILED, Reason.UNHEALTHY, text, Next.WAIT)
     known = msgspec.structs.replace(known, inputs=inputs)
-    run.runtime.renderings[inputs.digest] = known
+    run.runtime.renders.by_inputs[inputs.digest] = known
     return known
 
 
@@ -138,7 +138,7 @@ async def claim_early(run: Reconciliation, context: EngineContext) -> None:
 
     Where it cannot be rendered yet, nobody knows: those who would remove something go on waiting.
     """
-    if not run.located or run.runtime.planned == run.revisions:
+    if not run.located or run.runtime.moves.planned == run.revisions:
         return
     try:
         values = await values_digest(run.unit, context)
@@ -150,14 +150,14 @@ async def claim_early(run: Reconciliation, context: EngineContext) -> None:
     wanted = {item.ref: item.content for item in found.prepared.desired}
     for other in context.owners.want(run.unit.ref, run.unit.target.cluster, {**own, **wanted}):
         context.requeue(other)
-    run.runtime.planned = run.revisions
+    run.runtime.moves.planned = run.revisions
 
 
 async def _rendering(
     run: Reconciliation, context: EngineContext, located: Sequence[Located], spec: str, values: str
 ) -> Rendering:
     for one in located:
-        run.runtime.learn(one.resolved)
+        run.runtime.renders.learn(one.resolved)
     try:
         known = await _known(run, context, located, spec, values)
         if known is None:
@@ -174,7 +174,7 @@ async def _rendering(
     if known is None:
         lasting = not result.uncacheable
         digest = digest_of([spec, result.inputs, values]) if result.inputs else ""
-        known = run.runtime.renderings.get(digest) or await _prepared(run, context, result, digest)
+        known = run.runtime.renders.by_inputs.get(digest) or await _prepared(run, context, result, digest)
     first, *others = located
     inputs = Inputs(
         digest=known.inputs.digest,
@@ -189,7 +189,7 @@ async def _rendering(
         ),
     )
     rendering = msgspec.structs.replace(known, inputs=inputs)
-    run.runtime.keep(rendering)
+    run.runtime.renders.keep(rendering, run.state)
     return rendering
 
 
@@ -198,7 +198,7 @@ async def _known(
 ) -> Rendering | None:
     """Give the unit's own rendering of these inputs, if it is one of those it keeps."""
     inputs = await recognise_sources(run.unit, context, located)
-    return run.runtime.renderings.get(digest_of([spec, inputs, values])) if inputs else None
+    return run.runtime.renders.by_inputs.get(digest_of([spec, inputs, values])) if inputs else None
 
 
 async def _prepared(run: Reconciliation, context: EngineContext, result: RenderResult, digest: str) -> Rendering:

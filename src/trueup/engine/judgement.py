@@ -19,7 +19,7 @@ from trueup.engine.reconciliation import Reconciliation
 from trueup.engine.records.attempts import pending, wall, with_history
 from trueup.engine.records.recording import end_record
 from trueup.engine.rollback.rollback import handle_unhealthy
-from trueup.engine.state import store
+from trueup.engine.state import change, store
 
 UNHEALTHY_KEPT = 100
 UNHEALTHY_WORDS = 300
@@ -39,7 +39,7 @@ async def judge_meanwhile(run: Reconciliation, context: EngineContext) -> None:
     refs = sorted(state.inventory.refs)
     await context.delivery(run.unit).observe(run.unit, refs)
     done = applied is not None and applied.digest == attempt.inputs
-    known = run.runtime.renderings.get(attempt.inputs)
+    known = run.runtime.renders.by_inputs.get(attempt.inputs)
     inputs = applied if done else (known.inputs if known else Inputs(attempt.inputs, attempt.revision))
     run.inputs, run.wanted, run.synced = inputs, None, done
     run.verdict = judge_objects(run, context, refs, attempt_began(run))
@@ -54,8 +54,8 @@ async def judge_meanwhile(run: Reconciliation, context: EngineContext) -> None:
 def attempt_began(run: Reconciliation) -> float:
     runtime = run.runtime
     if run.state.attempt is not None:
-        return runtime.started
-    return runtime.unready or run.now
+        return runtime.sync.started
+    return runtime.readiness.unready_since or run.now
 
 
 def judge_objects(run: Reconciliation, context: EngineContext, refs: Iterable[ObjectRef], started: float) -> Verdict:
@@ -66,9 +66,9 @@ def judge_objects(run: Reconciliation, context: EngineContext, refs: Iterable[Ob
 
     listed = list(refs)
     for ref in listed:
-        runtime.timeline.see(ref, seen_by(ref), run.now)
+        runtime.sync.timeline.see(ref, seen_by(ref), run.now)
     before = dict(run.state.attempt.unhealthy) if run.state.attempt is not None else {}
-    verdict = judge(listed, seen_by, runtime.timeline, Clock(run.now, started, run.unit.gate.patience), before)
+    verdict = judge(listed, seen_by, runtime.sync.timeline, Clock(run.now, started, run.unit.gate.patience), before)
     if verdict.outcome is Outcome.PENDING:
         run.later(verdict.again_at - run.now)
     return msgspec.structs.replace(verdict, sick=tuple(_with_cause(item, run, context) for item in verdict.sick))
@@ -86,7 +86,7 @@ def _with_cause(item: Sick, run: Reconciliation, context: EngineContext) -> Sick
 def sickness(run: Reconciliation, *, changed: bool) -> Sickness:
     """Say how a unit is unhealthy, for the breaker: since an object of it is in trouble, or from now on."""
     sick = run.verdict.sick if run.verdict is not None else ()
-    times = [run.runtime.timeline.troubled_since(item.ref) for item in sick]
+    times = [run.runtime.sync.timeline.troubled_since(item.ref) for item in sick]
     began = min((time for time in times if time is not None), default=run.now)
     degraded = any(item.health.status is HealthStatus.DEGRADED for item in sick)
     return Sickness(began, changed, degraded=degraded)
@@ -120,7 +120,7 @@ async def conclude_good(run: Reconciliation, context: EngineContext) -> None:
     end_record(run, context, Ending.GOOD, f"everything is applied and healthy{why}")
     if context.unhealthy:
         run.again()
-    run.runtime.checked_for = max(0.0, run.now - run.runtime.started)
+    run.runtime.sync.checked_for = max(0.0, run.now - run.runtime.sync.started)
     await store(
         run,
         context,
@@ -141,8 +141,8 @@ def remember_good(run: Reconciliation, context: EngineContext) -> None:
     if attempt is None and state.history:
         # It became healthy after its sync had been judged: the entry is there already.
         id, sync = state.history[-1].id, state.history[-1].sync
-    run.runtime.undecided = ""
-    run.runtime.state = msgspec.structs.replace(
+    run.runtime.rollback.undecided = ""
+    good = msgspec.structs.replace(
         state,
         good=state.applied,
         good_revisions=with_good(past, state.applied, id, since, sync, attempt.revision if attempt else ""),
@@ -152,4 +152,4 @@ def remember_good(run: Reconciliation, context: EngineContext) -> None:
         rollback_skipped=None,
         inventory=Inventory(tuple(entries)),
     )
-    run.runtime.unstored = run.runtime.unstored or run.now
+    change(run, good)

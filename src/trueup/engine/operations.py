@@ -7,6 +7,7 @@ import msgspec
 from trueup.core.model.reports import OperationReport, OperationState
 from trueup.engine.context import EngineContext
 from trueup.engine.reconciliation import Reconciliation
+from trueup.engine.state import change
 
 
 def refuse_operation(run: Reconciliation, context: EngineContext, message: str) -> None:
@@ -15,7 +16,7 @@ def refuse_operation(run: Reconciliation, context: EngineContext, message: str) 
     if operation is None:
         return
     now = context.clock.wall()
-    run.runtime.operation = OperationReport(
+    run.runtime.sync.operation = OperationReport(
         state=OperationState.ERROR,
         revision=operation.revision or run.revision,
         started=now,
@@ -23,7 +24,5 @@ def refuse_operation(run: Reconciliation, context: EngineContext, message: str) 
         message=message,
         request=operation,
     )
-    run.runtime.state = msgspec.structs.replace(run.state, operation=operation.id)
-    run.runtime.unstored = run.runtime.unstored or run.now
-    run.store_now = True
+    change(run, msgspec.structs.replace(run.state, operation=operation.id), soon=True)
     run.operation = None

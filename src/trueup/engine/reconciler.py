@@ -131,8 +131,8 @@ async def _timed(step: Step, run: Reconciliation, context: EngineContext) -> Non
     finally:
         seconds = context.clock.now() - began
         run.timings.append(StepTiming(step.__name__, seconds))
-        if run.runtime.record is not None:
-            run.runtime.record.spend(step.__name__, seconds)
+        if run.runtime.sync.record is not None:
+            run.runtime.sync.record.spend(step.__name__, seconds)
 
 
 def load(runtime: UnitRuntime, context: EngineContext, run: Reconciliation) -> None:
@@ -142,7 +142,7 @@ def load(runtime: UnitRuntime, context: EngineContext, run: Reconciliation) -> N
     runtime.loaded = True
     attempt = runtime.state.attempt
     if attempt is not None:
-        runtime.started = run.now - min(_age(attempt.started_at, context), 0.8 * run.unit.gate.patience)
+        runtime.sync.started = run.now - min(_age(attempt.started_at, context), 0.8 * run.unit.gate.patience)
     entries = runtime.state.inventory.entries
     context.owners.want(run.unit.ref, run.unit.target.cluster, {entry.ref: "" for entry in entries})
 

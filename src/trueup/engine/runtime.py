@@ -35,55 +35,11 @@ class Rendering(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class UnitRuntime:
-    """What is kept of one unit between passes.
+class RenderCache:
+    """The unit's last renderings by their inputs' digest, and the last commits by revision."""
 
-    `state` may be ahead of what is stored: it is written with the verdict, or when that takes long (`unstored` says
-    since when). `renderings` holds the last ones by their inputs' digest, `commits` the last commits by revision.
-    `planned` has, by source, the revision this unit has last been planned for, so that units it may have given objects
-    to know it has looked. `started` is when the attempt under way began (monotonic seconds), `checked_for` how long the
-    last one took until its verdict. `timeline` says when each object came further, and since when it is in trouble;
-    `unready` since when the gate has not been passed. `prune_since` is when a prune began to wait for other units.
-    `undecided` is why a sick unit is not taken back yet, `stays_behind` why a healthy one does not go back with its
-    group, and `obstructed` for which return that was found out. `ahead`: it went back, and would go on with Git if its
-    dependencies were ready. `seen_by_group` is what the units it is tied to have been told of it. `proposals_made` is
-    what has come of proposed reverts and is not in the state yet. `released` is the request that ended a pin, until
-    what follows is written; `left_behind` what stays in a cluster that the unit named before, in words;
-    `refused_request` why one could not be met. `record` is the deployment record of the sync under way, and
-    `failure_told` the revision and message of the last failure to render that was recorded.
-    """
-
-    state: UnitState = EMPTY_STATE
-    loaded: bool = False
-    unstored: float = 0.0
-    renderings: dict[str, Rendering] = field(default_factory=dict)
+    by_inputs: dict[str, Rendering] = field(default_factory=dict)
     commits: dict[str, Provenance] = field(default_factory=dict)
-    planned: dict[ObjectRef, str] = field(default_factory=dict)
-    started: float = 0.0
-    checked_for: float = 0.0
-    heals: dict[ObjectRef, HealLog] = field(default_factory=dict)
-    timeline: Timeline = field(default_factory=Timeline)
-    unready: float = 0.0
-    prune_since: float = 0.0
-    retry_at: float = 0.0
-    retried_for: str = ""
-    ready: bool = False
-    ready_revisions: dict[ObjectRef, str] = field(default_factory=dict)
-    operation: OperationReport | None = None
-    results: dict[ObjectRef, ObjectResult] = field(default_factory=dict)
-    report: UnitReport | None = None
-    deleting_since: float = 0.0
-    undecided: str = ""
-    stays_behind: str = ""
-    obstructed: str = ""
-    ahead: bool = False
-    seen_by_group: tuple[str, str, bool] = ("", "", False)
-    proposals_made: dict[str, RevertProposal] = field(default_factory=dict)
-    released: Request | None = None
-    refused_request: str = ""
-    left_behind: str = ""
-    record: RecordBuilder | None = None
-    failure_told: tuple[str, str] = ("", "")
 
     def learn(self, resolved: Resolved) -> None:
         """Remember the commit of a revision, and of no more than the last few."""
@@ -91,8 +47,102 @@ class UnitRuntime:
         while len(self.commits) > COMMITS_KEPT:
             del self.commits[next(iter(self.commits))]
 
-    def keep(self, rendering: Rendering) -> None:
+    def keep(self, rendering: Rendering, state: UnitState) -> None:
         """Remember a rendering: that of the inputs last seen, of the good ones and the pinned, no more."""
-        kept = {inputs.digest for inputs in (self.state.good, self.state.pin and self.state.pin.inputs) if inputs}
-        self.renderings = {key: value for key, value in self.renderings.items() if key in kept}
-        self.renderings[rendering.inputs.digest] = rendering
+        kept = {inputs.digest for inputs in (state.good, state.pin and state.pin.inputs) if inputs}
+        self.by_inputs = {key: value for key, value in self.by_inputs.items() if key in kept}
+        self.by_inputs[rendering.inputs.digest] = rendering
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Whether the unit was ready when it was last looked at, and at which revision of each source.
+
+    `unready_since` is when its gate was last found not to be passed (monotonic seconds); 0 where it is.
+    """
+
+    ready: bool = False
+    revisions: dict[ObjectRef, str] = field(default_factory=dict)
+    unready_since: float = 0.0
+
+
+@dataclass(slots=True)
+class SyncProgress:
+    """The sync under way, and what is shown of the last one.
+
+    `started` is when the attempt began (monotonic seconds), `checked_for` how long the last one took until its verdict.
+    `timeline` says when each object came further, and since when it is in trouble; `heals` when it was healed lately.
+    `record` is the deployment record that is being written, `failure_told` the revision and message of the last failure
+    to render that was recorded.
+    """
+
+    started: float = 0.0
+    checked_for: float = 0.0
+    timeline: Timeline = field(default_factory=Timeline)
+    heals: dict[ObjectRef, HealLog] = field(default_factory=dict)
+    operation: OperationReport | None = None
+    results: dict[ObjectRef, ObjectResult] = field(default_factory=dict)
+    record: RecordBuilder | None = None
+    failure_told: tuple[str, str] = ("", "")
+
+
+@dataclass(slots=True)
+class RollbackProgress:
+    """How a rollback stands.
+
+    `undecided` is why an unhealthy unit is not taken back yet, `stays_behind` why a healthy one does not go back with
+    its group, and `obstructed` for which return that was found out. `ahead`: it went back, and would go on with Git if
+    its dependencies were ready. `told_group` is what the units it is tied to have been told of it. `proposals_made` is
+    what has come of proposed reverts and is not in the state yet.
+    """
+
+    undecided: str = ""
+    stays_behind: str = ""
+    obstructed: str = ""
+    ahead: bool = False
+    told_group: tuple[str, str, bool] = ("", "", False)
+    proposals_made: dict[str, RevertProposal] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Pinning:
+    """`released` is the request that ended a pin, until what follows is written; `refused` why one could not be met."""
+
+    released: Request | None = None
+    refused: str = ""
+
+
+@dataclass(slots=True)
+class Moves:
+    """What concerns objects that go from one unit, or cluster, to another.
+
+    `planned` has, by source, the revision the unit has last been planned for, so that units it may have given objects
+    to know it has looked. `waiting_since` is when a prune began to wait for other units (monotonic seconds), 0 where
+    none does. `left_behind` is what stays in a cluster that the unit named before, in words.
+    """
+
+    planned: dict[ObjectRef, str] = field(default_factory=dict)
+    waiting_since: float = 0.0
+    left_behind: str = ""
+
+
+@dataclass(slots=True)
+class UnitRuntime:
+    """What is kept of one unit between reconciliations.
+
+    `state` may be ahead of what is stored: it is changed and stored by `trueup.engine.state` alone, and `unstored` says
+    since when it is ahead (monotonic seconds), 0 where it is not. `loaded`: it was read since the process began.
+    `retry_at` is when failed inputs may be tried again, `report` what was last reported.
+    """
+
+    state: UnitState = EMPTY_STATE
+    loaded: bool = False
+    unstored: float = 0.0
+    retry_at: float = 0.0
+    report: UnitReport | None = None
+    renders: RenderCache = field(default_factory=RenderCache)
+    readiness: Readiness = field(default_factory=Readiness)
+    sync: SyncProgress = field(default_factory=SyncProgress)
+    rollback: RollbackProgress = field(default_factory=RollbackProgress)
+    pinning: Pinning = field(default_factory=Pinning)
+    moves: Moves = field(default_factory=Moves)

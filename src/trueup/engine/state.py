@@ -1,4 +1,8 @@
-"""The unit's state: stored by compare-and-swap, and narrowed to what is still owned."""
+"""The unit's state: the one place where it is changed, stored by compare-and-swap, and narrowed to what is owned.
+
+What is changed is stored with the verdict of the sync under way, or a while later where none is (`judging`); what must
+outlast a crash from now on is stored at once.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,20 @@ async def store(run: Reconciliation, context: EngineContext, state: UnitState) -
     run.runtime.unstored = 0.0
 
 
+def change(run: Reconciliation, state: UnitState, *, soon: bool = False) -> None:
+    """Remember a state, and have it stored: with the verdict, after some time without one, or `soon`."""
+    if state == run.state and not soon:
+        return
+    run.runtime.state = state
+    run.runtime.unstored = run.runtime.unstored or run.now
+    run.store_now = run.store_now or soon
+
+
+def remember(run: Reconciliation, state: UnitState) -> None:
+    """Remember a state that is found again after a crash: it is stored when something else is."""
+    run.runtime.state = state
+
+
 def narrow(run: Reconciliation, plan: Plan) -> None:
     """Leave only what stays in the inventory: what the plan keeps, and what could not be removed."""
     state = run.state
@@ -27,6 +45,4 @@ def narrow(run: Reconciliation, plan: Plan) -> None:
     inventory = Inventory.of(entry for ref, entry in current.items() if ref in staying)
     inventory = inventory.union(entry for entry in plan.keep.entries if entry.ref not in current)
     if inventory != state.inventory:
-        run.store_now = True
-        run.runtime.unstored = run.runtime.unstored or run.now
-        run.runtime.state = msgspec.structs.replace(state, inventory=inventory)
+        change(run, msgspec.structs.replace(state, inventory=inventory), soon=True)

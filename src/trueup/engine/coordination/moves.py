@@ -34,7 +34,7 @@ def units_behind(unit: Unit, context: EngineContext) -> tuple[Unit, ...]:
             runtime = context.runtime_of(ref)
             if runtime is not None and runtime.report is not None and runtime.report.phase is UnitPhase.OBSERVED:
                 continue
-            if runtime is None or runtime.planned.get(declaration.ref) != revision:
+            if runtime is None or runtime.moves.planned.get(declaration.ref) != revision:
                 behind[ref] = other
     return tuple(behind[ref] for ref in sorted(behind))
 

@@ -66,11 +66,11 @@ class Proposer:
         if unit is None or runtime is None:
             return
         for offer in runtime.state.proposals:
-            if not offer.pending or offer.revision in runtime.proposals_made:
+            if not offer.pending or offer.revision in runtime.rollback.proposals_made:
                 continue
             if (made := await self._made(unit, offer)) is None:
                 return
-            runtime.proposals_made[offer.revision] = made
+            runtime.rollback.proposals_made[offer.revision] = made
             self._wake(ref)
         self._failures.pop(ref, None)
 

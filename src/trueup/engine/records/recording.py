@@ -41,14 +41,14 @@ def open_record(run: Reconciliation, context: EngineContext) -> RecordBuilder:
     cause, inputs = _CAUSES[run.intent], run.inputs.digest
     if run.asked_by and run.intent in (Intent.CHANGE, Intent.HEAL):
         cause = Cause.REQUEST
-    record = runtime.record
+    record = runtime.sync.record
     if record is not None and record.inputs == inputs and (record.cause is cause or attempt is not None):
         run.sync = record.id
         return record
     if record is not None and record.changes:
         end_record(run, context, Ending.SUPERSEDED, f"{run.inputs.revision} came before it had ended")
     resumed = attempt is not None and attempt.inputs == inputs
-    runtime.record = RecordBuilder(
+    runtime.sync.record = RecordBuilder(
         id=attempt.id if attempt is not None and resumed else uuid.uuid4().hex,
         cause=_cause_of(attempt) or cause if resumed else cause,
         inputs=inputs,
@@ -60,11 +60,11 @@ def open_record(run: Reconciliation, context: EngineContext) -> RecordBuilder:
         related=state.held.sync if state.held and run.returning else "",
         resumed=resumed,
     )
-    run.sync = runtime.record.id
+    run.sync = runtime.sync.record.id
     structlog.contextvars.bind_contextvars(sync=run.sync)
     for timing in run.timings:
-        runtime.record.spend(timing.name, timing.seconds)
-    return runtime.record
+        runtime.sync.record.spend(timing.name, timing.seconds)
+    return runtime.sync.record
 
 
 def initiator_of(run: Reconciliation) -> str:
@@ -72,7 +72,7 @@ def initiator_of(run: Reconciliation) -> str:
     if run.operation is not None:
         return run.operation.initiator
     if run.intent is Intent.PIN:
-        asked = run.state.pin or run.runtime.released
+        asked = run.state.pin or run.runtime.pinning.released
         return asked.by if asked is not None else ""
     return run.asked_by if run.intent in (Intent.CHANGE, Intent.HEAL) else ""
 
@@ -80,17 +80,17 @@ def initiator_of(run: Reconciliation) -> str:
 def open_deletion(run: Reconciliation, context: EngineContext) -> RecordBuilder:
     """Give the draft of the removal of all that a unit delivers, because the unit itself goes."""
     runtime, applied = run.runtime, run.state.applied
-    if runtime.record is None or runtime.record.cause is not Cause.DELETE:
+    if runtime.sync.record is None or runtime.sync.record.cause is not Cause.DELETE:
         revision = applied.revision if applied else ""
-        runtime.record = RecordBuilder(
+        runtime.sync.record = RecordBuilder(
             uuid.uuid4().hex, Cause.DELETE, "", revision, revision, started=context.clock.wall()
         )
-    return runtime.record
+    return runtime.sync.record
 
 
 def note_change(run: Reconciliation, step: Step, result: Applied | ApplyError) -> None:
     """Take note of what a step did to its object, unless that was nothing."""
-    record = run.runtime.record
+    record = run.runtime.sync.record
     if record is None:
         return
     if isinstance(result, ApplyError):
@@ -101,7 +101,7 @@ def note_change(run: Reconciliation, step: Step, result: Applied | ApplyError) -
 
 def end_record(run: Reconciliation, context: EngineContext, ending: Ending, message: str, tries: int = 1) -> None:
     """Tell the event_sink how the sync ended, and forget its draft."""
-    record, run.runtime.record = run.runtime.record or _resumed(run, context), None
+    record, run.runtime.sync.record = run.runtime.sync.record or _resumed(run, context), None
     if record is None:
         return
     run.sync = record.id
@@ -111,9 +111,9 @@ def end_record(run: Reconciliation, context: EngineContext, ending: Ending, mess
 def record_failure(run: Reconciliation, context: EngineContext, message: str) -> None:
     """Tell the event_sink that a revision could not even be rendered, once for each revision and message."""
     runtime = run.runtime
-    if not run.revision or runtime.failure_told == (run.revision, message):
+    if not run.revision or runtime.sync.failure_told == (run.revision, message):
         return
-    runtime.failure_told = (run.revision, message)
+    runtime.sync.failure_told = (run.revision, message)
     applied = run.state.applied
     record = RecordBuilder(
         id=uuid.uuid4().hex,
@@ -171,10 +171,10 @@ def _record(
     changes = tuple(record.changes.values())
     spec = run.source.declaration.spec if run.source else None
     rendering = run.wanted if run.wanted and run.wanted.inputs.digest == record.inputs else None
-    rendering = rendering or run.runtime.renderings.get(record.inputs)
+    rendering = rendering or run.runtime.renders.by_inputs.get(record.inputs)
     prepared = rendering.prepared if rendering else None
     commit = run.resolved.provenance if run.resolved and record.revision == run.revision else None
-    commit = commit or run.runtime.commits.get(record.revision)
+    commit = commit or run.runtime.renders.commits.get(record.revision)
     inputs = run.inputs if run.inputs and run.inputs.digest == record.inputs else None
     return DeploymentRecord(
         id=record.id,

@@ -42,11 +42,11 @@ async def handle_unhealthy(run: Reconciliation, context: EngineContext) -> None:
     state, runtime, inputs = run.state, run.runtime, run.inputs
     decision = await _decision(run, context)
     if decision.later:
-        runtime.undecided = decision.reason
+        runtime.rollback.undecided = decision.reason
         run.later(BREAKER_PAUSE)
         await pending(run, context)
         return
-    runtime.undecided = ""
+    runtime.rollback.undecided = ""
     message, now = run.verdict.message, wall(context.clock.wall())
     revision = state.attempt.revision if state.attempt else inputs.revision
     ended = msgspec.structs.replace(
@@ -82,9 +82,9 @@ async def handle_unhealthy(run: Reconciliation, context: EngineContext) -> None:
             failures=0,
             failed_inputs="",
         )
-        if runtime.operation is not None:
-            runtime.operation = msgspec.structs.replace(
-                runtime.operation,
+        if runtime.sync.operation is not None:
+            runtime.sync.operation = msgspec.structs.replace(
+                runtime.sync.operation,
                 state=OperationState.FAILED,
                 message=f"{reason}; returned to {back}",
                 finished=context.clock.wall(),
@@ -116,7 +116,9 @@ async def _decision(run: Reconciliation, context: EngineContext) -> Decision:
         inputs=run.inputs,
         sick=tuple(item.ref for item in run.verdict.sick if not item.before),
         touched=frozenset(entry.ref for entry in state.inventory.entries if entry.digest != entry.good),
-        sickened=context.breaker.together(unit.ref, runtime.started, run.now, _explained(unit.ref, context), commit),
+        sickened=context.breaker.together(
+            unit.ref, runtime.sync.started, run.now, _explained(unit.ref, context), commit
+        ),
         units=len(context.registry),
         proposes=unit.propose_revert,
         chosen=run.declared is not None and run.declared.inputs.digest != run.inputs.digest and not run.returning,

@@ -20,6 +20,7 @@ from trueup.engine.judgement import judge_meanwhile
 from trueup.engine.operations import refuse_operation
 from trueup.engine.reconciliation import Halt, Located, Next, NotYetKnown, Reconciliation
 from trueup.engine.source_controller import SourceState
+from trueup.engine.state import change, remember
 
 
 async def admit(run: Reconciliation, context: EngineContext) -> None:
@@ -51,7 +52,7 @@ def _take_over(run: Reconciliation) -> None:
     report = run.runtime.report
     observed = report is not None and report.phase is UnitPhase.OBSERVED
     if run.state == EMPTY_STATE and (run.unit.delivered or observed):
-        run.runtime.state = msgspec.structs.replace(run.state, taken_over=True)
+        remember(run, msgspec.structs.replace(run.state, taken_over=True))
 
 
 def _leave_cluster(run: Reconciliation) -> None:
@@ -62,10 +63,11 @@ def _leave_cluster(run: Reconciliation) -> None:
         return
     if state.inventory.entries:
         count = len(state.inventory.entries)
-        run.runtime.left_behind = f"{count} objects that it delivered to cluster {before} before stay there"
-    run.runtime.state = msgspec.structs.replace(
+        run.runtime.moves.left_behind = f"{count} objects that it delivered to cluster {before} before stay there"
+    anew = msgspec.structs.replace(
         state, cluster=cluster, inventory=Inventory(), attempt=None, applied=None, good=None, held=None
     )
+    change(run, anew)
 
 
 async def locate(run: Reconciliation, context: EngineContext) -> None:
@@ -101,7 +103,7 @@ def _answer_request(run: Reconciliation, states: Sequence[SourceState]) -> None:
         if held is not None and held.stopped:
             held = msgspec.structs.replace(held, stopped="")
             run.runtime.retry_at = 0.0
-        run.runtime.state = msgspec.structs.replace(run.state, requested=unit.requested, held=held)
+        remember(run, msgspec.structs.replace(run.state, requested=unit.requested, held=held))
 
 
 def _inside(unit: Unit, state: SourceState) -> bool:
@@ -203,11 +205,11 @@ async def _not_ready(run: Reconciliation, context: EngineContext, dependency: De
             ) from error
         return "" if passed is True else "its readyExpr is not true"
     runtime = context.runtime_of(dependency.ref)
-    if runtime is None or not runtime.ready:
+    if runtime is None or not runtime.readiness.ready:
         report = runtime.report if runtime else None
         return report.message if report and report.message else "it was not ready yet"
     for source, revision in run.revisions.items():
-        ready = runtime.ready_revisions.get(source, "")
+        ready = runtime.readiness.revisions.get(source, "")
         if ready != revision and any(one.ref == source for one in other.sources):
             return f"it is ready at {ready or 'no revision'}, not yet at {revision}"
     return ""

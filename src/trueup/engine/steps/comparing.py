@@ -17,6 +17,7 @@ from trueup.engine.inputs import render_again
 from trueup.engine.operations import refuse_operation
 from trueup.engine.planning import plan_towards
 from trueup.engine.reconciliation import Halt, Intent, Next, Reconciliation
+from trueup.engine.state import change
 
 MOVE_PAUSE = 0.2
 """Seconds between two looks whether other units have planned for a commit, at first; it grows to `LONG_PAUSE`."""
@@ -35,7 +36,7 @@ async def compare(run: Reconciliation, context: EngineContext) -> None:
             _unchanged(entry, context.live(run.unit, entry.ref), run.unit.policy) for entry in state.inventory.entries
         ):
             run.settled = True
-            run.runtime.planned = run.revisions
+            run.runtime.moves.planned = run.revisions
             return
         await render_again(run, context)
         await context.delivery(run.unit).observe(run.unit, _refs(run))
@@ -43,7 +44,7 @@ async def compare(run: Reconciliation, context: EngineContext) -> None:
     unit, wanted = run.unit, run.wanted.prepared.desired
     contents = {item.ref: item.content for item in run.declared.prepared.desired}
     affected = context.owners.want(unit.ref, unit.target.cluster, contents)
-    run.runtime.planned = run.revisions
+    run.runtime.moves.planned = run.revisions
     for other in affected:
         context.requeue(other)
     operation = run.operation
@@ -62,9 +63,7 @@ async def compare(run: Reconciliation, context: EngineContext) -> None:
         return
     if not state.held.holds(run.declared.inputs, unit.spec_digest):
         # Git has moved on: what was held back is history.
-        run.runtime.state = msgspec.structs.replace(state, held=None)
-        run.runtime.unstored = run.runtime.unstored or run.now
-        run.store_now = True
+        change(run, msgspec.structs.replace(state, held=None), soon=True)
 
 
 async def decide(run: Reconciliation, context: EngineContext) -> None:
@@ -127,7 +126,7 @@ def _refuse_shared(run: Reconciliation, context: EngineContext, plan: Plan) -> N
 
 
 def _intent(run: Reconciliation) -> Intent:
-    if run.pinned or run.runtime.released is not None:
+    if run.pinned or run.runtime.pinning.released is not None:
         return Intent.PIN
     return Intent.RETURN if run.returning else Intent.CHANGE
 
@@ -151,10 +150,10 @@ def _patient(run: Reconciliation, context: EngineContext, plan: Plan) -> Plan:
     runtime = run.runtime
     behind = () if not plan.prunes or run.operation is not None else units_behind(run.unit, context)
     if not behind:
-        runtime.prune_since = 0.0
+        runtime.moves.waiting_since = 0.0
         return plan
-    runtime.prune_since = runtime.prune_since or run.now
-    run.later(min(max(MOVE_PAUSE, (run.now - runtime.prune_since) / 4), LONG_PAUSE))
+    runtime.moves.waiting_since = runtime.moves.waiting_since or run.now
+    run.later(min(max(MOVE_PAUSE, (run.now - runtime.moves.waiting_since) / 4), LONG_PAUSE))
     run.waiting = waiting_for(behind, context)
     pruned = {step.ref for step in plan.prunes}
     entries = [entry for entry in run.state.inventory.entries if entry.ref in pruned]
@@ -163,7 +162,7 @@ def _patient(run: Reconciliation, context: EngineContext, plan: Plan) -> Plan:
 
 def _damped(run: Reconciliation, plan: Plan) -> Plan:
     """Leave out what somebody keeps changing back, until its pause is over. What waits so keeps a sync from ending."""
-    heals = run.runtime.heals
+    heals = run.runtime.sync.heals
 
     def due(step: Step) -> bool:
         log = heals.get(step.ref)

@@ -14,7 +14,7 @@ from trueup.engine.context import EngineContext
 from trueup.engine.reconciliation import Reconciliation
 from trueup.engine.records.attempts import wall
 from trueup.engine.rollback.preflight import rollback_preflight
-from trueup.engine.state import store
+from trueup.engine.state import change, store
 
 
 async def join_group_rollback(run: Reconciliation, context: EngineContext) -> None:
@@ -22,12 +22,10 @@ async def join_group_rollback(run: Reconciliation, context: EngineContext) -> No
     state, runtime = run.state, run.runtime
     if state.held is not None:
         if state.held.because is not None and _over(state.held.because, context):
-            runtime.state = msgspec.structs.replace(state, held=None)
-            runtime.unstored = runtime.unstored or run.now
-            run.store_now = True
+            change(run, msgspec.structs.replace(state, held=None), soon=True)
         return
     if state.pin is not None or state.attempt is not None or run.operation is not None or not context.unhealthy:
-        runtime.stays_behind = ""
+        runtime.rollback.stays_behind = ""
         return
     for unhealthy_unit in sorted(context.unhealthy):
         sick = context.registry.get(unhealthy_unit)
@@ -42,29 +40,29 @@ async def _joined(run: Reconciliation, context: EngineContext, sick: Unit, held:
     """Go back with a sick unit if this one belongs to its group and nothing stands in the way."""
     members = _members(run, context)
     group = group_of(sick.ref, held, members)
-    unit, runtime, state = run.unit, run.runtime, run.state
+    unit, rollback, state = run.unit, run.runtime.rollback, run.state
     if unit.ref not in group or state.good is None:
         return False
     target = before(state.good_revisions, state.good.digest)
     if (later := awaited(unit.ref, group | {sick.ref}, members)) is not None:
-        runtime.stays_behind = f"it goes back with {sick.ref} when {later}, which depends on it, has"
+        rollback.stays_behind = f"it goes back with {sick.ref} when {later}, which depends on it, has"
         return False
     if target is None:
-        runtime.stays_behind = f"it came with the change that made {sick.ref} unhealthy, and has nothing to go back to"
+        rollback.stays_behind = f"it came with the change that made {sick.ref} unhealthy, and has nothing to go back to"
         return False
     policy = policy_of(unit, state)
     if policy is not ReturnPolicy.AUTO:
-        runtime.stays_behind = f"it does not go back with {sick.ref}, because its rollback policy is {policy.value!r}"
+        rollback.stays_behind = f"it does not go back with {sick.ref}, because its rollback policy is {policy.value!r}"
         return False
     known = f"{sick.ref} {held.inputs} {state.good.digest}"
-    if runtime.obstructed == known:
+    if rollback.obstructed == known:
         return False
     if found := await rollback_preflight(run, context, target.inputs):
-        runtime.obstructed = known
+        rollback.obstructed = known
         words = "; ".join(item.message for item in found[:3])
-        runtime.stays_behind = f"it does not go back with {sick.ref}, because {words}"
+        rollback.stays_behind = f"it does not go back with {sick.ref}, because {words}"
         return False
-    runtime.stays_behind = ""
+    rollback.stays_behind = ""
     now = wall(context.clock.wall())
     await store(run, context, held_with(state, sick.ref, held, target, unit.spec_digest, now))
     return True
@@ -91,4 +89,4 @@ def _over(sick: ObjectRef, context: EngineContext) -> bool:
     if context.registry.get(sick) is None:
         return True
     runtime = context.runtime_of(sick)
-    return runtime is not None and runtime.loaded and (runtime.state.held is None or runtime.ahead)
+    return runtime is not None and runtime.loaded and (runtime.state.held is None or runtime.rollback.ahead)

@@ -27,7 +27,7 @@ from trueup.engine.reconciliation import Intent, Reconciliation
 from trueup.engine.records.attempts import failures_of, pending, retry_later, with_history
 from trueup.engine.records.recording import end_record, told_try
 from trueup.engine.rollback.rollback import handle_unhealthy, rollback_stopped
-from trueup.engine.state import narrow, store
+from trueup.engine.state import change, narrow, store
 
 STORE_QUIETLY_AFTER = 30.0
 """Seconds after which a mere new revision of unchanged inputs is stored."""
@@ -94,9 +94,7 @@ def _adopt(run: Reconciliation) -> None:
         if run.operation.revision or run.operation.recipe is not None:
             # What was asked for need not be what Git says: how the unit stands is seen by the next look.
             run.again()
-    if changed != state:
-        run.runtime.state = changed
-        run.runtime.unstored = run.runtime.unstored or run.now
+    change(run, changed)
 
 
 def _end_operation(run: Reconciliation, context: EngineContext) -> None:
@@ -104,10 +102,10 @@ def _end_operation(run: Reconciliation, context: EngineContext) -> None:
     runtime = run.runtime
     if run.synced:
         runtime.retry_at = 0.0
-    going = runtime.operation
+    going = runtime.sync.operation
     if going is None or going.state is not OperationState.RUNNING:
         return
-    results = tuple(runtime.results.values())
+    results = tuple(runtime.sync.results.values())
     if run.errors or run.prune_errors:
         errors = [*run.errors, *run.prune_errors]
         message = "; ".join(f"{error.ref}: {error.message}" for error in errors[:5])
@@ -118,9 +116,9 @@ def _end_operation(run: Reconciliation, context: EngineContext) -> None:
         message = "; ".join(veto.message for veto in vetoes) or "successfully synced (all tasks run)"
         state = OperationState.FAILED if vetoes else OperationState.SUCCEEDED
     else:
-        runtime.operation = msgspec.structs.replace(going, results=results, message=run.waiting)
+        runtime.sync.operation = msgspec.structs.replace(going, results=results, message=run.waiting)
         return
-    runtime.operation = msgspec.structs.replace(
+    runtime.sync.operation = msgspec.structs.replace(
         going, state=state, message=message, finished=context.clock.wall(), results=results
     )
 
@@ -153,9 +151,9 @@ def _gate(run: Reconciliation, context: EngineContext) -> Verdict | None:
         verdict = judge_objects(run, context, gate.checks, attempt_began(run))
     unready = run.verdict if verdict is None else verdict
     if unready is not None and unready.outcome is Outcome.GOOD:
-        runtime.unready = 0.0
+        runtime.readiness.unready_since = 0.0
     else:
-        runtime.unready = runtime.unready or run.now
+        runtime.readiness.unready_since = runtime.readiness.unready_since or run.now
     return verdict
 
 
@@ -210,7 +208,7 @@ async def _failed(run: Reconciliation, context: EngineContext) -> None:
     if told_try(failures):
         words = "; ".join(f"{error.ref}: {error.message}" for error in (*run.errors, *run.prune_errors))
         end_record(run, context, Ending.REFUSED if run.refused else Ending.FAILED, words, failures)
-    runtime.record = None
+    runtime.sync.record = None
     if run.returning and (stopped := rollback_stopped(run, failures)) is not None:
         await store(run, context, msgspec.structs.replace(changed, held=stopped))
         return

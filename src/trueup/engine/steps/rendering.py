@@ -27,7 +27,7 @@ async def find_inputs(run: Reconciliation, context: EngineContext) -> None:
         and applied.same_source(tuple(one.resolved.tree for one in run.located), spec, values)
     ):
         run.inputs = applied
-        run.declared = run.wanted = run.runtime.renderings.get(applied.digest)
+        run.declared = run.wanted = run.runtime.renders.by_inputs.get(applied.digest)
         return
     await _refuse_unread(run, context)
     await render_inputs(run, context, spec, values)
@@ -49,10 +49,12 @@ async def _wait(run: Reconciliation, context: EngineContext) -> None:
     """Stop a unit that would go on and may not yet; one that went back stays there until those that came along go."""
     good = run.state.good
     going = bool(run.unready) and not run.returning and not run.pinned
-    run.runtime.ahead = going and run.state.held is not None and (run.operation is None or not run.operation.dry_run)
+    run.runtime.rollback.ahead = (
+        going and run.state.held is not None and (run.operation is None or not run.operation.dry_run)
+    )
     if not going:
         return
-    if not run.runtime.ahead or good is None:
+    if not run.runtime.rollback.ahead or good is None:
         raise Halt(UnitPhase.WAITING, Reason.DEPENDENCY_NOT_READY, run.unready, Next.WAIT)
     run.operation = None
     run.wanted, run.inputs, run.returning = await earlier(run, context, good), good, True

@@ -8,7 +8,7 @@ from trueup.core.rollback.pinning import CannotPin, PinAction, answered
 from trueup.engine.context import EngineContext
 from trueup.engine.reconciliation import Reconciliation
 from trueup.engine.records.attempts import wall
-from trueup.engine.state import store
+from trueup.engine.state import change, store
 
 
 async def handle_requests(run: Reconciliation, context: EngineContext) -> None:
@@ -18,25 +18,23 @@ async def handle_requests(run: Reconciliation, context: EngineContext) -> None:
     state, runtime = run.state, run.runtime
     if request is None or request.token == state.asked:
         return
-    runtime.refused_request = ""
+    runtime.pinning.refused = ""
     try:
         changed = answered(state, request, wall(context.clock.wall()))
     except CannotPin as error:
-        runtime.refused_request = f"the unit could not be pinned: {error}"
+        runtime.pinning.refused = f"the unit could not be pinned: {error}"
         changed = msgspec.structs.replace(state, asked=request.token)
     if request.wish is PinAction.UNPIN and state.pin is not None:
-        runtime.released = request
+        runtime.pinning.released = request
     runtime.retry_at = 0.0
     await store(run, context, changed)
 
 
 def _take_in_offers(run: Reconciliation, context: EngineContext) -> None:
     state, runtime = run.state, run.runtime
-    if runtime.proposals_made:
-        offers = tuple(runtime.proposals_made.pop(item.revision, item) for item in state.proposals)
-        runtime.proposals_made.clear()
-        runtime.state = msgspec.structs.replace(state, proposals=offers)
-        runtime.unstored = runtime.unstored or run.now
-        run.store_now = True
+    if runtime.rollback.proposals_made:
+        offers = tuple(runtime.rollback.proposals_made.pop(item.revision, item) for item in state.proposals)
+        runtime.rollback.proposals_made.clear()
+        change(run, msgspec.structs.replace(state, proposals=offers), soon=True)
     if context.propose is not None and any(item.pending for item in run.state.proposals):
         context.propose(run.unit.ref)

@@ -29,7 +29,7 @@ from trueup.engine.planning import acting_of
 from trueup.engine.reconciliation import Intent, Reconciliation
 from trueup.engine.records.builder import RecordBuilder
 from trueup.engine.records.recording import note_change, open_record
-from trueup.engine.state import narrow, store
+from trueup.engine.state import change, narrow, store
 
 SETTLE_TIMEOUT = 30.0
 """Seconds that a definition may take until it is established."""
@@ -79,21 +79,21 @@ async def write(run: Reconciliation, context: EngineContext) -> None:
 
 async def _apply(run: Reconciliation, context: EngineContext, task: ApplyTask, acting: Acting) -> bool:
     """Write the objects of a task: all of them, or none where one is refused. Gives whether the plan goes on."""
-    assert run.plan is not None and run.runtime.record is not None
+    assert run.plan is not None and run.runtime.sync.record is not None
     refused = await preflight(run.unit, context.delivery(run.unit), task.steps, acting)
     if refused:
         attempt = run.state.attempt
         run.refused = attempt is None or run.inputs is None or attempt.inputs != run.inputs.digest
         run.errors = _with_what_stands(refused, run)
         return False
-    await _begin(run, context, run.plan, run.runtime.record)
+    await _begin(run, context, run.plan, run.runtime.sync.record)
     await _carry_out(run, context, task, acting)
     return not run.errors and await _usable(run, context, task)
 
 
 def _with_what_stands(refused: tuple[ApplyError, ...], run: Reconciliation) -> tuple[ApplyError, ...]:
     """Say beside the first refusal what of the sync was written before it."""
-    written = sum(result.code is ResultCode.SYNCED for result in run.runtime.results.values())
+    written = sum(result.code is ResultCode.SYNCED for result in run.runtime.sync.results.values())
     if not written:
         return refused
     first = refused[0]
@@ -107,7 +107,7 @@ async def _try_all(run: Reconciliation, context: EngineContext, plan: Plan, acti
     refused = await preflight(run.unit, context.delivery(run.unit), plan.writes, acting, whole=True)
     run.errors = refused
     run.refused = bool(refused)
-    run.runtime.record = None
+    run.runtime.sync.record = None
     messages = {error.ref: error.message for error in refused}
     for step in plan.steps:
         code = ResultCode.FAILED if step.ref in messages else _code(step)
@@ -129,15 +129,15 @@ def _careful(run: Reconciliation, step: Step, acting: Acting) -> Acting:
 
 def _open_operation(run: Reconciliation, context: EngineContext) -> None:
     runtime = run.runtime
-    going = runtime.operation
+    going = runtime.sync.operation
     revision = run.inputs.revision if run.pinned and run.inputs else run.revision
     if run.intent is Intent.RETURN:
         # What stays on show is the operation that failed, with the return in its message.
         return
     if going is not None and going.state is OperationState.RUNNING and going.revision == revision:
         return
-    runtime.results = {}
-    runtime.operation = OperationReport(
+    runtime.sync.results = {}
+    runtime.sync.operation = OperationReport(
         state=OperationState.RUNNING,
         revision=revision,
         started=context.clock.wall(),
@@ -156,8 +156,8 @@ async def _begin(run: Reconciliation, context: EngineContext, plan: Plan, record
     state, runtime = run.state, run.runtime
     going = state.attempt
     if going is None or going.inputs != run.inputs.digest:
-        runtime.started = run.now
-        runtime.timeline.begin()
+        runtime.sync.started = run.now
+        runtime.sync.timeline.begin()
         going = Attempt(
             id=record.id,
             inputs=run.inputs.digest,
@@ -169,7 +169,7 @@ async def _begin(run: Reconciliation, context: EngineContext, plan: Plan, record
             initiator=record.initiator,
             unhealthy=unhealthy_before(run, context),
         )
-    runtime.released = None
+    runtime.pinning.released = None
     held = state.held if run.returning or run.pinned else None
     changed = msgspec.structs.replace(state, attempt=going, inventory=plan.during, held=held)
     if changed != state or runtime.unstored:
@@ -218,20 +218,17 @@ async def _carry_out(run: Reconciliation, context: EngineContext, task: ApplyTas
         if isinstance(result, BaseException):
             continue
         run.written += 1
-        run.runtime.timeline.written(step.ref)
+        run.runtime.sync.timeline.written(step.ref)
         _note(run, step, _code(step), _told(step, result))
         if step.action is Action.PRUNE:
             gone.append(step.ref)
         elif step.desired is not None and result.live is not None:
             entries.append(_entry(run.state, step, result.live))
         if run.intent is Intent.HEAL or step.undoes:
-            log = run.runtime.heals.get(step.ref, HealLog())
-            run.runtime.heals[step.ref] = log.healed(run.now, result.undone)
+            log = run.runtime.sync.heals.get(step.ref, HealLog())
+            run.runtime.sync.heals[step.ref] = log.healed(run.now, result.undone)
     if entries or gone:
-        inventory = run.state.inventory.union(entries)
-        if run.intent is not Intent.HEAL or inventory != run.state.inventory:
-            run.runtime.unstored = run.runtime.unstored or run.now
-        run.runtime.state = msgspec.structs.replace(run.state, inventory=inventory)
+        change(run, msgspec.structs.replace(run.state, inventory=run.state.inventory.union(entries)))
     _errors(results)
 
 
@@ -259,7 +256,7 @@ def _told(step: Step, result: Applied) -> str:
 
 
 def _note(run: Reconciliation, step: Step, code: ResultCode, message: str) -> None:
-    run.runtime.results[step.ref] = ObjectResult(ref=step.ref, version=step.version, code=code, message=message)
+    run.runtime.sync.results[step.ref] = ObjectResult(ref=step.ref, version=step.version, code=code, message=message)
 
 
 async def _usable(run: Reconciliation, context: EngineContext, task: ApplyTask) -> bool:
