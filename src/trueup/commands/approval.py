@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from trueup.commands.sync import REFRESH, REQUESTED_AT, patch
+from trueup.commands.sync import patch, requests_of
 from trueup.commands.waiting import Outcome
 from trueup.core.model.objects import ObjectRef
 from trueup.core.problem import Kind, Problem
@@ -20,7 +20,7 @@ async def approve(cluster: Objects, word: str, namespace: str) -> Outcome:
     if question is None:
         raise Problem(f"{ref} waits for no approval", "`trueup why` says what it waits for", Kind.BAD_USE)
     now = datetime.now(UTC)
-    look = {REFRESH: "normal"} if ref.kind == "Application" else {REQUESTED_AT: now.isoformat()}
+    look = requests_of(ref).look(now.isoformat())
     # Times are stored in whole seconds: what was asked in this second counts as asked before.
     marks = {APPROVED: now.isoformat(timespec="seconds"), **look}
     await patch(cluster, ref, {"metadata": {"annotations": marks}})

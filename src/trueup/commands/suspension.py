@@ -1,7 +1,4 @@
-"""Units and sources are left alone for a while, in each dialect's own way.
-
-Flux' objects have `spec.suspend`; an Application has Argo CD's annotation `argocd.argoproj.io/skip-reconcile`.
-"""
+"""Units and sources are left alone for a while, in each kind's own way."""
 
 from __future__ import annotations
 
@@ -9,16 +6,14 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import msgspec
 
-from trueup.commands.sync import REFRESH, REQUESTED_AT, handled, patch
+from trueup.commands.sync import patch, requests_of
 from trueup.commands.waiting import awaited
-from trueup.core.model.dialect import Role, annotations_of
+from trueup.core.model.dialect import Role
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.problem import Problem
-from trueup.dialects.argo.application.translate import SKIP_RECONCILE
 from trueup.dialects.status_summary import standing
 from trueup.queries.objects import Objects
 
@@ -52,7 +47,7 @@ async def suspend(cluster: Objects, words: Sequence[str], namespace: str) -> Asy
         ref = ObjectRef.of(body)
         already = standing(body).suspended
         if not already:
-            await patch(cluster, ref, _wish(ref, True))
+            await patch(cluster, ref, requests_of(ref).suspend(True))
         yield Suspended(ref, already)
 
 
@@ -71,35 +66,21 @@ async def resume(
             yield Resumed(ref, already=True)
             continue
         token = datetime.now(UTC).isoformat()
-        annotation = {REFRESH: "normal"} if ref.kind == "Application" else {REQUESTED_AT: token}
-        wish = _wish(ref, False)
-        marks = {**((wish.get("metadata") or {}).get("annotations") or {}), **annotation}
+        requests = requests_of(ref)
+        wish = requests.suspend(False)
+        marks = {**((wish.get("metadata") or {}).get("annotations") or {}), **requests.look(token)}
         await patch(cluster, ref, {**wish, "metadata": {"annotations": marks}})
         if not request.wait:
             yield Resumed(ref)
             continue
-        read = _refreshed if ref.kind == "Application" else partial(handled, token=token)
-        good, message = await awaited(cluster, ref, read, deadline - time.monotonic())
-        if not good:
+        read = partial(requests.looked, token=token)
+        answer = await awaited(cluster, ref, read, deadline - time.monotonic())
+        if not answer.good:
             failed.append(str(ref))
-        yield Resumed(ref, message=message, good=good)
+        yield Resumed(ref, message=answer.message, good=answer.good)
     if failed:
         raise Problem(f"not well after it was resumed: {', '.join(failed)}", "`trueup why` explains it")
 
 
 async def _named(cluster: Objects, words: Sequence[str], namespace: str) -> list[Body]:
     return [await cluster.named(word, namespace, (Role.UNIT, Role.SOURCE)) for word in words]
-
-
-def _wish(ref: ObjectRef, suspended: bool) -> dict[str, Any]:
-    if ref.kind == "Application":
-        return {"metadata": {"annotations": {SKIP_RECONCILE: "true" if suspended else None}}}
-    return {"spec": {"suspend": suspended}}
-
-
-def _refreshed(body: Body) -> tuple[bool, str] | None:
-    if REFRESH in annotations_of(body):
-        return None
-    found = standing(body)
-    # What waits for a sync by hand is as it should be.
-    return found.health not in ("Degraded", "Missing", "Unknown"), f"{found.sync}, {found.health}"

@@ -12,15 +12,11 @@ from trueup.commands.waiting import Outcome, Progress, awaited, silent
 from trueup.core.model.dialect import Context, Role
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.problem import Kind, Problem
-from trueup.dialects import dialect_of
+from trueup.dialects import adapter_of, dialect_of
+from trueup.dialects.adapter import CannotAsk, KindRequests, SyncWish
 from trueup.dialects.status_summary import standing
-from trueup.dialects.sync_options import REQUESTED_BY
 from trueup.kube.writes import Write
 from trueup.queries.objects import Objects, written
-
-REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
-FORCE_AT = "reconcile.fluxcd.io/forceAt"
-REFRESH = "argocd.argoproj.io/refresh"
 
 
 class SyncRequest(msgspec.Struct, frozen=True):
@@ -32,6 +28,11 @@ class SyncRequest(msgspec.Struct, frozen=True):
     with_source: bool = False
     wait: bool = True
     timeout: float = 300.0
+
+    @property
+    def wish(self) -> SyncWish:
+        """What is asked of the object itself."""
+        return SyncWish(self.revision, self.prune, self.dry_run, fresh=self.with_source)
 
 
 async def sync(
@@ -46,23 +47,27 @@ async def sync(
     ref = ObjectRef.of(body)
     if standing(body).suspended:
         raise Problem(f"{ref} is suspended", f"`trueup resume {written(ref)}` lets it go on")
-    if ref.kind == "Application":
-        return await _of_application(cluster, body, request, deadline, progress)
-    if request.revision or request.prune or request.dry_run:
-        raise Problem(
-            "--revision, --prune and --dry-run are for Applications",
-            "a Kustomization says these itself, in its spec and its source",
-            Kind.BAD_USE,
-        )
+    if "operation" in body:
+        raise Problem(f"{ref} has an operation under way", "wait until it has ended")
+    _refuse(body, request)
     if request.with_source and (source := _source_of(body)) is not None:
         holder = await cluster.named(written(source), "", (Role.SOURCE,))
         if standing(holder).suspended:
             raise Problem(f"{source} is suspended", f"`trueup resume {written(source)}` lets it go on")
         # Its outcome is waited for in any case: the sync is to be of what it finds.
-        found = await _requested(cluster, source, True, deadline, progress)
+        fresh = SyncRequest(wait=True)
+        found = await _requested(cluster, holder, fresh, deadline, progress)
         if found is not None:
             progress(f"{found.ref}: {found.message}")
-    return await _requested(cluster, ref, request.wait, deadline, progress)
+    return await _requested(cluster, body, request, deadline, progress)
+
+
+def _refuse(body: Body, request: SyncRequest) -> None:
+    """Raise `Problem` where a kind has no way to ask for this, before anything else is asked."""
+    try:
+        requests_of(ObjectRef.of(body)).sync(body, request.wish, "", "")
+    except CannotAsk as error:
+        raise Problem(str(error), error.hint, Kind.BAD_USE) from error
 
 
 def _source_of(body: Body) -> ObjectRef | None:
@@ -74,74 +79,30 @@ def _source_of(body: Body) -> ObjectRef | None:
 
 
 async def _requested(
-    cluster: Objects, ref: ObjectRef, wait: bool, deadline: float, progress: Progress
-) -> Outcome | None:
-    token, user = datetime.now(UTC).isoformat(), await cluster.user()
-    annotations = {REQUESTED_AT: token, FORCE_AT: token, REQUESTED_BY: f"{token} {user}".strip()}
-    await patch(cluster, ref, {"metadata": {"annotations": annotations}})
-    progress(f"asked for a sync of {ref}")
-    if not wait:
-        return None
-    return _outcome(ref, *await awaited(cluster, ref, lambda body: handled(body, token), deadline - time.monotonic()))
-
-
-async def _of_application(
     cluster: Objects, body: Body, request: SyncRequest, deadline: float, progress: Progress
 ) -> Outcome | None:
     ref = ObjectRef.of(body)
-    if "operation" in body:
-        raise Problem(f"{ref} has an operation under way", "wait until it has ended")
-    before = ((body.get("status") or {}).get("operationState") or {}).get("startedAt")
-    wanted = _operation(body, request, await cluster.user())
-    if request.with_source:
-        wanted["metadata"] = {"annotations": {REFRESH: "normal"}}
-    await patch(cluster, ref, wanted)
+    requests = requests_of(ref)
+    token, user = datetime.now(UTC).isoformat(), await cluster.user()
+    await patch(cluster, ref, requests.sync(body, request.wish, user, token))
     progress(f"asked for a sync of {ref}")
     if not request.wait:
         return None
-    return _outcome(ref, *await awaited(cluster, ref, lambda body: _ended(body, before), deadline - time.monotonic()))
+    answer = await awaited(cluster, ref, lambda now: requests.synced(body, now, token), deadline - time.monotonic())
+    if not answer.good:
+        raise Problem(f"{ref}: {answer.message}", f"`trueup why {written(ref)}` explains it")
+    return Outcome(ref, answer.message)
 
 
-def _operation(body: Body, request: SyncRequest, user: str) -> dict[str, Any]:
-    """Write an operation; it carries the Application's own sync options, as upstream's client has it."""
-    wanted: dict[str, Any] = {}
-    options = ((body.get("spec") or {}).get("syncPolicy") or {}).get("syncOptions")
-    if options:
-        wanted["syncOptions"] = options
-    if request.revision:
-        wanted["revision"] = request.revision
-    if request.prune:
-        wanted["prune"] = True
-    if request.dry_run:
-        wanted["dryRun"] = True
-    return {"operation": {"initiatedBy": {"username": user or "trueup"}, "sync": wanted}}
+def requests_of(ref: ObjectRef) -> KindRequests:
+    """Give how requests are written on an object. Raises `Problem` for a kind that takes none."""
+    adapter = adapter_of(ref.group, ref.kind)
+    if adapter is None or adapter.requests is None:
+        raise Problem(f"{ref} takes no requests", kind=Kind.BAD_USE)
+    return adapter.requests
 
 
 async def patch(cluster: Objects, ref: ObjectRef, body: dict[str, Any]) -> None:
     """Change a user's object by a merge patch, in the name of this command. Raises `KubeError`."""
     resource = await cluster.mapper.of(ref)
     await cluster.client.patch(resource, ref.name, ref.namespace, body, write=Write(manager="trueup-cli"))
-
-
-def handled(body: Body, token: str) -> tuple[bool, str] | None:
-    """Give how a Flux object stands once its request is answered: whether it is ready, and its words."""
-    found = standing(body)
-    if found.handled != token or found.ready == "Unknown":
-        return None
-    return found.ready == "True", found.message
-
-
-def _ended(body: Body, before: object) -> tuple[bool, str] | None:
-    """Give how an Application's operation ended; `before` is when the last one began, which it is not."""
-    state = (body.get("status") or {}).get("operationState") or {}
-    if "operation" in body or (state.get("startedAt") == before and before is not None):
-        return None
-    if state.get("phase") not in ("Succeeded", "Failed", "Error"):
-        return None
-    return state["phase"] == "Succeeded", str(state.get("message") or state["phase"])
-
-
-def _outcome(ref: ObjectRef, good: bool, message: str) -> Outcome:
-    if not good:
-        raise Problem(f"{ref}: {message}", f"`trueup why {written(ref)}` explains it")
-    return Outcome(ref, message)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterable
+from importlib.metadata import entry_points
+
 import msgspec
 
-from trueup.core.model.dialect import Dialect, annotations_of, labels_of
+from trueup.core.model.dialect import Role, annotations_of, labels_of
 from trueup.core.model.objects import Body, LiveOptions, ObjectRef, PruneMode
+from trueup.dialects.adapter import KindAdapter
 from trueup.dialects.argo import Argo
 from trueup.dialects.argo.application import options as argo_options
+from trueup.dialects.crds import Definition, state_definition
+from trueup.dialects.family import Dialect
 from trueup.dialects.flux import Flux
 from trueup.dialects.flux import options as flux_options
 
@@ -15,25 +22,54 @@ _ARGO_KEYS = frozenset({argo_options.SYNC_OPTIONS, argo_options.WAVE, argo_optio
 _FLUX_KEYS = frozenset({flux_options.PRUNE, flux_options.RECONCILE, flux_options.SSA})
 
 
+FACTORIES: list[Callable[[str, bool], Dialect]] = [Argo, lambda home, by_label: Flux(home)]
+"""What makes each dialect: given Argo CD's namespace, and whether its objects are known by their instance label too.
+
+A dialect of others' making is an entry point of the group `trueup.dialects` that names such a function.
+"""
+
+
 def dialects(home: str = "argocd", *, by_label: bool = False) -> tuple[Dialect, ...]:
     """Give all dialects; `home` and `by_label` are Argo CD's namespace and way to know its objects again."""
-    return (Argo(home, by_label), Flux())
+    return tuple(make(home, by_label) for make in (*FACTORIES, *_installed()))
 
 
-DIALECTS: tuple[Dialect, ...] = dialects()
-"""All dialects, with Argo CD's usual settings."""
+@functools.cache
+def _installed() -> tuple[Callable[[str, bool], Dialect], ...]:
+    return tuple(point.load() for point in entry_points(group="trueup.dialects"))
 
-_BY_KIND = {(kind.group, kind.kind): dialect for dialect in DIALECTS for kind in dialect.kinds}
+
+def adapters() -> tuple[KindAdapter, ...]:
+    """Give what is known of every kind."""
+    return tuple(one for dialect in dialects() for one in dialect.adapters)
+
+
+def adapter_of(group: str, kind: str) -> KindAdapter | None:
+    """Give what is known of a kind, `None` where no dialect has it."""
+    found = _by_kind(len(FACTORIES)).get((group, kind))
+    return found[1] if found is not None else None
 
 
 def dialect_of(group: str, kind: str) -> Dialect | None:
-    """Give the dialect of a kind, `None` where no dialect has it."""
-    return _BY_KIND.get((group, kind))
+    """Give the dialect of a kind of units or sources, `None` where no dialect has it."""
+    found = _by_kind(len(FACTORIES)).get((group, kind))
+    return found[0] if found is not None and found[1].kind.role is not Role.OTHER else None
 
 
-def owner_of(body: Body, among: tuple[Dialect, ...] = DIALECTS) -> ObjectRef | None:
+@functools.cache
+def _by_kind(factories: int) -> dict[tuple[str, str], tuple[Dialect, KindAdapter]]:
+    """Index all kinds; made anew when a dialect was added."""
+    return {(one.kind.group, one.kind.kind): (dialect, one) for dialect in dialects() for one in dialect.adapters}
+
+
+def definitions() -> list[Definition]:
+    """Give the custom resource definitions of all kinds and of Trueup's own records, ready to be applied."""
+    return [*(one.definition() for one in adapters()), state_definition()]
+
+
+def owner_of(body: Body, among: Iterable[Dialect] = ()) -> ObjectRef | None:
     """Say which unit the marks of an object (or its metadata alone) name as its owner."""
-    for dialect in among:
+    for dialect in among or dialects():
         owner = dialect.owner(body)
         if owner is not None:
             return owner

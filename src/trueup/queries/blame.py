@@ -18,7 +18,7 @@ from trueup.core.fields.provenance import Place
 from trueup.core.model.artifact import Provenance, Resolved
 from trueup.core.model.git import GitSpec
 from trueup.core.model.objects import Body, ObjectRef
-from trueup.dialects import DIALECTS, owner_of
+from trueup.dialects import owner_of
 from trueup.git.credentials import git_credentials
 from trueup.git.log import GitLog
 from trueup.kube.client import KubeClient
@@ -48,7 +48,7 @@ async def blame(client: KubeClient, mapper: Mapper, body: Body, field: str = "")
     ref = ObjectRef.of(body)
     entries = entries_of(body)
     nobodys = await unowned(client, mapper, body, entries, field)
-    unit = owner_of(body, DIALECTS) or await _unit_that_owns(client, ref)
+    unit = owner_of(body) or await _unit_that_owns(client, ref)
     declared = await live_object(client, mapper, unit) if unit is not None else None
     if unit is None or declared is None:
         note = f"{unit} is gone" if unit else "no unit delivers this object"

@@ -11,7 +11,7 @@ from trueup.core.model.dialect import Role, WatchedKind
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.state import EMPTY_STATE, UnitState, state_name
 from trueup.core.problem import Kind, Problem
-from trueup.dialects import DIALECTS
+from trueup.dialects import adapters, dialects
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
@@ -19,8 +19,6 @@ from trueup.kube.resource import Resource
 from trueup.storage.unit_states import RESOURCE
 
 _REVIEW = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", False)
-_WORDS = {"app": "application", "apps": "application", "ks": "kustomization", "gitrepo": "gitrepository"}
-"""Upstream's short names."""
 
 
 class Objects:
@@ -33,7 +31,7 @@ class Objects:
 
     def kinds(self, role: Role | None) -> list[WatchedKind]:
         """Give the dialects' kinds of a role, those too that the cluster does not serve."""
-        return [kind for dialect in DIALECTS for kind in dialect.kinds if kind.role is role]
+        return [kind for dialect in dialects() for kind in dialect.kinds if kind.role is role]
 
     async def objects(self, role: Role, namespace: str = "") -> list[Body]:
         """Give all users' objects of a role, ordered by kind, namespace and name."""
@@ -102,7 +100,8 @@ def nearest(name: str, among: Iterable[ObjectRef], most: int = 3) -> list[Object
 
 def _kind(word: str, among: list[str]) -> str:
     lower = word.lower()
-    full = _WORDS.get(lower, lower)
+    short = {word: one.kind.kind.lower() for one in adapters() for word in one.short}
+    full = short.get(lower, lower)
     for kind in among:
         if full in (kind.lower(), f"{kind.lower()}s", f"{kind.lower()[:-1]}ies"):
             return kind

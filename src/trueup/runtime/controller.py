@@ -30,9 +30,9 @@ from trueup.core.model.objects import Body, ClusterRef, ObjectOptions, ObjectRef
 from trueup.core.model.unit import Unit
 from trueup.core.plan.desired import OptionsReader
 from trueup.core.ports import Clock, EventSink, Fence, Fenced
+from trueup.dialects import definitions as definitions_of_kinds
 from trueup.dialects import dialects, live_options, owner_of
 from trueup.dialects.argo.webhook import key_of
-from trueup.dialects.crds import crds
 from trueup.dialects.credentials import SecretCredentials
 from trueup.dialects.flux.receiver import types as receiver
 from trueup.dialects.metrics import asked, looked, source_series, unit_series
@@ -207,7 +207,7 @@ class Controller:
         settings = self.settings
         fenced = client.fenced(fence.check)
         if settings.install_definitions:
-            await ensure_definitions(fenced, crds(), mapper=mapper)
+            await ensure_definitions(fenced, definitions_of_kinds(), mapper=mapper)
         context = Context(
             home=settings.home,
             poll=settings.poll,

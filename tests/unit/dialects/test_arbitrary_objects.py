@@ -27,7 +27,7 @@ from trueup.core.model.reports import (
     UnitReport,
 )
 from trueup.core.model.state import Held, HistoryEntry
-from trueup.dialects import DIALECTS, live_options, owner_of
+from trueup.dialects import dialects, live_options, owner_of
 from trueup.dialects.argo.application.types import Operation
 from trueup.dialects.argo.application.types import Spec as ApplicationSpec
 from trueup.dialects.argo.appproject.types import ProjectSpec
@@ -57,7 +57,7 @@ RICH = UnitReport(
     held=Held("x", REVISION, "sick", "2026-11-24T09:00:00Z"),
     notices=(Notice("hook", "left out"),),
 )
-KINDS = [(dialect, kind, version) for dialect in DIALECTS for kind in dialect.kinds for version in kind.versions]
+KINDS = [(dialect, kind, version) for dialect in dialects() for kind in dialect.kinds for version in kind.versions]
 
 scalars = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=8)
 values = st.recursive(
@@ -154,6 +154,6 @@ def test_an_arbitrary_object_is_translated_and_gets_a_status(
 
 @given(values)
 def test_an_object_that_is_no_object_is_translated(value: Any) -> None:
-    for dialect in DIALECTS:
+    for dialect in dialects():
         for kind in dialect.kinds:
             dialect.translate({"kind": kind.kind, "metadata": value, "spec": value}, Context())

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from trueup.dialects import DIALECTS
-from trueup.dialects.crds import crds
+from trueup.dialects import definitions as crds
+from trueup.dialects import dialects
 
 DEFINITIONS = {item["metadata"]["name"]: item for item in crds()}
 
@@ -28,7 +28,7 @@ def columns(name: str) -> list[tuple[str, str, int]]:
 
 
 def test_every_watched_kind_is_defined_in_all_its_versions() -> None:
-    for dialect in DIALECTS:
+    for dialect in dialects():
         for kind in dialect.kinds:
             spec = DEFINITIONS[f"{kind.plural}.{kind.group}"]["spec"]
             assert spec["names"]["kind"] == kind.kind

@@ -39,6 +39,7 @@ def test_a_source_that_is_not_there_is_named(namespace: str) -> None:
 def test_an_application_of_several_sources_shows_all() -> None:
     sources = [{"repoURL": "https://a", "path": "one"}, {"repoURL": "https://b", "chart": "two"}]
     body = {
+        "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Application",
         "spec": {"sources": sources},
         "status": {

@@ -124,7 +124,7 @@ def crds(output: Output = Form.YAML) -> None:
 
     import yaml
 
-    from trueup.dialects.crds import crds as definitions
+    from trueup.dialects import definitions
 
     if output is Form.JSON:
         typer.echo(json.dumps(definitions(), indent=2))

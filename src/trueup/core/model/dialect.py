@@ -25,6 +25,9 @@ class Role(StrEnum):
     PROJECT = "project"
     """Rules for units; known to the dialect alone."""
 
+    OTHER = "other"
+    """Neither: a controller of its own works on it."""
+
 
 class WatchedKind(msgspec.Struct, frozen=True):
     """A kind of a dialect. `versions` has all that are understood, the preferred first."""

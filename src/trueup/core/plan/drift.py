@@ -34,7 +34,7 @@ class HealLog(msgspec.Struct, frozen=True):
     @property
     def words(self) -> str:
         """Say who keeps changing the object."""
-        return f"{'; '.join(self.others)}, again and again" if self.others else "somebody keeps changing it back"
+        return "somebody keeps changing it back" + (f": {'; '.join(self.others)}" if self.others else "")
 
     def wait(self, now: float) -> float:
         """Give the seconds to wait before the next heal; 0 for at once."""

@@ -229,3 +229,11 @@ def _held_back(report: UnitReport) -> str:
     said = report.message if report.phase is UnitPhase.HELD and report.message else held.words
     back = f"; it runs {commit_of(held.returned_to)} again" if held.returned_to and not held.stopped else ""
     return f"Failed sync attempt to {commit_of(held.revision)}: {said}{back}"
+
+
+def application_ready(body: Body) -> bool:
+    """Say whether an Application is Synced and Healthy."""
+    status = mapping_of(body, "status")
+    return (
+        mapping_of(status, "sync").get("status") == "Synced" and mapping_of(status, "health").get("status") == "Healthy"
+    )
