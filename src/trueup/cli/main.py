@@ -5,8 +5,10 @@ The subcommands and their options stand in `trueup.cli.commands`; a new one goes
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -70,7 +72,20 @@ def main() -> NoReturn:
         sys.exit(FAILED)
     except OSError as error:
         _fail(Problem(str(error)))
+    except Exception as error:
+        if os.environ.get("TRUEUP_DEBUG", "").lower() == "true":
+            raise
+        _fail(unforeseen(error))
     sys.exit(ended if isinstance(ended, int) else 0)
+
+
+def unforeseen(error: Exception) -> Problem:
+    """Name a fault of the program by its type and place. Its message is left out: it may hold a secret's value."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f" at {Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame else ""
+    return Problem(f"unforeseen {type(error).__name__}{place}", "TRUEUP_DEBUG=true shows the traceback")
 
 
 def bad_use(error: TyperException) -> Problem:
