@@ -14,6 +14,8 @@ from support.e2e import (
     synced,
 )
 from trueup.core.model.objects import ObjectRef
+from trueup.queries import explanation
+from trueup.queries.objects import Objects
 
 URL = "https://github.com/team/neighbours"
 MAPS = ("", "ConfigMap")
@@ -47,9 +49,18 @@ async def test_objects_of_another_controller_are_left_alone_until_claimed(world:
     assert body is not None and "status" not in body, "its status is its controller's to write"
     assert await world.get(MAPS, "theirs", "one") is None
 
+    objects = Objects(world.client, world.mapper)
+    owner = await objects.left_to()
+    assert owner(body) == "StatefulSet/argocd/argocd-application-controller"
+    ours = await world.get(KUSTOMIZATION, "flux-system", "ours")
+    assert ours is not None and owner(ours) == ""
+    told = await explanation(world.client, world.mapper, body, left_to=owner(body))
+    assert "is left to StatefulSet/argocd/argocd-application-controller" in told.state
+
     claim = {"metadata": {"annotations": {"trueup.dev/claimed": "true"}}}
     await world.patch(APPLICATION, "argocd", "theirs", claim)
-    await world.until(APPLICATION, "argocd", "theirs", synced)
+    claimed = await world.until(APPLICATION, "argocd", "theirs", synced)
+    assert owner(claimed) == ""
     assert await world.get(MAPS, "theirs", "one") is not None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -61,6 +60,8 @@ def main() -> NoReturn:
     except TyperException as error:
         _fail(bad_use(error))
     except Problem as problem:
+        if _debugging() and problem.__cause__ is not None:
+            raise problem from problem.__cause__
         _fail(problem)
     except Abort:
         _fail(Problem("given up: nothing was done"))
@@ -70,22 +71,18 @@ def main() -> NoReturn:
         # Who read the answer (`head`, a pager) has seen enough. Nothing may be flushed into the closed pipe at exit.
         sys.stdout = None
         sys.exit(FAILED)
-    except OSError as error:
-        _fail(Problem(str(error)))
     except Exception as error:
-        if os.environ.get("TRUEUP_DEBUG", "").lower() == "true":
+        if _debugging():
             raise
-        _fail(unforeseen(error))
+        # Loaded only now: help must not wait for what questions need.
+        from trueup.queries.problems import problem_of
+
+        _fail(problem_of(error))
     sys.exit(ended if isinstance(ended, int) else 0)
 
 
-def unforeseen(error: Exception) -> Problem:
-    """Name a fault of the program by its type and place. Its message is left out: it may hold a secret's value."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    place = f" at {Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame else ""
-    return Problem(f"unforeseen {type(error).__name__}{place}", "TRUEUP_DEBUG=true shows the traceback")
+def _debugging() -> bool:
+    return os.environ.get("TRUEUP_DEBUG", "").lower() in ("1", "true", "yes", "on")
 
 
 def bad_use(error: TyperException) -> Problem:

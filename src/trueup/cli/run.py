@@ -12,12 +12,12 @@ from typing import Any
 import structlog
 
 from trueup.api.server import BadAddress
-from trueup.cli.connection import problem_of
 from trueup.cli.errors import BAD_USE, Problem
 from trueup.cli.options import Log, LogFormat
 from trueup.core.model.unit import ReturnPolicy
 from trueup.history import Bounds, HistoryUnavailable
 from trueup.kube.errors import KubeError
+from trueup.queries.problems import problem_of
 from trueup.runtime.controller import Controller
 from trueup.runtime.settings import Settings
 

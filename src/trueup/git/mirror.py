@@ -114,12 +114,28 @@ class Mirror:
         try:
             await self._remote(url, credentials, [*arguments, url.address, *specs], timeout, self.folder)
         except SourceError as error:
-            if not any(word in str(error).lower() for word in _BROKEN):
+            # The words may be the remote's: only what is here tells whether the mirror is broken.
+            if not any(word in str(error).lower() for word in _BROKEN) or await self._sound():
                 raise
             await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
             self._opened = False
             await self._open()
             await self._remote(url, credentials, [*arguments, url.address, *specs], timeout, self.folder)
+
+    async def _sound(self) -> bool:
+        """Say whether every object that is kept can be read."""
+        arguments = ["fsck", "--no-dangling", "--no-reflogs", "--no-progress", "--connectivity-only"]
+        try:
+            await run(
+                self._settings.git,
+                arguments,
+                environment=base_environment({}),
+                folder=self.folder,
+                timeout=LOCAL_TIMEOUT,
+            )
+        except (GitFailed, TimeoutError, OSError):
+            return False
+        return True
 
     async def push(
         self,

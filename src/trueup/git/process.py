@@ -62,6 +62,17 @@ _ADVICE = {
 }
 
 
+_WEB_PAGE = re.compile(
+    r"not valid: is this a git repository|unable to update url base from redirection|invalid content.?type"
+    r"|<!doctype html|<html",
+    re.IGNORECASE,
+)
+_ADVICE_WEB_PAGE = (
+    "what answers there is a web page and no Git repository, as where a login is asked for; check the URL, and give "
+    "this source credentials"
+)
+
+
 class GitFailed(Exception):
     """A Git process ended with an error; `words` is what it said, redacted by whoever shows it."""
 
@@ -112,6 +123,8 @@ def failure(words: str, shown: str, credentials: GitCredentials | None) -> Sourc
     """Translate what Git said about a remote to an error for people, without anything secret in it."""
     text = redact(words, credentials)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if _WEB_PAGE.search(text):
+        return SourceError(Fault.PROTOCOL, f"{shown}: {_ADVICE_WEB_PAGE}")
     telling = [line for line in lines if line.lower().startswith(("fatal:", "error:", "remote:"))] or lines
     fault = next((fault for fault, pattern in _COMPILED if pattern.search(text)), Fault.PROTOCOL)
     said = "; ".join(line.removeprefix("fatal: ") for line in telling[:3])[:600] or "Git said nothing"

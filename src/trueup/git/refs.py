@@ -75,6 +75,12 @@ def prefixes(ref: GitRef) -> tuple[str, ...]:
     return (word,) if word.startswith("refs/") else (HEADS + word, _TAGS + word)
 
 
+NOTHING_LISTED = (
+    "the remote lists no branch or tag at all: the repository is empty, or what answers there is a web page, such as a "
+    "login; check the URL and the credentials"
+)
+
+
 def choose(ref: GitRef, remote: Advertised) -> Found | None:
     """Give the commit that `ref` stands for; None where only the objects can tell (a shortened commit).
 

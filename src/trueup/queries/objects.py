@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -12,10 +12,12 @@ from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.state import EMPTY_STATE, UnitState, state_name
 from trueup.core.problem import Kind, Problem
 from trueup.dialects import adapters, dialects
+from trueup.dialects.upstream_controllers import SELECTOR, claimed, managed_by
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
 from trueup.kube.resource import Resource
+from trueup.queries.problems import unreadable
 from trueup.storage.unit_states import RESOURCE
 
 _REVIEW = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", False)
@@ -88,7 +90,30 @@ class Objects:
         if self.mapper.known(RESOURCE.group, RESOURCE.kind) is None:
             return EMPTY_STATE
         reply = await self.client.find(RESOURCE, state_name(ref), ref.namespace)
-        return EMPTY_STATE if reply is None else msgspec.convert(reply.body.get("state") or {}, UnitState)
+        if reply is None:
+            return EMPTY_STATE
+        try:
+            return msgspec.convert(reply.body.get("state") or {}, UnitState)
+        except msgspec.MsgspecError as error:
+            raise unreadable(f"what is remembered of {ref} (UnitState {state_name(ref)})", error) from error
+
+    async def left_to(self) -> Callable[[Body], str]:
+        """Ask which upstream controllers run; gives who works on a user's object, empty where that is Trueup."""
+        workloads: list[Body] = []
+        for kind in ("Deployment", "StatefulSet"):
+            resource = self.mapper.known("apps", kind)
+            try:
+                selectors = {"labelSelector": SELECTOR}
+                found = (await self.client.list_all(resource, selectors=selectors)).items if resource else []
+            except KubeError:
+                # Who may not see workloads is told the rest all the same.
+                found = []
+            workloads.extend({"kind": kind, **body} for body in found)
+
+        def owner(body: Body) -> str:
+            return "" if claimed(body) else managed_by(ObjectRef.of(body).group, workloads)
+
+        return owner
 
 
 def nearest(name: str, among: Iterable[ObjectRef], most: int = 3) -> list[ObjectRef]:

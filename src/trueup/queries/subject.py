@@ -25,11 +25,13 @@ from trueup.core.model.recipe import Recipe, RenderContext, RenderResult
 from trueup.core.model.state import STATE_GROUP, STATE_KIND, UnitState, state_name
 from trueup.core.model.unit import SourceDeclaration, Unit
 from trueup.core.plan.desired import Prepared, prepare
+from trueup.core.problem import Kind, Problem
 from trueup.devtools.toolchain.cache import discard_oldest
 from trueup.dialects import dialect_of
 from trueup.dialects.credentials import SecretCredentials
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
+from trueup.queries.problems import unreadable
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.sources.git import GitProvider, GitSettings, GitSource
 from trueup.storage.values import ReferencedValues
@@ -38,8 +40,12 @@ MIRRORS_KEPT = 20
 """Repositories kept between commands: those that were used last."""
 
 
-class CannotInspect(Exception):
+class CannotInspect(Problem):
     """The unit cannot be rendered or compared; the message says why."""
+
+    def __init__(self, message: str) -> None:
+        """Take why."""
+        super().__init__(message, kind=Kind.BAD_USE)
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,15 @@ async def live_object(client: KubeClient, mapper: Mapper, ref: ObjectRef) -> Bod
 async def unit_state(client: KubeClient, mapper: Mapper, ref: ObjectRef) -> UnitState:
     """Give what Trueup remembers of a unit; the empty state where that is nothing. Raises `KubeError`."""
     body = await live_object(client, mapper, ObjectRef(STATE_GROUP, STATE_KIND, ref.namespace, state_name(ref)))
-    return msgspec.convert((body or {}).get("state") or {}, UnitState)
+    return decode_state(ref, body)
+
+
+def decode_state(ref: ObjectRef, body: Body | None) -> UnitState:
+    """Read what is remembered of a unit. Raises `Problem` where that is not what this version has written."""
+    try:
+        return msgspec.convert((body or {}).get("state") or {}, UnitState)
+    except msgspec.MsgspecError as error:
+        raise unreadable(f"what is remembered of {ref} ({STATE_KIND} {state_name(ref)})", error) from error
 
 
 async def _declaration(client: KubeClient, mapper: Mapper, unit: Unit, body: Body) -> SourceDeclaration:

@@ -54,8 +54,11 @@ class Explanation(msgspec.Struct, frozen=True):
     causes: tuple[Cause, ...] = ()
 
 
-async def explanation(client: KubeClient, mapper: Mapper, body: Body) -> Explanation:
-    """Explain a unit. Raises `KubeError` only where the unit itself cannot be read, `CannotInspect` for no unit."""
+async def explanation(client: KubeClient, mapper: Mapper, body: Body, left_to: str = "") -> Explanation:
+    """Explain a unit; `left_to` names the controller that works on it in Trueup's place.
+
+    Raises `KubeError` only where the unit itself cannot be read, `CannotInspect` for no unit.
+    """
     _, unit = unit_of(body)
     found = standing(body)
     state = await unit_state(client, mapper, unit.ref)
@@ -65,7 +68,10 @@ async def explanation(client: KubeClient, mapper: Mapper, body: Body) -> Explana
         *await _dependencies(client, mapper, unit),
         *await _objects(client, mapper, state.inventory.entries),
     ]
-    if found.suspended:
+    if left_to:
+        said = f"; its status, written by that one, says: {found.message}" if found.message else ""
+        words = f"is left to {left_to}, which works on it; Trueup only looks at it until it is claimed{said}"
+    elif found.suspended:
         words = "is suspended: nothing is done for it"
     elif found.ready == "True":
         words = f"is as it should be at {found.revision or 'no revision yet'}"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from trueup.cli.connection import problem_of
 from trueup.cli.options import View
 from trueup.cli.tables import Stream
 from trueup.cli.views.get import WIDE, _data, _row
 from trueup.core.model.objects import ObjectRef
 from trueup.kube.errors import ConnectionConfigError, Forbidden, KubeError, NoConnection, Unauthorized
 from trueup.queries.objects import nearest
+from trueup.queries.problems import problem_of
 
 UNIT = {
     "kind": "Kustomization",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trueup.cli.errors import BAD_USE, Problem
+from trueup.cli.errors import Problem
 from trueup.cli.options import EPILOG, ContextName, Form, Kubeconfig, Namespace, Output, UnitName, View, complete_unit
 from trueup.cli.where import Where
 
@@ -115,15 +115,10 @@ def why(
 
 
 async def _told(work: Coroutine[Any, Any, int]) -> int:
-    """Translate what inspection raises."""
-    from trueup.core.model.artifact import SourceError
-    from trueup.core.model.recipe import RenderError
-    from trueup.queries import CannotInspect
+    """Have every problem end with 2: 1 would say that there are differences."""
+    from trueup.queries.problems import bad_use
 
     try:
         return await work
-    except (CannotInspect, SourceError, RenderError) as error:
-        raise Problem(str(error), kind=BAD_USE) from error
     except Problem as problem:
-        # 1 would say that there are differences.
-        raise Problem(problem.message, problem.hint, BAD_USE) from problem
+        raise bad_use(problem) from problem

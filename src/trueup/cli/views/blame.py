@@ -11,10 +11,8 @@ from trueup.cli.errors import BAD_USE, Problem
 from trueup.cli.options import Form
 from trueup.cli.tables import age, console, short, show
 from trueup.cli.where import Where
-from trueup.core.model.artifact import SourceError
-from trueup.core.model.recipe import RenderError
 from trueup.core.repository.web_urls import pull_request_url
-from trueup.queries import Blame, CannotInspect, FieldBlame
+from trueup.queries import Blame, FieldBlame
 from trueup.queries import blame as trace
 from trueup.queries.objects import any_object
 
@@ -25,10 +23,7 @@ async def blame(where: Where, what: str, field: str, everything: bool, form: For
     """Show the fields of an object; without `everything` or a `field`, not those that nobody has set."""
     async with connected(where) as cluster:
         body = await any_object(cluster, what, where.namespace)
-        try:
-            found = await trace(cluster.client, cluster.mapper, body, field)
-        except (CannotInspect, SourceError, RenderError) as error:
-            raise Problem(str(error)) from error
+        found = await trace(cluster.client, cluster.mapper, body, field)
     rows = [item for item in found.fields if everything or field or item.manager or item.scaled]
     if field and not rows:
         raise Problem(f"{what} has no field {field!r}", "write it as `trueup blame` prints it", BAD_USE)

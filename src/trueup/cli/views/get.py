@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -43,13 +43,14 @@ async def get(where: Where, what: str, view: View, watch: bool) -> None:
         else:
             bodies = [await cluster.named(what, namespace, (Role.UNIT, Role.SOURCE))]
         known = {} if view in (View.TABLE, View.NAME) else _urls(await cluster.objects(Role.SOURCE))
+        owner = await cluster.left_to()
     if view is View.NAME:
         for body in bodies:
             typer.echo(written(ObjectRef.of(body)))
         return
-    rows = [_row(body, known, view) for body in bodies]
+    rows = [_row(body, known, view, owner(body)) for body in bodies]
     form = Form.TABLE if view is View.WIDE else Form(view.value)
-    show(form, [_data(body, known) for body in bodies], _columns(view), rows, "nothing is declared")
+    show(form, [_data(body, known, owner(body)) for body in bodies], _columns(view), rows, "nothing is declared")
 
 
 class _Watching:
@@ -65,10 +66,12 @@ class _Watching:
         self._lost: KubeError | None = None
         self._wake = asyncio.Event()
         self._stream = Stream(_columns(view))
+        self._owner: Callable[[Body], str] = lambda body: ""
 
     async def run(self, role: Role | None, one: ObjectRef | None, namespace: str) -> None:
         """Print until cancelled. Raises `KubeError` where the objects cannot be listed."""
         cluster = self._cluster
+        self._owner = await cluster.left_to()
         if self._view not in (View.TABLE, View.NAME):
             self._sources = _urls(await cluster.objects(Role.SOURCE))
         if one is not None:
@@ -104,7 +107,8 @@ class _Watching:
             if self._lost is not None and not self._lost.retriable:
                 raise self._lost
         if self._view in (View.TABLE, View.WIDE):
-            self._stream.begin([_row(body, self._sources, self._view) for body, _ in self._changed.values()])
+            bodies = [body for body, _ in self._changed.values()]
+            self._stream.begin([_row(body, self._sources, self._view, self._owner(body)) for body in bodies])
         self._tell()
 
     def _take(self, event: str, old: Body | None, new: Body | None) -> None:
@@ -127,7 +131,7 @@ class _Watching:
     def _print(self, ref: ObjectRef, body: Body, gone: bool) -> None:
         if url := url_of(body):
             self._sources[ref] = url
-        data = _data(body, self._sources)
+        data = _data(body, self._sources, self._owner(body))
         if not gone and self._shown.get(ref) == data:
             return
         self._shown[ref] = data
@@ -141,7 +145,7 @@ class _Watching:
             show(Form.YAML, {**data, "deleted": gone}, (), (), "")
             typer.echo("---")
         else:
-            row = _row(body, self._sources, self._view)
+            row = _row(body, self._sources, self._view, self._owner(body))
             self._stream.row((*row[:-1], "deleted") if gone else row)
 
 
@@ -153,7 +157,7 @@ def _urls(bodies: Iterable[Body]) -> dict[ObjectRef, str]:
     return {ObjectRef.of(body): url for body in bodies if (url := url_of(body))}
 
 
-def _data(body: Body, urls: Urls) -> dict[str, Any]:
+def _data(body: Body, urls: Urls, left_to: str = "") -> dict[str, Any]:
     ref, found, came = ObjectRef.of(body), standing(body), origin(body, urls)
     return {
         "kind": ref.kind,
@@ -168,13 +172,16 @@ def _data(body: Body, urls: Urls) -> dict[str, Any]:
         "source": came.source,
         "path": came.path,
         "changed": came.changed,
+        "controller": left_to,
     }
 
 
-def _row(body: Body, urls: Urls, view: View) -> tuple[str, ...]:
+def _row(body: Body, urls: Urls, view: View, left_to: str = "") -> tuple[str, ...]:
     ref, found = ObjectRef.of(body), standing(body)
     # A status may hold more than a line.
     message = "suspended" if found.suspended else " ".join(found.message.split())
+    if left_to:
+        message = f"left to {left_to}" + (f": {message}" if message else "")
     created = age(str(body["metadata"].get("creationTimestamp") or ""))
     state = (found.ready, found.sync, found.health, short(found.revision), created)
     more: tuple[str, ...] = ()

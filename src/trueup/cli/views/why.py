@@ -10,21 +10,18 @@ import typer
 import yaml
 
 from trueup.cli.connection import connected
-from trueup.cli.errors import Problem
 from trueup.cli.options import Form
 from trueup.cli.tables import age, console
 from trueup.cli.where import Where
-from trueup.queries import CannotInspect, Cause, Explanation, explanation
+from trueup.queries import Cause, Explanation, explanation
 
 
 async def why(where: Where, word: str, form: Form) -> None:
     """Explain a unit."""
     async with connected(where) as cluster:
         body = await cluster.unit(word, where.namespace)
-        try:
-            found = await explanation(cluster.client, cluster.mapper, body)
-        except CannotInspect as error:
-            raise Problem(str(error)) from error
+        owner = await cluster.left_to()
+        found = await explanation(cluster.client, cluster.mapper, body, left_to=owner(body))
     if form is Form.TABLE:
         for line in told(found):
             console().print(line, markup=False, soft_wrap=True)

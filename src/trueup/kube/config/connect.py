@@ -160,7 +160,7 @@ class _Files:
         data = section.get(f"{key}-data")
         if data:
             try:
-                return base64.b64decode(data, validate=False)
+                return base64.b64decode("".join(str(data).split()), validate=True)
             except (binascii.Error, ValueError, TypeError):
                 raise ConnectionConfigError(f"{key}-data in the kubeconfig is not base64") from None
         if section.get(key):

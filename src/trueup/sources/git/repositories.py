@@ -22,7 +22,7 @@ from trueup.git.listing import RULES_FILE, Item, Listing, ignored, read_listing
 from trueup.git.log import GitLog
 from trueup.git.mirror import Mirror
 from trueup.git.process import GitFailed, disk, failure
-from trueup.git.refs import Advertised, Found, check_ref, choose, pinned, prefixes
+from trueup.git.refs import HEADS, NOTHING_LISTED, Advertised, Found, check_ref, choose, pinned, prefixes
 from trueup.git.reverting import Pushed, Wanted, take_back
 from trueup.git.settings import GitSettings
 from trueup.git.trees import Checkout, Trees
@@ -171,7 +171,12 @@ class GitSource:
         url = self._url(spec)
         mirror = self._mirror(url)
         remote = await self._refs(url, mirror, creds, prefixes(spec.ref), spec.timeout, fresh)
-        found = choose(spec.ref, remote)
+        try:
+            found = choose(spec.ref, remote)
+        except SourceError as error:
+            if remote.refs or await self._lists_something(url, mirror, creds, spec.timeout):
+                raise
+            raise SourceError(error.fault, f"{url.shown}: {NOTHING_LISTED}") from error
         if found is not None:
             return found
         short = spec.ref.revision
@@ -183,6 +188,11 @@ class GitSource:
             text = f"{url.shown}: revision {short!r} is no branch, tag or (unambiguous) commit of the repository"
             raise SourceError(Fault.REF, text)
         return Found(full, "", git_revision(full))
+
+    async def _lists_something(self, url: GitUrl, mirror: Mirror, creds: GitCredentials | None, timeout: float) -> bool:
+        """Say whether a remote has any ref: one that answers with a web page has none, and says so of each."""
+        async with self._turn(url):
+            return bool((await mirror.refs(url, creds, (HEADS,), timeout)).refs)
 
     async def _refs(
         self,

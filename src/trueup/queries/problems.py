@@ -1,0 +1,81 @@
+"""Whatever can be raised under a question or a command, as one `Problem`: the same words for command line and API."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from trueup.core.model.artifact import SourceError
+from trueup.core.model.recipe import RenderError
+from trueup.core.problem import Kind, Problem
+from trueup.core.redaction import redact
+from trueup.kube.errors import (
+    ConnectionConfigError,
+    Forbidden,
+    KindNotServed,
+    KubeError,
+    NoConnection,
+    Unauthorized,
+)
+
+DEFECT_HINT = "this is a defect of Trueup; TRUEUP_DEBUG=true shows where it is, please report it with that"
+
+
+def problem_of(error: Exception) -> Problem:
+    """Say in words for people what an error means, and what to do."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, KubeError):
+        return Problem(str(error), _hint(error))
+    if isinstance(error, SourceError):
+        return Problem(str(error), "`trueup get sources` shows how sources stand")
+    if isinstance(error, RenderError):
+        place = f"{error.problem.origin}: " if error.problem.origin else ""
+        text = error.problem.message
+        return Problem(text if text.startswith(place) else place + text)
+    if isinstance(error, msgspec.MsgspecError | UnicodeError):
+        return Problem(f"what is stored cannot be read: {redact(str(error))}", "a newer Trueup may have written it")
+    if isinstance(error, OSError):
+        return Problem(str(error))
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    # The error's own words may repeat a secret: they are in the traceback alone.
+    return Problem(f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}", DEFECT_HINT)
+
+
+@contextmanager
+def problems() -> Iterator[None]:
+    """Raise whatever is raised within as a `Problem`."""
+    try:
+        yield
+    except Problem:
+        raise
+    except Exception as error:
+        raise problem_of(error) from error
+
+
+def unreadable(what: str, error: Exception) -> Problem:
+    """Say that something stored is not what it should be."""
+    return Problem(f"{what} cannot be read: {redact(str(error))}", "a newer Trueup, or somebody, has written it")
+
+
+def _hint(error: KubeError) -> str:
+    if isinstance(error, NoConnection | ConnectionConfigError):
+        return "`trueup cluster up` starts a cluster on this machine; --kubeconfig and --context name another"
+    if isinstance(error, Unauthorized):
+        return "the cluster does not know you: sign in again, or name another user by --kubeconfig and --context"
+    if isinstance(error, Forbidden) and "impersonate" in error.message:
+        return "the unit acts as a service account: have the verb `impersonate` on it granted to you"
+    if isinstance(error, Forbidden):
+        return "your user may not do this: use another --context, or have somebody grant it; -n asks for less"
+    if isinstance(error, KindNotServed):
+        return "`trueup crds | kubectl apply -f -` installs the definitions; a running controller does it too"
+    return "check --kubeconfig and --context, and try again"
+
+
+def bad_use(error: Problem) -> Problem:
+    """Give a problem with the exit code of a question that cannot be asked so."""
+    return Problem(error.message, error.hint, Kind.BAD_USE)
