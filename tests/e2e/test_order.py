@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from support.e2e import KUSTOMIZATION, World, kustomization, ready, repository, says
+from trueup.core.model.objects import Body
 from trueup.devtools.gitserver import Repository
 
 WHERE = "flux-system"
@@ -56,8 +57,8 @@ async def test_a_definition_and_an_object_that_needs_its_new_field_change_in_one
         {"x/crd.yaml": DEFINITION.format(fields=fields), "x/gadget.yaml": GADGET.format("size: 1, color: red")}, "paint"
     )
     await world.until(KUSTOMIZATION, WHERE, "definitions", lambda body: ready(body, commit))
-    body = await world.get(("order.example.com", "Gadget"), WHERE, "one")
-    assert body is not None and body["spec"] == {"size": 1, "color": "red"}
+    body = await world.until(("order.example.com", "Gadget"), WHERE, "one", lambda body: body is not None)
+    assert body["spec"] == {"size": 1, "color": "red"}
 
 
 QUOTA = """apiVersion: v1
@@ -75,10 +76,16 @@ def secret(name: str, value: str) -> str:
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: quota}\n"
 
 
+def counted(body: Body | None) -> str:
+    return str(((body or {}).get("status", {}).get("used") or {}).get("count/secrets"))
+
+
 async def test_a_quota_that_is_raised_lets_in_what_the_same_commit_adds(world: World) -> None:
     files = {"ns.yaml": NAMESPACE, "quota.yaml": QUOTA.format(1), "a.yaml": secret("a", "1")}
     git = await deliver(world, "quota", files)
     await world.until(KUSTOMIZATION, WHERE, "quota", ready)
+    # Until its controller has counted, a quota lets everything in.
+    await world.until(("", "ResourceQuota"), "quota", "q", lambda body: counted(body) == "1")
     commit = git.commit({"x/b.yaml": secret("b", "1"), "x/a.yaml": secret("a", "2")}, "too many")
     await world.until(KUSTOMIZATION, WHERE, "quota", says("exceeded quota"))
     body = await world.get(SECRETS, "quota", "a")

@@ -14,6 +14,7 @@ from trueup.dialects.registry import (
     dialects,
     live_options,
     owner_of,
+    reported,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "dialects",
     "live_options",
     "owner_of",
+    "reported",
 ]

@@ -15,7 +15,7 @@ import msgspec
 from trueup.core.model.deployment_record import DeploymentRecord
 from trueup.core.model.dialect import Context, Translated, WatchedKind
 from trueup.core.model.metrics import Observed, Series
-from trueup.core.model.objects import Body, ObjectRef
+from trueup.core.model.objects import Body, InventoryEntry, ObjectRef
 from trueup.core.model.reports import SourceReport, StatusWrite, UnitReport
 from trueup.core.model.unit import SourceDeclaration, Unit
 from trueup.dialects.crds.definitions import Definition
@@ -139,7 +139,7 @@ class KindAdapter(msgspec.Struct, frozen=True, kw_only=True):
     """One kind. `short` are upstream's short names, which commands take too; `definition` makes its CRD.
 
     `unit_status`, `source_status`, `ready`, `requests`, series and observations are for kinds that are units or
-    sources; `origin` gives URL and path, for tables.
+    sources; `origin` gives URL and path, for tables; `reported` the objects that a unit's status names as delivered.
     """
 
     kind: WatchedKind
@@ -148,6 +148,7 @@ class KindAdapter(msgspec.Struct, frozen=True, kw_only=True):
     translate: Callable[[Body, Context], Translated] = no_translation
     unit_status: UnitStatus | None = None
     source_status: SourceStatus | None = None
+    reported: Callable[[Body], Iterable[InventoryEntry]] = lambda body: ()
     ready: Callable[[Body], bool] = lambda body: standing_by_conditions(body).ready == "True"
     standing: Callable[[Mapping[str, Any]], Standing] = standing_by_conditions
     origin: Callable[[Mapping[str, Any], Mapping[ObjectRef, str]], tuple[str, str]] = origin_by_reference

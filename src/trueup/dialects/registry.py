@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 import msgspec
 
 from trueup.core.model.dialect import Role, annotations_of, labels_of
-from trueup.core.model.objects import Body, LiveOptions, ObjectRef, PruneMode
+from trueup.core.model.objects import Body, InventoryEntry, LiveOptions, ObjectRef, PruneMode
 from trueup.dialects.adapter import KindAdapter
 from trueup.dialects.argo import Argo
 from trueup.dialects.argo.application import options as argo_options
@@ -60,6 +60,13 @@ def dialect_of(group: str, kind: str) -> Dialect | None:
 def _by_kind(factories: int) -> dict[tuple[str, str], tuple[Dialect, KindAdapter]]:
     """Index all kinds; made anew when a dialect was added."""
     return {(one.kind.group, one.kind.kind): (dialect, one) for dialect in dialects() for one in dialect.adapters}
+
+
+def reported(body: Body | None) -> tuple[InventoryEntry, ...]:
+    """Give the objects that a unit's status names as delivered, by whatever controller."""
+    ref = ObjectRef.of(body or {})
+    adapter = adapter_of(ref.group, ref.kind)
+    return tuple(adapter.reported(body)) if adapter is not None and body is not None else ()
 
 
 def definitions() -> list[Definition]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trueup.core.model.live import Live, Presence
-from trueup.core.model.objects import Body, ObjectRef
+from trueup.core.model.objects import Body, InventoryEntry, ObjectRef
 from trueup.core.model.recipe import Capabilities
 from trueup.core.model.unit import Unit
 from trueup.core.ports import (
@@ -35,10 +35,10 @@ class EngineContext:
     """The ports and indexes that steps use. `deliveries` are those that units can name.
 
     `runtime_of` gives another unit's runtime, `body_of` the user's object of a unit, `managed_by` names the other
-    controller that manages it. `notify_dependents` is called with a unit's ref when its readiness changed; `requeue`
-    reconciles a unit again. `breaker` knows which units are unhealthy at once, `unhealthy` are the units whose own
-    failure holds inputs back, and `asked` gives the request written on a unit's `UnitState`. `propose` queues a
-    unit's revert proposals; `None`: none are made.
+    controller that manages it, and `reported_of` gives the objects that its status names. `notify_dependents` is called
+    with a unit's ref when its readiness changed; `requeue` reconciles a unit again. `breaker` knows which units are
+    unhealthy at once, `unhealthy` are the units whose own failure holds inputs back, and `asked` gives the request
+    written on a unit's `UnitState`. `propose` queues a unit's revert proposals; `None`: none are made.
     """
 
     sources: Sources
@@ -58,6 +58,7 @@ class EngineContext:
     runtime_of: Callable[[ObjectRef], UnitRuntime | None]
     body_of: Callable[[ObjectRef], Body | None]
     managed_by: Callable[[ObjectRef], str]
+    reported_of: Callable[[Unit], Sequence[InventoryEntry]]
     notify_dependents: Callable[[ObjectRef], None]
     requeue: Callable[[ObjectRef], None]
     breaker: Breaker

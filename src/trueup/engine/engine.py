@@ -6,13 +6,14 @@ on, a value it refers to, a live object it owns, another unit that wants the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import structlog
 
 from trueup.core.model.events import UnitGone
-from trueup.core.model.objects import LOCAL, Body, ClusterObject, ClusterRef, ObjectRef
+from trueup.core.model.objects import LOCAL, Body, ClusterObject, ClusterRef, InventoryEntry, ObjectRef
 from trueup.core.model.reports import UnitPhase
 from trueup.core.model.unit import OBJECTS, SourceDeclaration, Unit
 from trueup.core.plan.desired import OptionsReader
@@ -50,6 +51,8 @@ log = structlog.get_logger(__name__)
 
 WORKERS = 16
 FENCED_PAUSE = 2.0
+LOADED_AT_ONCE = 100
+"""Records that are read before others may run: some milliseconds."""
 
 
 class EnginePorts(msgspec.Struct, frozen=True):
@@ -75,6 +78,7 @@ class EnginePorts(msgspec.Struct, frozen=True):
     body_of: Callable[[ObjectRef], Body | None]
     proposals: Proposals | None = None
     managed_by: Callable[[ObjectRef], str] = lambda ref: ""
+    reported_of: Callable[[Unit], Sequence[InventoryEntry]] = lambda unit: ()
     deliveries: Mapping[str, Delivery] = {}
 
 
@@ -118,6 +122,7 @@ class Engine:
             runtime_of=self._runtimes.get,
             body_of=ports.body_of,
             managed_by=ports.managed_by,
+            reported_of=ports.reported_of,
             notify_dependents=self._notify_dependents,
             requeue=self.queue.add,
             breaker=self.breaker,
@@ -128,7 +133,16 @@ class Engine:
         )
 
     async def start(self) -> None:
-        """Begin to work on what was and will be declared."""
+        """Begin to work on what was and will be declared.
+
+        Before any unit is reconciled, it is known of all who owns what.
+        """
+        for number, unit in enumerate(self.registry.all(), 1):
+            runtime = self._runtimes[unit.ref]
+            if not runtime.loaded:
+                load(runtime, self._context, unit)
+            if number % LOADED_AT_ONCE == 0:
+                await asyncio.sleep(0)
         self.source_controller.start()
         self._moved.start()
         self.queue.start()
@@ -173,7 +187,14 @@ class Engine:
             self._forget(unit.ref)
         if unit.ref not in self._runtimes:
             self._runtimes[unit.ref] = UnitRuntime()
+        if before is not None and before.finalized and not unit.finalized:
+            # Somebody has removed the finalizer: it is set again.
+            self._context.finalizers.forget(unit.ref)
+            self.queue.add(unit.ref)
         report = self._runtimes[unit.ref].report
+        if before is not None:
+            # That the finalizer stands there now is our own doing.
+            before = msgspec.structs.replace(before, finalized=unit.finalized)
         if before != unit or (report is not None and report.phase is UnitPhase.OBSERVED):
             # A unit that is only observed may have been claimed, of which its own value tells nothing.
             self.queue.add(unit.ref)
@@ -186,6 +207,8 @@ class Engine:
         runtime = self._runtimes.get(ref)
         self._context.event_sink.publish(UnitGone(unit, runtime.report if runtime else None, self._clock.wall()))
         self._forget(ref)
+        self._context.states.forget(unit)
+        self._context.finalizers.forget(ref)
         self.queue.forget(ref)
         self._context.targets.keep(self.registry.by_cluster.referred())
         self._notify_dependents(ref)
@@ -299,7 +322,7 @@ class Engine:
             return
         run = Reconciliation(unit=unit, runtime=runtime, now=self._clock.now())
         if not runtime.loaded:
-            load(runtime, self._context, run)
+            load(runtime, self._context, unit)
         try:
             # Whatever is logged while the unit is looked at says which one.
             with structlog.contextvars.bound_contextvars(unit=str(ref), revision="", sync=""):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import structlog
 
 from trueup.core.model.deployment_record import Ending
 from trueup.core.model.live import Live, Presence
@@ -19,6 +20,9 @@ from trueup.engine.reconciliation import Halt, Next, Reconciliation
 from trueup.engine.records.recording import end_record, note_change, open_deletion
 from trueup.engine.state import remember, store
 
+log = structlog.get_logger(__name__)
+
+LEFT_TOLD = 5
 RETRY_PAUSE = 5.0
 WAIT_PAUSE = 0.5
 """Seconds between two looks whether what was deleted is gone; they ask the cache, not the server."""
@@ -71,6 +75,10 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
         except ApplyError as error:
             note_change(run, step, error)
             errors.append(error)
+    if errors and await _account_is_gone(run, context):
+        left = ", ".join(str(error.ref) for error in errors[:LEFT_TOLD])
+        text = f"the service account {unit.target.service_account} is gone, so these stay: {left}"
+        return await _let_go(run, context, text)
     if errors:
         run.later(RETRY_PAUSE)
         text = "; ".join(f"{error.ref}: {error.message}" for error in errors[:5])
@@ -80,10 +88,25 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
     going = [ref for ref in pruned if ref not in claimed]
     still = [ref for ref in going if context.live(unit, ref) is not Presence.ABSENT]
     if unit.deletion is DeletionPolicy.PRUNE_AND_WAIT and still:
-        run.later(WAIT_PAUSE)
-        names = ", ".join(_still_there(ref, context.live(unit, ref)) for ref in still[:5])
+        names = ", ".join(_still_there(ref, context.live(unit, ref)) for ref in still[:LEFT_TOLD])
+        moves = run.runtime.moves
+        moves.going_since = moves.going_since or run.now
+        waited = run.now - moves.going_since
+        if waited >= unit.gate.timeout:
+            return await _let_go(run, context, f"these are not gone after {unit.gate.timeout:.0f} s: {names}")
+        run.later(min(max(WAIT_PAUSE, waited / 10), unit.gate.timeout - waited))
         raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, f"waiting until these are gone: {names}", Next.WAIT)
     return await _let_go(run, context)
+
+
+async def _account_is_gone(run: Reconciliation, context: EngineContext) -> bool:
+    """Say whether the service account that the unit acts as is not there any more: nobody can act for it then."""
+    namespace, _, name = run.unit.target.service_account.partition(":")
+    if not name:
+        return False
+    ref = ObjectRef("", "ServiceAccount", namespace, name)
+    await context.delivery(run.unit).observe(run.unit, [ref])
+    return context.live(run.unit, ref) is Presence.ABSENT
 
 
 def _still_there(ref: ObjectRef, seen: Live | Presence) -> str:
@@ -91,11 +114,16 @@ def _still_there(ref: ObjectRef, seen: Live | Presence) -> str:
     return f"{ref} ({seen.health.message})" if isinstance(seen, Live) and seen.health.message else str(ref)
 
 
-async def _let_go(run: Reconciliation, context: EngineContext) -> bool:
+async def _let_go(run: Reconciliation, context: EngineContext, left: str = "") -> bool:
+    """Let the unit's object go; `left` says what of it stays behind, and why."""
     context.fence.check()
     for other in context.owners.forget(run.unit.ref):
         context.requeue(other)
-    end_record(run, context, Ending.GOOD, "the unit was deleted, and what it delivered is removed")
+    if left:
+        log.warning("a deleted unit leaves something behind", unit=str(run.unit.ref), left=left)
+        end_record(run, context, Ending.FAILED, f"the unit was deleted; {left}")
+    else:
+        end_record(run, context, Ending.GOOD, "the unit was deleted, and what it delivered is removed")
     if run.state != EMPTY_STATE:
         try:
             await context.states.drop(run.unit)

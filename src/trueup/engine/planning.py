@@ -25,6 +25,7 @@ def acting_of(run: Reconciliation) -> Acting:
         replace=unit.policy.replace,
         propagation=unit.policy.propagation,
         undo_kubectl=unit.policy.undo_kubectl,
+        validate=unit.policy.validate,
     )
 
 

@@ -11,11 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
 import structlog
 
 from trueup.core.model.deployment_record import StepTiming
 from trueup.core.model.events import ReconcileEnded
+from trueup.core.model.objects import Inventory
 from trueup.core.model.reports import Reason, UnitPhase
+from trueup.core.model.state import EMPTY_STATE
+from trueup.core.model.unit import Unit
 from trueup.core.ports import ClusterUnreachable, Fenced, StaleState, Unreachable
 from trueup.engine.conclusion import conclude, conclude_defect
 from trueup.engine.context import EngineContext
@@ -135,16 +139,23 @@ async def _timed(step: Step, run: Reconciliation, context: EngineContext) -> Non
             run.runtime.sync.record.spend(step.__name__, seconds)
 
 
-def load(runtime: UnitRuntime, context: EngineContext, run: Reconciliation) -> None:
-    """Read what is stored of a unit, at its first pass and after a conflict."""
-    runtime.state = context.states.get(run.unit)
+def load(runtime: UnitRuntime, context: EngineContext, unit: Unit) -> None:
+    """Read what is stored of a unit, before its first reconciliation and after a conflict.
+
+    A record that is not there does not mean that the unit owns nothing: what its object's status names counts then,
+    as far as what lives bears the unit's mark.
+    """
+    state = context.states.get(unit)
+    if state == EMPTY_STATE and (entries := context.reported_of(unit)):
+        state = msgspec.structs.replace(state, inventory=Inventory.of(entries), taken_over=unit.delivered)
+    runtime.state = state
     runtime.unstored = 0.0
     runtime.loaded = True
     attempt = runtime.state.attempt
     if attempt is not None:
-        runtime.sync.started = run.now - min(_age(attempt.started_at, context), 0.8 * run.unit.gate.patience)
-    entries = runtime.state.inventory.entries
-    context.owners.want(run.unit.ref, run.unit.target.cluster, {entry.ref: "" for entry in entries})
+        runtime.sync.started = context.clock.now() - min(_age(attempt.started_at, context), 0.8 * unit.gate.patience)
+    contents = {entry.ref: entry.content for entry in runtime.state.inventory.entries}
+    context.owners.want(unit.ref, unit.target.cluster, contents)
 
 
 def _age(started_at: str, context: EngineContext) -> float:

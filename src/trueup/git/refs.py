@@ -115,6 +115,15 @@ def choose(ref: GitRef, remote: Advertised) -> Found | None:
     )
 
 
+def tied(ref: GitRef, remote: Advertised) -> tuple[Found, ...]:
+    """Give all that answer a range equally well: tags whose versions differ by build metadata alone."""
+    text = ref.semver or (ref.revision if ref.revision and _as_range(ref.revision) else "")
+    if not text or ref.name:
+        return ()
+    tags = VersionRange(text).equals(_tags(remote.refs), prefix=ref.tag_prefix)
+    return tuple(_exact(remote.refs, _TAGS + tag, tag, f"tag {tag}") for tag in tags)
+
+
 def _exact(refs: dict[str, str], full: str, short: str, what: str) -> Found:
     if full not in refs:
         raise SourceError(Fault.REF, f"{what} does not exist in the repository{_instead(refs)}")

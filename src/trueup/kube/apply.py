@@ -8,6 +8,7 @@ What can stand in the way, and what is done about it:
 - Lists with the same key twice cannot be applied at all: the object is replaced instead, and our manager noted in its
   managedFields as if it had been applied, so that drift shows there as anywhere.
 - What is wanted does not go with a field that was defaulted or is another manager's: what stands beside it is removed.
+- A kind does not have a field: it is left out where that is asked for (`Validate=false`).
 - A field cannot be changed in place: the API server's error is raised, or the object deleted and made anew if told to.
 """
 
@@ -30,6 +31,7 @@ from trueup.kube.errors import AlreadyExists, BadRequest, Conflict, Invalid, Kub
 from trueup.kube.leftovers import without_unwanted
 from trueup.kube.managed_fields import adopted_entries, claiming_patch, fields_of, may_have_legacy, owners_patch
 from trueup.kube.resource import Preconditions, Reply, Resource, read_body, read_partial
+from trueup.kube.unknown_fields import LEFT_OUT, MOST_LEFT_OUT, unknown_fields, without_fields
 from trueup.kube.writes import Apply, PatchType, Propagation, Write
 
 log = structlog.get_logger(__name__)
@@ -147,14 +149,27 @@ class Applier:
         return reply
 
     async def _send(self, made: _Object, options: Apply) -> Reply:
-        return await self._client.server_side_apply(
-            made.resource,
-            made.raw,
-            options.write(),
-            force=options.force,
-            name=made.ref.name,
-            namespace=made.ref.namespace,
-        )
+        left_out: list[str] = []
+        while True:
+            try:
+                reply = await self._client.server_side_apply(
+                    made.resource,
+                    made.raw,
+                    options.write(),
+                    force=options.force,
+                    name=made.ref.name,
+                    namespace=made.ref.namespace,
+                )
+            except (BadRequest, ServerError) as error:
+                unknown = unknown_fields(error.message) if options.drop_unknown else ()
+                body = without_fields(made.body(), unknown)
+                if body is None or len(left_out) > MOST_LEFT_OUT:
+                    raise
+                left_out.extend(unknown)
+                made.raw = msgspec.json.encode(body)
+            else:
+                told = f"{LEFT_OUT}{', '.join(left_out)}"
+                return msgspec.structs.replace(reply, warnings=(*reply.warnings, told)) if left_out else reply
 
     async def _adopt(self, made: _Object, reply: Reply, options: Apply) -> Reply:
         """Move the fields of legacy managers to ours, then apply once more, which removes what is not asked for."""

@@ -63,7 +63,7 @@ class Apply(msgspec.Struct, frozen=True):
     `manager` owns what is applied. `force` takes fields that others own. `replace` writes the object as a whole instead
     of applying it. `recreate_on_immutable` deletes (with `propagation`) and makes anew what cannot be changed in place.
     `legacy_managers` are those whose ownership by update moves to ours on first touch; with `adopts` that of every
-    manager of kubectl's too, by apply as well.
+    manager of kubectl's too, by apply as well. `drop_unknown` leaves out fields that the kind does not have.
     """
 
     manager: str
@@ -75,6 +75,7 @@ class Apply(msgspec.Struct, frozen=True):
     validation: Validation = ""
     legacy_managers: tuple[str, ...] = LEGACY_MANAGERS
     adopts: bool = False
+    drop_unknown: bool = False
 
     def write(self) -> Write:
         """The request's options."""

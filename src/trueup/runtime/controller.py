@@ -31,7 +31,7 @@ from trueup.core.model.unit import Unit
 from trueup.core.plan.desired import OptionsReader
 from trueup.core.ports import Clock, EventSink, Fence, Fenced
 from trueup.dialects import definitions as definitions_of_kinds
-from trueup.dialects import dialects, live_options, owner_of
+from trueup.dialects import dialects, live_options, owner_of, reported
 from trueup.dialects.argo.webhook import key_of
 from trueup.dialects.credentials import SecretCredentials
 from trueup.dialects.flux.receiver import types as receiver
@@ -267,6 +267,7 @@ class Controller:
             options_of=_options_of(declarations),
             body_of=declarations.body,
             managed_by=upstream_controllers.owner,
+            reported_of=lambda unit: reported(declarations.body(unit.ref)),
             proposals=RevertProposals(
                 sources.git, credentials, listener.declaration_of, ProposalSettings.from_environment()
             ),
@@ -276,7 +277,8 @@ class Controller:
         mapper.on_change(engine.cluster_changed)
         async with AsyncExitStack() as stack:
             stack.callback(mapper.off_change, engine.cluster_changed)
-            await states.load()
+            await states.start()
+            stack.push_async_callback(states.stop)
             await values.follow("Secret", settings.home)
             stack.push_async_callback(target.stop)
             stack.push_async_callback(targets.stop)
@@ -289,6 +291,7 @@ class Controller:
             await upstream_controllers.start()
             statuses.start()
             await declarations.start(engine)
+            states.sweep(frozenset(unit.uid for unit in engine.registry.all()))
             await engine.start()
             requests = Requests(client, mapper, states, engine.asked)
             stack.push_async_callback(requests.stop)

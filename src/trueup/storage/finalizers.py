@@ -38,6 +38,10 @@ class ObjectFinalizers:
         if unit.finalizer:
             await self._set(unit, wanted=False)
 
+    def forget(self, ref: ObjectRef) -> None:
+        """Know no longer that an object has its finalizer."""
+        self._claimed.pop(ref, None)
+
     async def _set(self, unit: Unit, *, wanted: bool) -> None:
         try:
             await self._write(unit, wanted=wanted)

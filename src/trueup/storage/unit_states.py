@@ -2,10 +2,14 @@
 
 They are read once, at the start; afterwards this controller is the only writer of their content, and compare-and-swap
 on the resource version tells when it is not. People write requests on them (`requests`).
+
+Each bears a finalizer: neither Kubernetes' garbage collector nor a person's `kubectl delete` takes away what a unit
+owns while that is still needed. One that was removed all the same is made anew from memory with the next write.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import msgspec
@@ -25,18 +29,29 @@ from trueup.core.model.unit import Unit
 from trueup.core.ports import StaleState, Unreachable
 from trueup.kube.client import KubeClient
 from trueup.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
-from trueup.kube.resource import Resource
+from trueup.kube.resource import Reply, Resource
+from trueup.kube.writes import Write
+from trueup.workqueue import WorkQueue
 
 log = structlog.get_logger(__name__)
+
+FINALIZER = "trueup.dev/unit-state"
+MANAGER = "trueup"
+CREATE_TRIES = 5
+RETRY_AFTER = 5.0
 
 RESOURCE = Resource(STATE_GROUP, STATE_VERSION, STATE_PLURAL, STATE_KIND, True)
 
 
 @dataclass(slots=True)
 class _Stored:
+    """What is known of one record. `held`: it bears our finalizer. `deleting`: somebody has asked that it go."""
+
     version: str
     owner: str
     raw: bytes | None
+    held: bool = False
+    deleting: bool = False
 
 
 class _Owner(msgspec.Struct):
@@ -48,6 +63,8 @@ class _Meta(msgspec.Struct, rename="camel"):
     namespace: str = ""
     resource_version: str = ""
     owner_references: list[_Owner] = []
+    finalizers: list[str] = []
+    deletion_timestamp: str | None = None
 
 
 class _Shell(msgspec.Struct):
@@ -66,6 +83,16 @@ class UnitStates:
         """Take a client whose writes are fenced."""
         self._client = client
         self._stored: dict[tuple[str, str], _Stored] = {}
+        self.queue: WorkQueue[tuple[str, str]] = WorkQueue("unit states", self._work, 2)
+
+    async def start(self) -> None:
+        """Read all that is stored, and begin to let go of what is to go. Raises `KubeError`."""
+        await self.load()
+        self.queue.start()
+
+    async def stop(self) -> None:
+        """Stop."""
+        await self.queue.stop()
 
     async def load(self) -> None:
         """Read all that is stored. Raises `KubeError`."""
@@ -94,23 +121,66 @@ class UnitStates:
         try:
             if stored is None:
                 reply = await self._client.create(RESOURCE, body, unit.ref.namespace)
+            elif stored.deleting and not unit.deleting:
+                reply = await self._made_anew(unit, body)
             else:
                 body["metadata"]["resourceVersion"] = stored.version
-                reply = await self._client.replace(RESOURCE, body)
-        except (AlreadyExists, Conflict, NotFound) as error:
+                if stored.deleting:
+                    body["metadata"]["finalizers"] = [FINALIZER] if stored.held else []
+                reply = await self._replaced(unit, body)
+        except (AlreadyExists, Conflict) as error:
             await self._read_again(unit)
             raise StaleState(f"the state of {unit.ref} was written by somebody else") from error
         except KubeError as error:
             raise Unreachable(f"the state of {unit.ref} could not be stored: {error}") from error
-        self._stored[key] = _Stored(reply.meta.resource_version, unit.uid, None)
+        self._stored[key] = _Stored(
+            reply.meta.resource_version,
+            unit.uid,
+            None,
+            held=FINALIZER in (reply.meta.finalizers or ()),
+            deleting=reply.meta.deletion_timestamp is not None,
+        )
+
+    async def _replaced(self, unit: Unit, body: Body) -> Reply:
+        try:
+            return await self._client.replace(RESOURCE, body)
+        except NotFound:
+            # Somebody has removed it, by force: what is in memory is the truth.
+            log.warning("a unit's state was removed; it is stored anew", unit=str(unit.ref))
+            del body["metadata"]["resourceVersion"]
+            return await self._client.create(RESOURCE, body, unit.ref.namespace)
+
+    async def _made_anew(self, unit: Unit, body: Body) -> Reply:
+        """Let a record go that somebody has deleted, and put another in its place at once."""
+        log.warning("a unit's state was deleted; it is made anew", unit=str(unit.ref))
+        await self._let_go(*_key(unit))
+        for attempt in range(CREATE_TRIES):
+            try:
+                return await self._client.create(RESOURCE, body, unit.ref.namespace)
+            except AlreadyExists:
+                if attempt == CREATE_TRIES - 1:
+                    raise
+        raise AssertionError("the last attempt raises")
+
+    async def _let_go(self, namespace: str, name: str) -> None:
+        """Remove our finalizer from a record, so that it can go."""
+        with contextlib.suppress(NotFound):
+            patch = {"metadata": {"finalizers": None}}
+            await self._client.patch(RESOURCE, name, namespace, patch, write=Write(manager=MANAGER))
 
     async def drop(self, unit: Unit) -> None:
         """Remove it."""
-        if self._stored.pop(_key(unit), None) is not None:
-            try:
+        stored = self._stored.pop(_key(unit), None)
+        if stored is None:
+            return
+        try:
+            if stored.held:
+                await self._let_go(*_key(unit))
+            if not stored.deleting:
                 await self._client.delete(RESOURCE, state_name(unit.ref), unit.ref.namespace)
-            except KubeError as error:
-                raise Unreachable(f"the state of {unit.ref} could not be removed: {error}") from error
+        except KubeError as error:
+            self._stored[_key(unit)] = stored
+            raise Unreachable(f"the state of {unit.ref} could not be removed: {error}") from error
 
     def touched(self, body: Body) -> None:
         """Take note that somebody has written a request on a state, which changes nothing of its content."""
@@ -120,8 +190,30 @@ class UnitStates:
             stored.version = str(meta["resourceVersion"])
 
     def forget(self, unit: Unit) -> None:
-        """Let go of what is known of a unit that is gone; the object itself goes with its owner."""
-        self._stored.pop(_key(unit), None)
+        """Let go of what is known of a unit that is gone: its record goes with it."""
+        stored = self._stored.get(_key(unit))
+        if stored is not None and stored.owner == unit.uid:
+            self._stored.pop(_key(unit))
+            if stored.held:
+                self.queue.add(_key(unit))
+
+    def sweep(self, uids: frozenset[str]) -> None:
+        """Let the records go whose units are gone; `uids` are those of all that are declared."""
+        for key, stored in list(self._stored.items()):
+            if stored.owner not in uids:
+                del self._stored[key]
+                if stored.held:
+                    self.queue.add(key)
+
+    async def _work(self, key: tuple[str, str]) -> None:
+        if key in self._stored:
+            # Another unit of the same name has come meanwhile, and has written its own.
+            return
+        try:
+            await self._let_go(*key)
+        except KubeError as error:
+            log.warning("a unit's state could not be let go; trying again", state="/".join(key), error=str(error))
+            self.queue.add_after(key, RETRY_AFTER)
 
     async def _read_again(self, unit: Unit) -> None:
         try:
@@ -137,7 +229,13 @@ class UnitStates:
         shell = _SHELL.decode(raw)
         meta = shell.metadata
         owner = meta.owner_references[0].uid if meta.owner_references else ""
-        self._stored[(meta.namespace, meta.name)] = _Stored(meta.resource_version, owner, bytes(shell.state))
+        self._stored[(meta.namespace, meta.name)] = _Stored(
+            meta.resource_version,
+            owner,
+            bytes(shell.state),
+            held=FINALIZER in meta.finalizers,
+            deleting=meta.deletion_timestamp is not None,
+        )
 
 
 def _key(unit: Unit) -> tuple[str, str]:
@@ -154,6 +252,11 @@ def _body(unit: Unit, state: UnitState) -> Body:
     return {
         "apiVersion": join_api_version(STATE_GROUP, STATE_VERSION),
         "kind": STATE_KIND,
-        "metadata": {"name": state_name(unit.ref), "namespace": unit.ref.namespace, "ownerReferences": [owner]},
+        "metadata": {
+            "name": state_name(unit.ref),
+            "namespace": unit.ref.namespace,
+            "ownerReferences": [owner],
+            "finalizers": [FINALIZER],
+        },
         "state": msgspec.to_builtins(state),
     }

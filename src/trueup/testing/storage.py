@@ -49,8 +49,11 @@ class FakeStates:
         self.after_write()
 
     async def drop(self, unit: Unit) -> None:
-        """Forget it."""
+        """Remove it."""
         self.stored.pop(unit.ref, None)
+
+    def forget(self, unit: Unit) -> None:
+        """Do nothing: a test may want to see what is left."""
 
 
 class FakeValues:
@@ -79,6 +82,9 @@ class FakeFinalizers:
     async def remove(self, unit: Unit) -> None:
         """Let it go."""
         self.held.discard(unit.ref)
+
+    def forget(self, ref: ObjectRef) -> None:
+        """Do nothing."""
 
 
 class FakeReports:

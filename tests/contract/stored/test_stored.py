@@ -46,7 +46,11 @@ def units() -> dict[str, Unit]:
 
 @pytest.mark.parametrize("name", STATES)
 def test_a_stored_state_is_read_and_would_be_written_as_it_was(name: str) -> None:
-    assert json.loads(msgspec.json.encode(state_of(name))) == STATES[name]["state"]
+    stored = json.loads(json.dumps(STATES[name]["state"]))
+    for entry in stored.get("inventory", {}).get("entries", ()):
+        # Entries have had a content since, which an older one does not know.
+        entry += [""] * (9 - len(entry))
+    assert json.loads(msgspec.json.encode(state_of(name))) == stored
 
 
 def test_what_was_decided_is_still_known() -> None:

@@ -9,6 +9,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,16 @@ async def test_a_ref_that_is_not_there_is_named(place: Place) -> None:
     error = await place.fault(place.spec(branch="develop"))
     assert error.fault is Fault.REF and "branch develop" in str(error)
     assert (await place.fault(place.spec(commit="f" * 40))).fault is Fault.REF
+
+
+async def test_of_tags_with_equal_versions_the_newest_commit_counts(place: Place) -> None:
+    for number, tag in enumerate(("1.0.0+build.9", "1.0.0+build.10", "1.0.0+build.11", "v1.0.1+b1", "1.0.1+a2")):
+        when = 1_700_000_000 + number * 60
+        commit = place.repository.commit({"n": str(number)}, tag, when=datetime.fromtimestamp(when, UTC))
+        place.repository.tag(tag, commit)
+    for text, wanted in ((">=1.0.0 <1.0.1", "1.0.0+build.11"), ("~1.0.0", "1.0.1+a2"), (">=1.0.0", "1.0.1+a2")):
+        resolved = await place.git.resolve(place.spec(semver=text), None, NOTHING, fresh=True)
+        assert resolved.revision.name == wanted, text
 
 
 async def test_credentials_open_the_door_and_stand_in_no_error(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ class ObjectOptions(msgspec.Struct, frozen=True):
     apply: ApplyMode = ApplyMode.OVERRIDE
     prune: PruneMode = PruneMode.ALLOW
     force: bool = False
+    validate: bool = True
     skip_dry_run_on_missing_kind: bool = False
     ignore_health: bool = False
     ignore_extraneous: bool = False
@@ -175,7 +176,8 @@ class InventoryEntry(msgspec.Struct, frozen=True, array_like=True):
 
     `version` is the API version it was applied with and `digest` the digest of what was applied. `managed_digest` is
     the digest of what the API server then kept under the unit's field manager: while a live object has it, nobody has
-    changed a field of ours. `good` is the digest it had when the unit was last good.
+    changed a field of ours. `good` is the digest it had when the unit was last good, and `content` that of what was
+    applied without the marks that name the owner: of what another unit may share.
     """
 
     group: str
@@ -186,6 +188,12 @@ class InventoryEntry(msgspec.Struct, frozen=True, array_like=True):
     digest: str = ""
     managed_digest: str = ""
     good: str = ""
+    content: str = ""
+
+    @property
+    def written(self) -> bool:
+        """Whether this unit has ever written the object; what upstream's status names was written by others."""
+        return bool(self.digest)
 
     @property
     def ref(self) -> ObjectRef:
@@ -196,7 +204,7 @@ class InventoryEntry(msgspec.Struct, frozen=True, array_like=True):
     def of(cls, desired: Desired) -> InventoryEntry:
         """The entry that records that this desired object was (or is about to be) applied."""
         managed_digest = CREATED if desired.options.apply is ApplyMode.CREATE_ONLY else ""
-        return cls(*desired.ref, desired.version, desired.digest, managed_digest)
+        return cls(*desired.ref, desired.version, desired.digest, managed_digest, content=desired.content)
 
     def fits(self, managed_digest: str) -> bool:
         """Say whether a live object with this seal is as it was left."""

@@ -103,7 +103,8 @@ class SyncPolicy(msgspec.Struct, frozen=True):
     `prune_last`: prune after everything else is healthy. `fail_on_shared`: refuse objects another unit owns.
     `wave_wait`: objects of a wave must be healthy before the next begins. `release_unpruned`: what Git no longer has
     and pruning does not remove is forgotten; otherwise it stays the unit's, shown as to be pruned. `undo_kubectl`:
-    fields that somebody has added by kubectl are drift too.
+    fields that somebody has added by kubectl are drift too. Not `validate`: fields that a kind does not have are left
+    out.
     """
 
     automated: bool = True
@@ -117,6 +118,7 @@ class SyncPolicy(msgspec.Struct, frozen=True):
     wave_wait: bool = True
     release_unpruned: bool = False
     undo_kubectl: bool = False
+    validate: bool = True
     propagation: str = "Background"
     retry: Retry = Retry()
 
@@ -240,7 +242,8 @@ class Unit(msgspec.Struct, frozen=True):
     object's status showed a delivery when it was read. `past_jobs`: a return may go back past a Job that has run.
     `requested_by` is the person whose request `requested` is, as far as that is known.
     `propose_revert`: a return that happens by itself also proposes the revert in Git. `approved` is when somebody
-    approved what the unit asks for before it removes anything. `unread` are files beside the recipe's that upstream
+    approved what the unit asks for before it removes anything. `finalized`: the object bears its `finalizer`.
+    `unread` are files beside the recipe's that upstream
     reads and Trueup does not: where one is there, nothing is delivered.
     """
 
@@ -266,6 +269,7 @@ class Unit(msgspec.Struct, frozen=True):
     inputs: tuple[ValueRef, ...] = ()
     field_manager: str = "trueup"
     finalizer: str = ""
+    finalized: bool = False
     project: str = ""
     interval: float = 600.0
     retry_interval: float = 60.0

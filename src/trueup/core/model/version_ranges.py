@@ -43,13 +43,20 @@ class VersionRange:
         return any(all(term(version) for term in terms) for terms in self._any_of)
 
     def best(self, tags: Iterable[str], *, prefix: str = "") -> str | None:
-        """The tag with the highest version in the range, None where there is none; `prefix` is cut off first."""
+        """The tag with the highest version in the range, None where there is none; `prefix` is cut off first.
+
+        Versions that differ by build metadata alone are equal; of these the tag's own letters decide (see `equals`).
+        """
+        return max(self.equals(tags, prefix=prefix), default=None)
+
+    def equals(self, tags: Iterable[str], *, prefix: str = "") -> tuple[str, ...]:
+        """Give all tags of the highest version in the range: several where these differ by build metadata alone."""
         found: list[tuple[Version, str]] = []
         for tag in tags:
             if tag.startswith(prefix) and (version := loose_version(tag[len(prefix) :])) and version in self:
                 found.append((version, tag))
-        # Equal precedence is broken by the tag itself, so that the answer does not depend on the server's order.
-        return max(found, key=lambda pair: (_sortable(pair[0]), pair[1]))[1] if found else None
+        highest = max((_sortable(version) for version, _ in found), default=None)
+        return tuple(tag for version, tag in found if _sortable(version) == highest)
 
 
 class _Term:

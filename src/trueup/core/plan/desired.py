@@ -85,15 +85,10 @@ def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: 
         content = digest_of(body)
         desired = Desired.of(_marked(body, ref, unit.marks, unit.target.namespace), options, item.origin, content)
         earlier = found.get(ref)
-        if earlier is not None and earlier.content != content:
-            warnings.append(
-                Complaint(
-                    "duplicate-object",
-                    f"{ref} is rendered twice ({_place(earlier.origin)}, {_place(item.origin)}); the last is used",
-                    ref,
-                    item.origin,
-                )
-            )
+        if earlier is not None:
+            how = "twice the same" if earlier.content == content else "the last is used"
+            text = f"{ref} is rendered twice ({_place(earlier.origin)}, {_place(item.origin)}); {how}"
+            warnings.append(Complaint("duplicate-object", text, ref, item.origin))
         found[ref] = desired
         images |= _images_of(body)
         versions |= _versions_of(body)

@@ -140,6 +140,11 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
                 kept.append(entry)
             unchanged.append(item.ref)
             continue
+        if _left_to_first(given.claims.get(item.ref), seen):
+            # Two units that want the very same do not fight over whose labels it bears.
+            unchanged.append(item.ref)
+            kept.append(msgspec.structs.replace(_entry(item, entry), managed_digest=CREATED))
+            continue
         action = _action_for(item, entry, seen)
         if action is None and _edited(item, seen, given.policy):
             action = Action.HEAL
@@ -210,6 +215,11 @@ def _action_for(item: Desired, entry: InventoryEntry | None, seen: Live | Presen
     return None if entry.fits(seen.managed_digest) and entry.managed_digest != CREATED else Action.HEAL
 
 
+def _left_to_first(claim: Claim | None, seen: Live | Presence) -> bool:
+    """Say whether an object is there as another unit, which came first and wants the same, has written it."""
+    return claim is not None and claim.same and claim.first and isinstance(seen, Live) and seen.owner == claim.unit
+
+
 def _edited(item: Desired, seen: Live | Presence, policy: SyncPolicy) -> bool:
     """Say whether somebody has added to an object by kubectl, where that is undone."""
     override = item.options.apply is ApplyMode.OVERRIDE
@@ -234,6 +244,10 @@ def _prunes(
         claim = given.claims.get(ref)
         if claim is not None or seen is Presence.ABSENT or _belongs_elsewhere(seen, given.unit):
             released.append(ref)
+        elif not entry.written and isinstance(seen, Live) and seen.owner != given.unit:
+            retained.append(entry)
+            text = f"{ref} stays: it was this unit's by its status of before, but bears no mark; remove it by hand"
+            vetoes.append(Veto("not-marked", ref, text))
         elif isinstance(seen, Live) and seen.deleting and not given.deleting:
             # It goes already: there is nothing left to ask for.
             released.append(ref)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import SourceReport, UnitReport
 from trueup.core.model.state import UnitState
 from trueup.core.model.unit import SourceDeclaration, Unit
@@ -21,7 +22,11 @@ class States(Protocol):
         ...
 
     async def drop(self, unit: Unit) -> None:
-        """Forget it."""
+        """Remove it: nothing is left to be remembered."""
+        ...
+
+    def forget(self, unit: Unit) -> None:
+        """Let go of the state of a unit whose object is gone: it goes with its owner."""
         ...
 
 
@@ -66,4 +71,8 @@ class Finalizers(Protocol):
 
     async def remove(self, unit: Unit) -> None:
         """Remove the finalizer, so that the object can go."""
+        ...
+
+    def forget(self, ref: ObjectRef) -> None:
+        """Know no longer that an object has its finalizer."""
         ...

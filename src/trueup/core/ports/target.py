@@ -40,7 +40,8 @@ class ApplyError(Exception):
 
 
 class Acting(msgspec.Struct, frozen=True):
-    """As whom and how a unit's objects are written. `undo_kubectl`: what was added by kubectl goes."""
+    """As whom and how a unit's objects are written. `undo_kubectl`: what was added by kubectl goes. Not
+    `validate`: fields that a kind does not have are left out."""
 
     manager: str
     service_account: str = ""
@@ -48,6 +49,7 @@ class Acting(msgspec.Struct, frozen=True):
     replace: bool = False
     propagation: str = "Background"
     undo_kubectl: bool = False
+    validate: bool = True
 
 
 class Target(Protocol):

@@ -45,6 +45,8 @@ def notification_event_of(event: Event) -> NotificationEvent | None:
 def _sync(unit: Unit, record: DeploymentRecord) -> NotificationEvent | None:
     if record.ending is Ending.RETURNED:
         return _unit(unit, Severity.ERROR, REASONS[Reason.UNHEALTHY], record.message, record)
+    if record.cause is Cause.DELETE and record.ending is Ending.FAILED:
+        return _unit(unit, Severity.ERROR, REASONS[Reason.DELETION_FAILED], record.message, record)
     if record.ending is not Ending.GOOD or record.cause is Cause.DELETE:
         return None
     if record.cause is Cause.HEAL:

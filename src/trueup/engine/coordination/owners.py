@@ -23,7 +23,10 @@ class OwnerIndex:
         self._order = count()
 
     def want(self, unit: ObjectRef, cluster: ClusterRef, contents: Mapping[ObjectRef, str]) -> frozenset[ObjectRef]:
-        """Set what a unit wants (object → digest of its content) of a cluster. Gives the units whose claims changed."""
+        """Set what a unit wants (object → digest of its content) of a cluster. Gives the units whose claims changed.
+
+        A content that is not known (empty) is taken for the same as any other until it is.
+        """
         affected: set[ObjectRef] = set()
         before = self._wanted.get(unit, frozenset())
         after = frozenset(ClusterObject(cluster, ref) for ref in contents)
@@ -65,7 +68,7 @@ class OwnerIndex:
             )
             found[ref] = Claim(
                 unit=other,
-                same=mine is not None and mine[1] == content,
+                same=mine is not None and (mine[1] == content or not mine[1] or not content),
                 first=mine is None or order < mine[0],
             )
         return found

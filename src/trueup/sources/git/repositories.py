@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Generic, Self, TypeVar
@@ -22,7 +23,7 @@ from trueup.git.listing import RULES_FILE, Item, Listing, ignored, read_listing
 from trueup.git.log import GitLog
 from trueup.git.mirror import Mirror
 from trueup.git.process import GitFailed, disk, failure
-from trueup.git.refs import HEADS, NOTHING_LISTED, Advertised, Found, check_ref, choose, pinned, prefixes
+from trueup.git.refs import HEADS, NOTHING_LISTED, Advertised, Found, check_ref, choose, pinned, prefixes, tied
 from trueup.git.reverting import Pushed, Wanted, take_back
 from trueup.git.settings import GitSettings
 from trueup.git.trees import Checkout, Trees
@@ -34,6 +35,10 @@ RESOLVED_KEPT = 2000
 RULES_LIMIT = 1024 * 1024
 
 V = TypeVar("V")
+
+
+TIES_COMPARED = 50
+"""Of so many tags with equal versions the commits' times are compared: the last by name."""
 
 
 class GitSource:
@@ -178,7 +183,8 @@ class GitSource:
                 raise
             raise SourceError(error.fault, f"{url.shown}: {NOTHING_LISTED}") from error
         if found is not None:
-            return found
+            ties = tied(spec.ref, remote)
+            return await self._newest(mirror, url, creds, ties[-TIES_COMPARED:], spec.timeout) if ties[1:] else found
         short = spec.ref.revision
         full = await mirror.expand(short) if mirror.folder.exists() else None
         if full is None:
@@ -188,6 +194,19 @@ class GitSource:
             text = f"{url.shown}: revision {short!r} is no branch, tag or (unambiguous) commit of the repository"
             raise SourceError(Fault.REF, text)
         return Found(full, "", git_revision(full))
+
+    async def _newest(
+        self, mirror: Mirror, url: GitUrl, creds: GitCredentials | None, ties: Sequence[Found], timeout: float
+    ) -> Found:
+        """Give, of tags whose versions are equal, that of the newest commit, as Flux does."""
+        times: list[tuple[datetime, str, Found]] = []
+        for one in ties:
+            await self._fetched(mirror, url, creds, one, timeout)
+            raw = await mirror.commit(one.commit)
+            committer = parse_commit(one.commit, raw).committer if raw is not None else None
+            if committer is not None:
+                times.append((committer.when, one.ref, one))
+        return max(times, key=lambda item: item[:2])[2] if times else ties[-1]
 
     async def _lists_something(self, url: GitUrl, mirror: Mirror, creds: GitCredentials | None, timeout: float) -> bool:
         """Say whether a remote has any ref: one that answers with a web page has none, and says so of each."""

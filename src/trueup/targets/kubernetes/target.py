@@ -22,6 +22,7 @@ from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import AlreadyExists, Conflict, KindNotServed, KubeError, NotFound
 from trueup.kube.resource import Reply, Resource
+from trueup.kube.unknown_fields import LEFT_OUT
 from trueup.kube.writes import Apply, Propagation, Write
 from trueup.targets.kubernetes.holding import holding
 from trueup.targets.kubernetes.reduction import (
@@ -186,7 +187,9 @@ class KubernetesTarget:
         same = step.live is not None and step.live.resource_version == str(record.resource_version)
         fields = field_changes(before.body, reply.body) if before is not None and not same else ()
         undone = others_changes(before.body, fields, acting.manager) if before is not None and step.undoes else ()
-        return Applied(self._reduced(record, acting.manager), not same, fields=fields, undone=undone)
+        live = self._reduced(record, acting.manager)
+        left_out = "; ".join(item for item in reply.warnings if item.startswith(LEFT_OUT))
+        return Applied(live, not same, left_out, fields=fields, undone=undone)
 
     async def _before(self, resource: Resource, step: Step, acting: Acting) -> Reply | None:
         """Read what a write is about to change, so that the change can be told; never in a write's way."""
@@ -314,6 +317,7 @@ def _options(step: Step, acting: Acting, *, dry_run: bool = False) -> Apply:
         replace=acting.replace or options.apply is ApplyMode.REPLACE,
         recreate_on_immutable=acting.force or options.force,
         propagation=_propagation(acting),
+        drop_unknown=not (acting.validate and options.validate),
         adopts=acting.undo_kubectl and options.apply is ApplyMode.OVERRIDE,
     )
 

@@ -7,7 +7,7 @@ from trueup.dialects.adapter import KindAdapter
 from trueup.dialects.argo.application import types as application
 from trueup.dialects.argo.application.asking import ApplicationRequests
 from trueup.dialects.argo.application.metrics import application_observed, application_series, repository_observed
-from trueup.dialects.argo.application.status import application_ready, application_status
+from trueup.dialects.argo.application.status import application_ready, application_status, reported_objects
 from trueup.dialects.argo.application.summary import application_origin, application_standing
 from trueup.dialects.argo.application.translate import translate_application
 from trueup.dialects.crds.definitions import Definition, Version, column, definition
@@ -45,6 +45,7 @@ ADAPTER = KindAdapter(
     short=SHORT,
     translate=translate_application,
     unit_status=application_status,
+    reported=reported_objects,
     ready=application_ready,
     standing=application_standing,
     origin=application_origin,

@@ -97,6 +97,7 @@ def options_of(body: Body) -> ObjectOptions:
         apply=apply,
         prune=prune_of(annotations),
         force=option(own, "Force") == "true",
+        validate=option(own, "Validate") != "false",
         skip_dry_run_on_missing_kind=option(own, "SkipDryRunOnMissingResource") == "true",
         ignore_health=annotations.get(IGNORE_HEALTH) == "true",
         ignore_extraneous="IgnoreExtraneous" in words(annotations.get(COMPARE_OPTIONS, "")),

@@ -10,7 +10,6 @@ _ALWAYS_SO = frozenset({"serversideapply", "applyoutofsynconly", "skipdryrunonmi
 """Options that ask for what is done anyway, or that change only how it is done."""
 
 _NO_EFFECT = {
-    "validate": "the API server validates every object",
     "clientsideapplymigration": "fields applied on the client's side are always taken over",
     "respectignoredifferences": "ignoreDifferences is not read yet",
 }
@@ -29,6 +28,7 @@ class SyncOptions:
         self.delete: str | None = None
         self.propagation = "Foreground"
         self.prune_last = self.fail_on_shared = self.replace = False
+        self.validate = True
         for text in options:
             self._take(text, warnings)
 
@@ -43,6 +43,8 @@ class SyncOptions:
             self.fail_on_shared = value == "true"
         elif name == "replace":
             self.replace = value == "true"
+        elif name == "validate":
+            self.validate = value != "false"
         elif name == "prune":
             self.prune = value
             if value == "confirm":
@@ -109,6 +111,7 @@ def policy_of(
         replace=sync_options.replace,
         prune_last=sync_options.prune_last,
         fail_on_shared=sync_options.fail_on_shared,
+        validate=sync_options.validate,
         propagation=propagation or sync_options.propagation,
         retry=retry_of(sync.retry if sync else None, AUTOMATED_TRIES, problems, "spec.syncPolicy.retry"),
     )

@@ -6,13 +6,13 @@ says the same is the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from trueup.core.health import HealthStatus
 from trueup.core.model.dialect import annotations_of
-from trueup.core.model.objects import Body
+from trueup.core.model.objects import Body, InventoryEntry
 from trueup.core.model.reports import ObjectReport, Reason, StatusWrite, SyncState, UnitPhase, UnitReport
 from trueup.dialects.argo.application.history import history
 from trueup.dialects.argo.application.operation import operation_state, refused_later, refused_state
@@ -229,6 +229,14 @@ def _held_back(report: UnitReport) -> str:
     said = report.message if report.phase is UnitPhase.HELD and report.message else held.words
     back = f"; it runs {commit_of(held.returned_to)} again" if held.returned_to and not held.stopped else ""
     return f"Failed sync attempt to {commit_of(held.revision)}: {said}{back}"
+
+
+def reported_objects(body: Body) -> Iterator[InventoryEntry]:
+    """Read the resources of a status, without hooks; what is no resource is passed over."""
+    for item in list_of(mapping_of(body, "status"), "resources"):
+        if isinstance(item, Mapping) and item.get("hook") is not True and item.get("kind") and item.get("name"):
+            group, kind, namespace, name = (text_of(item, key) for key in ("group", "kind", "namespace", "name"))
+            yield InventoryEntry(group, kind, namespace, name, text_of(item, "version"))
 
 
 def application_ready(body: Body) -> bool:

@@ -100,6 +100,7 @@ def translate_application(body: Body, context: Context) -> Translated:
         marks=marks,
         field_manager=FIELD_MANAGER,
         finalizer=finalizer,
+        finalized=bool(finalizer),
         project=project,
         suspended=annotations.get(SKIP_RECONCILE) == "true",
         deleting=deleting,

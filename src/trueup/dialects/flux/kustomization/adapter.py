@@ -12,7 +12,7 @@ from trueup.dialects.crds.definitions import AGE, READY, STATUS, Definition
 from trueup.dialects.crds.schema import schema_of
 from trueup.dialects.flux.definitions import FluxNames, flux_definition
 from trueup.dialects.flux.kustomization import types as kustomization
-from trueup.dialects.flux.kustomization.status import kustomization_ready, kustomization_status
+from trueup.dialects.flux.kustomization.status import kustomization_ready, kustomization_status, reported_objects
 from trueup.dialects.flux.kustomization.translate import translate_kustomization
 from trueup.dialects.flux.metrics import flux_unit_observed, flux_unit_series
 from trueup.dialects.flux.requests import FluxRequests
@@ -37,6 +37,7 @@ ADAPTER = KindAdapter(
     short=SHORT,
     translate=translate_kustomization,
     unit_status=_status,
+    reported=reported_objects,
     ready=kustomization_ready,
     requests=FluxRequests(),
     unit_series=flux_unit_series,

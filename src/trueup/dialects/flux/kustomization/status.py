@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from trueup.core.model.objects import Body, Inventory
+from trueup.core.model.objects import Body, Inventory, InventoryEntry
 from trueup.core.model.reports import Reason, StatusWrite, UnitPhase, UnitReport
 from trueup.core.model.state import HistoryEntry
 from trueup.dialects.decode import list_of, mapping_of, number_of, text_of
@@ -172,6 +172,19 @@ def inventory_entries(inventory: Inventory) -> list[dict[str, str]]:
 def object_id(namespace: str, name: str, group: str, kind: str) -> str:
     """Name an object in an inventory; a colon, which RBAC's names may have, is written as two underscores."""
     return f"{namespace}_{name.replace(':', '__')}_{group}_{kind}"
+
+
+def reported_objects(body: Body) -> Iterator[InventoryEntry]:
+    """Read the inventory of a status; what is no entry is passed over."""
+    inventory = mapping_of(mapping_of(body, "status"), "inventory")
+    for item in list_of(inventory, "entries"):
+        if not isinstance(item, Mapping):
+            continue
+        rest, _, kind = text_of(item, "id").rpartition("_")
+        rest, _, group = rest.rpartition("_")
+        namespace, separator, name = rest.partition("_")
+        if separator and kind and name:
+            yield InventoryEntry(group, kind, namespace, name.replace("__", ":"), text_of(item, "v"))
 
 
 def _history(before: Mapping[str, Any], deployments: tuple[HistoryEntry, ...]) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from trueup.core.model.unit import (
     UnitSource,
     ValueRef,
 )
-from trueup.dialects.decode import mapping_of, metadata_of, number_of, read, text_of
+from trueup.dialects.decode import list_of, mapping_of, metadata_of, number_of, read, text_of
 from trueup.dialects.flux.gitrepository.types import GROUP as SOURCE_GROUP
 from trueup.dialects.flux.gitrepository.types import KIND as SOURCE_KIND
 from trueup.dialects.flux.kustomization.types import GROUP, KIND, Selector, Spec
@@ -116,6 +116,7 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
         substitution=substitution,
         field_manager=FIELD_MANAGER,
         finalizer=FINALIZER,
+        finalized=FINALIZER in list_of(metadata, "finalizers"),
         interval=interval,
         retry_interval=retry_interval,
         suspended=spec.suspend,
