@@ -76,7 +76,8 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
             note_change(run, step, error)
             errors.append(error)
     if errors and await _account_is_gone(run, context):
-        left = ", ".join(str(error.ref) for error in errors[:LEFT_TOLD])
+        more = f" and {len(errors) - LEFT_TOLD} more" if len(errors) > LEFT_TOLD else ""
+        left = ", ".join(str(error.ref) for error in errors[:LEFT_TOLD]) + more
         text = f"the service account {unit.target.service_account} is gone, so these stay: {left}"
         return await _let_go(run, context, text)
     if errors:

@@ -19,6 +19,8 @@ from trueup.git.urls import GitUrl
 
 _BROKEN = ("not a git repository", "bad object", "is corrupt", "unable to read", "loose object", "packfile", "inflate")
 LOCAL_TIMEOUT = 60.0
+CHECK_TIMEOUT = 600.0
+"""Seconds that reading every object of a mirror may take."""
 
 
 class Mirror:
@@ -32,6 +34,8 @@ class Mirror:
         self._shown = url.shown
         self._fetching = asyncio.Lock()
         self._opened = False
+        self.suspect = False
+        """Something in it could not be read: it is looked through before the next fetch."""
 
     async def refs(
         self, url: GitUrl, credentials: GitCredentials | None, wanted: tuple[str, ...], timeout: float
@@ -56,6 +60,10 @@ class Mirror:
     ) -> None:
         """Bring a commit here, by the ref it was found by or, where there is none, by its id. Raises `SourceError`."""
         async with self._fetching:
+            if self.suspect:
+                self.suspect = False
+                if not await self._sound():
+                    await self._discard()
             if await self.commit(commit) is not None:
                 return
             await self._open()
@@ -117,14 +125,13 @@ class Mirror:
             # The words may be the remote's: only what is here tells whether the mirror is broken.
             if not any(word in str(error).lower() for word in _BROKEN) or await self._sound():
                 raise
-            await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
-            self._opened = False
+            await self._discard()
             await self._open()
             await self._remote(url, credentials, [*arguments, url.address, *specs], timeout, self.folder)
 
     async def _sound(self) -> bool:
-        """Say whether every object that is kept can be read."""
-        arguments = ["fsck", "--no-dangling", "--no-reflogs", "--no-progress", "--connectivity-only"]
+        """Say whether every object that is kept can be read. Where nobody can tell now, it is taken to be so."""
+        arguments = ["fsck", "--no-dangling", "--no-reflogs", "--no-progress"]
         try:
             await run(
                 self._settings.git,
@@ -133,9 +140,15 @@ class Mirror:
                 folder=self.folder,
                 timeout=LOCAL_TIMEOUT,
             )
-        except (GitFailed, TimeoutError, OSError):
+        except GitFailed:
             return False
+        except (TimeoutError, OSError):
+            return True
         return True
+
+    async def _discard(self) -> None:
+        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+        self._opened = False
 
     async def push(
         self,
@@ -233,19 +246,26 @@ class Mirror:
         index: Path | None = None,
         extra: Mapping[str, str] | None = None,
     ) -> bytes:
-        """Run Git inside, without any network; `extra` is added to its environment. Raises `GitFailed`, OSError."""
+        """Run Git inside, without any network; `extra` is added to its environment. Raises `GitFailed`, OSError.
+
+        What cannot be read has the next fetch find out whether the mirror is broken.
+        """
         environment = base_environment() | dict(extra or {})
         environment["GIT_DIR"] = str(self.folder)
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(index)
-        return await run(
-            self._settings.git,
-            arguments,
-            environment=environment,
-            folder=self.folder,
-            stdin=stdin,
-            timeout=LOCAL_TIMEOUT,
-        )
+        try:
+            return await run(
+                self._settings.git,
+                arguments,
+                environment=environment,
+                folder=self.folder,
+                stdin=stdin,
+                timeout=LOCAL_TIMEOUT,
+            )
+        except GitFailed as error:
+            self.suspect = self.suspect or any(word in error.words.lower() for word in _BROKEN)
+            raise
 
 
 def _patterns(prefix: str) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from trueup.core.plan.desired import OptionsReader
 from trueup.core.ports import Clock, EventSink, Fence, Fenced
 from trueup.dialects import definitions as definitions_of_kinds
 from trueup.dialects import dialects, live_options, owner_of, reported
+from trueup.dialects.argo.application.configuration import NAME as CONFIGURATION
 from trueup.dialects.argo.webhook import key_of
 from trueup.dialects.credentials import SecretCredentials
 from trueup.dialects.flux.receiver import types as receiver
@@ -280,6 +281,9 @@ class Controller:
             await states.start()
             stack.push_async_callback(states.stop)
             await values.follow("Secret", settings.home)
+            await values.follow("ConfigMap", settings.home)
+            values.on_change(partial(_configured, values, declarations, settings.home))
+            _configured(values, declarations, settings.home)
             stack.push_async_callback(target.stop)
             stack.push_async_callback(targets.stop)
             stack.push_async_callback(values.stop)
@@ -290,8 +294,8 @@ class Controller:
             stack.push_async_callback(upstream_controllers.stop)
             await upstream_controllers.start()
             statuses.start()
-            await declarations.start(engine)
-            states.sweep(frozenset(unit.uid for unit in engine.registry.all()))
+            if await declarations.start(engine):
+                states.sweep(frozenset(unit.uid for unit in engine.registry.all()))
             await engine.start()
             requests = Requests(client, mapper, states, engine.asked)
             stack.push_async_callback(requests.stop)
@@ -314,6 +318,16 @@ class Controller:
 def _receiver_kind(settings: Settings) -> ReceiverKind:
     translate = partial(receiver.translate_receiver, cross_namespace=settings.cross_namespace)
     return ReceiverKind(Kind(receiver.GROUP, receiver.KIND, translate), receiver.receiver_status)
+
+
+def _configured(
+    values: ReferencedValues, declarations: Declarations, home: str, changed: ObjectRef | None = None
+) -> None:
+    """Hand on what is configured for all objects, at the start and when it has `changed`."""
+    if changed is None or (changed.kind, changed.namespace, changed.name) == ("ConfigMap", home, CONFIGURATION):
+        found = (body for body in values.all("ConfigMap", home) if body["metadata"]["name"] == CONFIGURATION)
+        data = next(found, {}).get("data") or {}
+        declarations.configure({key: str(value) for key, value in data.items()})
 
 
 def _options_of(declarations: Declarations) -> Callable[[Unit], OptionsReader]:

@@ -50,17 +50,17 @@ class Declarations:
         """Have `changed` told when what an object asks for changes, projects included."""
         self._observers = (*self._observers, changed)
 
-    async def start(self, listener: Listener, timeout: float = 30.0) -> None:
+    async def start(self, listener: Listener, timeout: float = 30.0) -> bool:
         """Begin to watch, and hand on all that is declared once every kind was listed (at most `timeout` seconds).
 
-        A kind that is not served yet is handed on when it is.
+        A kind that is not served yet is handed on when it is. Gives whether all were listed in time.
         """
         self._listener = listener
         feeds = [(dialect, kind, feed) for dialect, kind, feed in self._kinds.values()]
         for dialect, kind, feed in feeds:
             feed.subscribe(self._subscriber(dialect, kind))
             feed.start()
-        await asyncio.gather(*(feed.wait_synced(timeout) for _, _, feed in feeds))
+        return all(await asyncio.gather(*(feed.wait_synced(timeout) for _, _, feed in feeds)))
 
     async def stop(self) -> None:
         """Stop watching."""
@@ -122,6 +122,18 @@ class Declarations:
         if ref in self._units:
             self._units.discard(ref)
             self._listener.withdraw(ref)
+
+    def configure(self, configuration: Mapping[str, str]) -> None:
+        """Take what is configured for all objects (Argo CD's `argocd-cm`); where it is another, all are read anew."""
+        if configuration == self._context.configuration:
+            return
+        self._context = msgspec.structs.replace(self._context, configuration=dict(configuration))
+        if self._listener is None:
+            return
+        for dialect, kind, feed in self._kinds.values():
+            if kind.role is not Role.PROJECT:
+                for body in list(feed.items.values()):
+                    self._declare(dialect, ObjectRef.of(body), body)
 
     def _project_changed(self, ref: ObjectRef, body: Body | None) -> None:
         """Rules for units have changed: all units of that dialect are translated again."""

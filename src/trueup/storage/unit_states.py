@@ -163,10 +163,14 @@ class UnitStates:
         raise AssertionError("the last attempt raises")
 
     async def _let_go(self, namespace: str, name: str) -> None:
-        """Remove our finalizer from a record, so that it can go."""
+        """Remove our finalizer from a record, so that it can go; others' stay."""
+        reply = await self._client.find(RESOURCE, name, namespace)
+        if reply is None:
+            return
+        others = [item for item in reply.meta.finalizers or () if item != FINALIZER]
+        metadata = {"finalizers": others, "resourceVersion": reply.meta.resource_version}
         with contextlib.suppress(NotFound):
-            patch = {"metadata": {"finalizers": None}}
-            await self._client.patch(RESOURCE, name, namespace, patch, write=Write(manager=MANAGER))
+            await self._client.patch(RESOURCE, name, namespace, {"metadata": metadata}, write=Write(manager=MANAGER))
 
     async def drop(self, unit: Unit) -> None:
         """Remove it."""
@@ -198,7 +202,7 @@ class UnitStates:
                 self.queue.add(_key(unit))
 
     def sweep(self, uids: frozenset[str]) -> None:
-        """Let the records go whose units are gone; `uids` are those of all that are declared."""
+        """Let the records go whose units are gone; `uids` are those of all that are declared, without exception."""
         for key, stored in list(self._stored.items()):
             if stored.owner not in uids:
                 del self._stored[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import os
@@ -232,6 +233,41 @@ async def test_a_broken_mirror_is_made_anew(place: Place) -> None:
     assert found.revision.id == commit
     async with place.git.checkout(found) as checkout:
         assert (checkout.path / "b.yaml").exists()
+
+
+async def test_a_mirror_with_an_unreadable_file_is_made_anew(place: Place) -> None:
+    found = await place.git.resolve(place.spec(branch="main"), None, NOTHING)
+    (mirror,) = (place.cache / "mirrors").iterdir()
+    for pack in (mirror / "objects").rglob("*"):
+        if pack.is_file() and pack.suffix in ("", ".pack"):
+            content = pack.read_bytes()
+            pack.chmod(0o644)
+            pack.write_bytes(content[:-40] + b"\0" * 40)
+    shutil.rmtree(place.cache / "trees", ignore_errors=True)
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                async with place.git.checkout(found) as checkout:
+                    assert (checkout.path / "a" / "one.yaml").read_text() == FILES["a/one.yaml"]
+                return
+            except SourceError:
+                with contextlib.suppress(SourceError):
+                    found = await place.git.resolve(place.spec(branch="main"), None, NOTHING, fresh=True)
+
+
+async def test_a_remotes_words_throw_no_mirror_away(place: Place) -> None:
+    await place.git.resolve(place.spec(branch="main"), None, NOTHING)
+    (mirror,) = (place.cache / "mirrors").iterdir()
+    kept = mirror / "objects"
+    marked = kept / "marked"
+    marked.touch()
+    place.repository.commit({"b.yaml": "b: 2\n"}, "second")
+    place.server.faults.only, place.server.faults.cut_after = "git-upload-pack", 40
+    with pytest.raises(SourceError):
+        await place.git.resolve(place.spec(branch="main"), None, NOTHING, fresh=True)
+    place.server.faults.clear()
+    await place.git.resolve(place.spec(branch="main"), None, NOTHING, fresh=True)
+    assert marked.exists()
 
 
 async def test_locks_and_halves_of_a_killed_process_are_removed(place: Place) -> None:

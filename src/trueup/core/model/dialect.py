@@ -42,14 +42,16 @@ class WatchedKind(msgspec.Struct, frozen=True):
 class Context(msgspec.Struct, frozen=True):
     """What translation depends on besides the object itself.
 
-    `projects` are the objects of role PROJECT, by (namespace, name). `home` is the namespace whose objects may stand
-    for the whole installation. `poll` and `jitter` are the seconds between polls of sources that set no interval of
-    their own. `cross_namespace`: objects may refer to sources and units in other namespaces. `default_service_account`
-    is the service account used when a unit names none. `returns` is the rollback policy of units that name none,
-    `taken_over` that of those which another controller delivered before.
+    `projects` are the objects of role PROJECT, by (namespace, name), and `configuration` is the data of `argocd-cm`.
+    `home` is the namespace whose objects may stand for the whole installation. `poll` and `jitter` are the seconds
+    between polls of sources that set no interval of their own. `cross_namespace`: objects may refer to sources and
+    units in other namespaces. `default_service_account` is the service account used when a unit names none. `returns`
+    is the rollback policy of units that name none, `taken_over` that of those which another controller delivered
+    before.
     """
 
     projects: Mapping[tuple[str, str], Body] = {}
+    configuration: Mapping[str, str] = {}
     home: str = "argocd"
     poll: float = 120.0
     jitter: float = 60.0

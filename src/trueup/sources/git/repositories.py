@@ -6,12 +6,12 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Generic, Self, TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -28,6 +28,7 @@ from trueup.git.reverting import Pushed, Wanted, take_back
 from trueup.git.settings import GitSettings
 from trueup.git.trees import Checkout, Trees
 from trueup.git.urls import GitUrl, read_url
+from trueup.sources.git.shared import Shared
 
 LISTINGS_KEPT = 32
 HOSTS_KEPT = 1000
@@ -49,13 +50,13 @@ class GitSource:
         self._settings = settings
         self._mirrors: dict[str, Mirror] = {}
         self._trees = Trees(settings.cache / "trees", settings.keep_trees, settings.git)
-        self._polls: _Shared[Advertised] = _Shared()
+        self._polls: Shared[Advertised] = Shared()
         self._answers: dict[Hashable, tuple[float, Advertised]] = {}
         self._parallel: dict[str, asyncio.Semaphore] = {}
         self._resolved: OrderedDict[tuple[str, str, str, str], Resolved] = OrderedDict()
         self._ref_of: OrderedDict[tuple[str, Revision], str] = OrderedDict()
         self._listings: OrderedDict[str, Listing] = OrderedDict()
-        self._listing: _Shared[Listing] = _Shared()
+        self._listing: Shared[Listing] = Shared()
 
     async def __aenter__(self) -> Self:
         """Make or take over the cache. Raises `SourceError` where its folder cannot be used."""
@@ -102,7 +103,7 @@ class GitSource:
             self._resolved.move_to_end(key)
             return known
         async with self._turn(url):
-            raw = await mirror.commit(found.commit)
+            raw = None if mirror.suspect else await mirror.commit(found.commit)
             if raw is None:
                 await self._fetched(mirror, url, creds, found, spec.timeout)
                 raw = await mirror.commit(found.commit)
@@ -135,6 +136,14 @@ class GitSource:
         async with self._turn(url):
             await mirror.deepen(url, creds, resolved.revision.id, spec.timeout)
         return GitLog(mirror, url.shown)
+
+    def unreadable(self, resolved: Resolved) -> None:
+        """Take note that something of a commit could not be read: its mirror is looked through before it is used."""
+        for mirror in self._mirrors.values():
+            if str(mirror.folder) == resolved.location:
+                mirror.suspect = True
+        for key in [key for key, one in self._resolved.items() if one.location == resolved.location]:
+            del self._resolved[key]
 
     def checkout(self, resolved: Resolved) -> AbstractAsyncContextManager[Checkout]:
         """Hold the files on disk."""
@@ -346,37 +355,18 @@ class _Held:
         self._inner: AbstractAsyncContextManager[Checkout] | None = None
 
     async def __aenter__(self) -> Checkout:
-        listing = await self._source.tree(self._resolved)
-        self._inner = self._source._trees.hold(Path(self._resolved.location), listing, self._resolved.url)
-        return await self._inner.__aenter__()
+        try:
+            listing = await self._source.tree(self._resolved)
+            self._inner = self._source._trees.hold(Path(self._resolved.location), listing, self._resolved.url)
+            return await self._inner.__aenter__()
+        except SourceError as error:
+            if error.fault is Fault.CACHE:
+                self._source.unreadable(self._resolved)
+            raise
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if self._inner is not None:
             await self._inner.__aexit__(kind, error, trace)  # type: ignore[arg-type]
-
-
-class _Shared(Generic[V]):
-    """Lets those who ask for the same at the same time share one answer."""
-
-    def __init__(self) -> None:
-        self._tasks: dict[Hashable, asyncio.Task[V]] = {}
-
-    async def one(self, key: Hashable, work: Callable[[], Awaitable[V]]) -> V:
-        task = self._tasks.get(key)
-        if task is None:
-
-            async def run() -> V:
-                return await work()
-
-            task = self._tasks[key] = asyncio.create_task(run())
-            task.add_done_callback(lambda done: self._done(key, done))
-        # Who asked first may give up; the others still want the answer.
-        return await asyncio.shield(task)
-
-    def _done(self, key: Hashable, task: asyncio.Task[V]) -> None:
-        self._tasks.pop(key, None)
-        if not task.cancelled():
-            task.exception()
 
 
 def _who(creds: GitCredentials | None) -> str:

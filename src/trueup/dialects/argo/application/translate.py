@@ -22,6 +22,7 @@ from trueup.core.model.unit import (
     Unit,
     UnitSource,
 )
+from trueup.dialects.argo.application.configuration import unread_warning
 from trueup.dialects.argo.application.policy import SyncOptions, policy_of
 from trueup.dialects.argo.application.recipe import PLACEHOLDER, builder_for
 from trueup.dialects.argo.application.requests import refresh_token, request_of
@@ -56,6 +57,7 @@ def translate_application(body: Body, context: Context) -> Translated:
     problems, warnings = list(found.problems), [UNKNOWN.format(path) for path in found.unknown]
     source = source_of(spec)
     project = spec.project or DEFAULT
+    warnings += unread_warning(context.configuration)
     sync_options = SyncOptions(spec.sync_policy.sync_options if spec.sync_policy else (), warnings)
     finalizer, cascade = _finalizer(list_of(metadata, "finalizers"))
     deleting = metadata.get("deletionTimestamp") is not None
