@@ -13,6 +13,7 @@ from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.state import Inputs, Pin, SourceInputs
 from trueup.core.model.unit import Unit, ValueRef
 from trueup.core.plan.desired import Complaint
+from trueup.core.ports import Unreachable
 from trueup.engine.context import EngineContext
 from trueup.engine.reconciliation import Halt, Located, Next, Reconciliation
 from trueup.engine.rendering import recognise_sources, render_sources
@@ -107,6 +108,11 @@ def located_as_asked(run: Reconciliation) -> tuple[Located, ...]:
     return (msgspec.structs.replace(first, recipe=recipe_of(run) if first.recipe else None), *others)
 
 
+def trees_of(run: Reconciliation) -> tuple[str, ...]:
+    """Give the trees of all sources, as they are now."""
+    return tuple(one.resolved.tree for one in run.located)
+
+
 def moved_on(inputs: Inputs, located: Sequence[Located]) -> Inputs:
     """Give inputs whose content has stayed the same, at the revisions and trees of now."""
     if not located:
@@ -143,8 +149,13 @@ async def claim_early(run: Reconciliation, context: EngineContext) -> None:
     try:
         values = await values_digest(run.unit, context)
         spec = spec_digest(run.unit, recipe_of(run), context)
+        applied = run.state.applied
+        if applied is not None and applied.same_source(trees_of(run), spec, values):
+            # It wants what it has, which is known.
+            run.runtime.moves.planned = run.revisions
+            return
         found = await _rendering(run, context, located_as_asked(run), spec, values)
-    except Halt:
+    except (Halt, Unreachable):
         return
     own = {entry.ref: "" for entry in run.state.inventory.entries}
     wanted = {item.ref: item.content for item in found.prepared.desired}

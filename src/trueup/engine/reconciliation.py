@@ -82,11 +82,11 @@ class Intent(StrEnum):
 class Reconciliation:
     """One pass. Steps fill it in from top to bottom; the conclusion reads it.
 
-    `asked_by` is who asked for this look. `declared` is what Git says now; `wanted` what the unit shall be brought
-    to, which is the same unless bad inputs are held back; `skipped` are objects that going back leaves as they are.
-    `begun`: the attempt is recorded. `settled`: everything was found as it should be, without rendering. `unready`
-    is a dependency that would be waited for, were it not for going back. `timings` has the steps that have ended,
-    `sync` the id of the sync that it is part of.
+    `asked_by` is who asked for this look. `declared` is what Git says now; `wanted` what the unit shall be brought to,
+    which is the same unless bad inputs are held back; `skipped` are objects that going back leaves as they are.
+    `begun`: the attempt is recorded. `left` was not removed, because another unit has come to want it. `settled`:
+    everything was found as it should be, without rendering. `unready` is a dependency that would be waited for, were it
+    not for going back. `timings` has the steps that have ended, `sync` the id of the sync that it is part of.
     """
 
     unit: Unit
@@ -111,6 +111,7 @@ class Reconciliation:
     refused: bool = False
     begun: bool = False
     written: int = 0
+    left: set[ObjectRef] = field(default_factory=set)
     errors: tuple[ApplyError, ...] = ()
     prune_errors: tuple[ApplyError, ...] = ()
     waiting: str = ""

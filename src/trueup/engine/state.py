@@ -21,6 +21,10 @@ async def store(run: Reconciliation, context: EngineContext, state: UnitState) -
     await context.states.put(run.unit, state)
     run.runtime.state = state
     run.runtime.unstored = 0.0
+    unit = run.unit
+    for other in context.owners.own(unit.ref, unit.target.cluster, state.inventory.refs):
+        # It may have waited for this one to take an object over.
+        context.requeue(other)
 
 
 def change(run: Reconciliation, state: UnitState, *, soon: bool = False) -> None:
@@ -41,7 +45,7 @@ def narrow(run: Reconciliation, plan: Plan) -> None:
     """Leave only what stays in the inventory: what the plan keeps, and what could not be removed."""
     state = run.state
     current = {entry.ref: entry for entry in state.inventory.entries}
-    staying = {entry.ref for entry in plan.keep.entries} | {error.ref for error in run.prune_errors}
+    staying = {entry.ref for entry in plan.keep.entries} | {error.ref for error in run.prune_errors} | run.left
     inventory = Inventory.of(entry for ref, entry in current.items() if ref in staying)
     inventory = inventory.union(entry for entry in plan.keep.entries if entry.ref not in current)
     if inventory != state.inventory:

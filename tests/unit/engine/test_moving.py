@@ -102,3 +102,20 @@ async def test_a_unit_that_is_renamed_hands_everything_to_its_successor(world: W
     await world.settle()
     await world.later(1)
     assert LOST not in world.cluster.writes and claim_ref("data") in world.cluster.objects
+
+
+async def test_what_git_gives_to_a_suspended_unit_is_not_removed(world: World) -> None:
+    old, new = world.unit("old", policy=PRUNE), world.unit("new", policy=PRUNE, suspended=True)
+    world.declare(old, new)
+    await world.commit(old=[config("a"), config("b")], new=[])
+    await world.commit(old=[config("b")], new=[config("a")])
+    await world.later(400)
+    assert ref("a") in world.cluster.objects
+    assert world.report(new).phase is UnitPhase.SUSPENDED
+    assert ref("a") in world.state(old).inventory.refs, "somebody has to know of it until the other unit has it"
+    await world.restart()
+    assert ref("a") in world.cluster.objects
+    world.declare(world.unit("new", policy=PRUNE, generation=2))
+    await world.settle()
+    assert ref("a") in world.state(new).inventory.refs
+    assert ref("a") not in world.state(old).inventory.refs

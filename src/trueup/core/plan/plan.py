@@ -30,11 +30,15 @@ Lookup: TypeAlias = Callable[[ObjectRef], Live | Presence]
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """Another unit's claim on an object: `same` when it wants the very same content, `first` when it came before."""
+    """Another unit's claim on an object: `same` when it wants the very same content, `first` when it came before.
+
+    `owned`: it, or yet another one that wants the object, has it in its inventory.
+    """
 
     unit: ObjectRef
     same: bool
     first: bool
+    owned: bool = True
 
 
 class PlanInput(msgspec.Struct, frozen=True):
@@ -64,7 +68,8 @@ class Plan(msgspec.Struct, frozen=True):
     """Ordered tasks: what is written, run and waited for, then what is removed. `released` leaves the inventory.
 
     `unchanged` need nothing; `vetoes` name steps that a guard forbade. `keep` is the inventory that stays when all is
-    carried out; `during` the one to record before the first write: old ∪ new.
+    carried out; `during` the one to record before the first write: old ∪ new. `given` are objects that another unit is
+    about to take over.
     """
 
     unit: ObjectRef
@@ -75,6 +80,7 @@ class Plan(msgspec.Struct, frozen=True):
     vetoes: tuple[Veto, ...] = ()
     during: Inventory = Inventory()
     keep: Inventory = Inventory()
+    given: tuple[ObjectRef, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -182,6 +188,7 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
         vetoes=tuple(vetoes),
         during=given.inventory.union(kept),
         keep=Inventory.of(kept),
+        given=tuple(entry.ref for entry in retained if _is_given(given.claims.get(entry.ref))),
     )
 
 
@@ -242,7 +249,10 @@ def _prunes(
             continue
         seen = live(ref)
         claim = given.claims.get(ref)
-        if claim is not None or seen is Presence.ABSENT or _belongs_elsewhere(seen, given.unit):
+        if _is_given(claim) and seen is not Presence.ABSENT:
+            # Git has given it to another unit, which has not taken it yet: until then somebody has to know of it.
+            retained.append(entry)
+        elif claim is not None or seen is Presence.ABSENT or _belongs_elsewhere(seen, given.unit):
             released.append(ref)
         elif not entry.written and isinstance(seen, Live) and seen.owner != given.unit:
             retained.append(entry)
@@ -283,6 +293,11 @@ def _prunes(
         place = Place(0, seen.wave, rank_of(entry.ref))
         steps.append((place, Step(Action.PRUNE, entry.ref, entry.version, None, seen)))
     return steps, released, retained, vetoes
+
+
+def _is_given(claim: Claim | None) -> bool:
+    """Say whether Git has given an object to another unit that has not taken it over yet."""
+    return claim is not None and not claim.owned
 
 
 def _belongs_elsewhere(seen: Live | Presence, unit: ObjectRef) -> bool:

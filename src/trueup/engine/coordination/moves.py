@@ -29,7 +29,7 @@ def units_behind(unit: Unit, context: EngineContext) -> tuple[Unit, ...]:
         revision = str(source.resolved.revision)
         for ref in context.registry.by_source.units(declaration.ref):
             other = context.registry.get(ref)
-            if other is None or ref == unit.ref or other.suspended or other.problems or other.deleting:
+            if other is None or ref == unit.ref or other.problems or other.deleting:
                 continue
             runtime = context.runtime_of(ref)
             if runtime is not None and runtime.report is not None and runtime.report.phase is UnitPhase.OBSERVED:

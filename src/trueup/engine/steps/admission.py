@@ -27,6 +27,7 @@ async def admit(run: Reconciliation, context: EngineContext) -> None:
     """Stop at a unit that is suspended or asks for what cannot be done; claim the others."""
     unit = run.unit
     if unit.suspended:
+        await _say_what_is_wanted(run, context)
         raise Halt(UnitPhase.SUSPENDED, Reason.SUSPENDED, "suspended", Next.WAIT)
     if unit.problems:
         raise Halt(UnitPhase.FAILED, Reason.INVALID_SPEC, "; ".join(unit.problems), Next.STALL)
@@ -45,6 +46,27 @@ async def admit(run: Reconciliation, context: EngineContext) -> None:
     if unit.requested != run.state.requested:
         run.runtime.retry_at = 0.0
         run.asked_by = unit.requested_by
+
+
+async def _say_what_is_wanted(run: Reconciliation, context: EngineContext) -> None:
+    """Have a suspended unit say which objects it wants: another unit may be about to remove what Git has given to it.
+
+    It writes nothing. Where it cannot be rendered, those who would remove something wait for it.
+    """
+    states = [context.source_controller.state(one.ref) for one in run.unit.sources]
+    located = tuple(
+        Located(one.ref, state.resolved, one.recipe, one.name)
+        for one, state in zip(run.unit.sources, states, strict=True)
+        if state is not None and state.resolved is not None
+    )
+    if run.unit.problems or run.unit.deleting or len(located) < len(run.unit.sources):
+        return
+    run.located = located
+    try:
+        await claim_early(run, context)
+    finally:
+        # Its status goes on to show what it was suspended at.
+        run.located = ()
 
 
 def _take_over(run: Reconciliation) -> None:

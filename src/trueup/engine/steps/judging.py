@@ -80,8 +80,9 @@ def _adopt(run: Reconciliation) -> None:
     if plan is not None and nothing_to_do:
         narrow(run, plan)
         state = run.state
-    if plan is not None and plan.blocking:
-        # What a guard forbids is looked at again after a restart: the tree must not vouch for it.
+    if plan is not None and (plan.blocking or plan.given):
+        # What a guard forbids, or another unit is about to take, is looked at again after a restart: the tree must not
+        # vouch for it.
         inputs = msgspec.structs.replace(inputs, tree="")
     if run.settled:
         inputs = moved_on(inputs, run.located)

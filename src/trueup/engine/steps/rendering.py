@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.engine.context import EngineContext
-from trueup.engine.inputs import earlier, recipe_of, render_inputs, spec_digest, values_digest
+from trueup.engine.inputs import earlier, recipe_of, render_inputs, spec_digest, trees_of, values_digest
 from trueup.engine.reconciliation import Halt, Next, Reconciliation
 
 
@@ -24,7 +24,7 @@ async def find_inputs(run: Reconciliation, context: EngineContext) -> None:
         and state.held is None
         and state.pin is None
         and run.operation is None
-        and applied.same_source(tuple(one.resolved.tree for one in run.located), spec, values)
+        and applied.same_source(trees_of(run), spec, values)
     ):
         run.inputs = applied
         run.declared = run.wanted = run.runtime.renders.by_inputs.get(applied.digest)
