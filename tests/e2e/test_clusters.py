@@ -9,29 +9,23 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from support.e2e import eventually
+from support.ports import ports_of
 from trueup.core.model.git import GitRef, GitSpec
-from trueup.core.model.objects import LOCAL, Body, ClusterRef, ObjectOptions, ObjectRef
+from trueup.core.model.objects import LOCAL, Body, ClusterRef, ObjectRef
 from trueup.core.model.reports import UnitPhase
 from trueup.core.model.unit import SourceDeclaration, SyncPolicy, Target, Unit
 from trueup.devtools.localcluster import Cluster
 from trueup.dialects import live_options, owner_of
-from trueup.engine.engine import Engine, EnginePorts
+from trueup.engine.engine import Engine
 from trueup.kube.client import KubeClient
 from trueup.kube.config.connect import Connection, default_connection
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import ConnectionConfigError
-from trueup.runtime.leadership import SystemClock
 from trueup.targets.kubernetes import KubernetesTarget, KubernetesTargets
 from trueup.testing import (
-    FakeEventSink,
-    FakeFence,
-    FakeFinalizers,
     FakeRenderer,
     FakeReports,
     FakeRepository,
-    FakeStates,
-    FakeValues,
-    NoCredentials,
     a_unit,
 )
 
@@ -89,21 +83,7 @@ async def test_a_cluster_dies_and_the_others_units_go_on(monkeypatch: pytest.Mon
             local, connect, opened, target_of, object_changed, lambda cluster: engines[0].cluster_changed(cluster)
         )
         stack.push_async_callback(targets.stop)
-        ports = EnginePorts(
-            sources=repository,
-            credentials=NoCredentials(),
-            renderer=FakeRenderer(repository),
-            targets=targets,
-            states=FakeStates(),
-            values=FakeValues(),
-            reports=reports,
-            event_sink=FakeEventSink(),
-            finalizers=FakeFinalizers(),
-            clock=SystemClock(),
-            fence=FakeFence(),
-            options_of=lambda unit: lambda body: ObjectOptions(),
-            body_of=lambda ref: None,
-        )
+        ports = ports_of(repository, FakeRenderer(repository), targets, reports)
         engine = Engine(ports, "test")
         engines.append(engine)
         units: dict[ClusterRef, Unit] = {

@@ -11,30 +11,24 @@ from aiohttp import web
 
 from support.archives import ArchiveProvider, ArchiveSpec
 from support.e2e import eventually
+from support.ports import ports_of
 from support.providers import packed
-from trueup.core.model.objects import LOCAL, ClusterRef, ObjectOptions, ObjectRef
+from trueup.core.model.objects import LOCAL, ClusterRef, ObjectRef
 from trueup.core.model.recipe import DirectoryRecipe, HelmRecipe
 from trueup.core.model.reports import UnitPhase
 from trueup.core.model.unit import SourceDeclaration, SyncPolicy, Unit, UnitSource
 from trueup.devtools.localcluster import Cluster
 from trueup.dialects import live_options, owner_of
-from trueup.engine.engine import Engine, EnginePorts
+from trueup.engine.engine import Engine
 from trueup.kube.client import KubeClient
 from trueup.kube.config.connect import default_connection
 from trueup.kube.discovery import Mapper
 from trueup.render import RenderSettings, WorkerRenderer
-from trueup.runtime.leadership import SystemClock
 from trueup.sources.artifacts import ArtifactStore
 from trueup.sources.registry import SourceRegistry
 from trueup.targets.kubernetes import KubernetesTarget
 from trueup.testing import (
-    FakeEventSink,
-    FakeFence,
-    FakeFinalizers,
     FakeReports,
-    FakeStates,
-    FakeValues,
-    NoCredentials,
     a_unit,
 )
 
@@ -110,21 +104,7 @@ async def place(folder: Path) -> AsyncIterator[Place]:
         target = KubernetesTarget(
             client, mapper, owner_of, live_options, lambda ref: engines[0].object_changed(ref) if engines else None
         )
-        ports = EnginePorts(
-            sources=registry,
-            credentials=NoCredentials(),
-            renderer=renderer,
-            targets=OneCluster(target),
-            states=FakeStates(),
-            values=FakeValues(),
-            reports=reports,
-            event_sink=FakeEventSink(),
-            finalizers=FakeFinalizers(),
-            clock=SystemClock(),
-            fence=FakeFence(),
-            options_of=lambda unit: lambda body: ObjectOptions(),
-            body_of=lambda ref: None,
-        )
+        ports = ports_of(registry, renderer, OneCluster(target), reports)
         engine = Engine(ports, "test")
         engines.append(engine)
         await engine.start()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 
-import msgspec
-
 from trueup.core.model.dialect import Role, WatchedKind
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.state import EMPTY_STATE, UnitState, state_name
@@ -17,7 +15,7 @@ from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
 from trueup.kube.resource import Resource
-from trueup.queries.problems import unreadable
+from trueup.queries.problems import decode_state
 from trueup.storage.unit_states import RESOURCE
 
 _REVIEW = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", False)
@@ -90,12 +88,7 @@ class Objects:
         if self.mapper.known(RESOURCE.group, RESOURCE.kind) is None:
             return EMPTY_STATE
         reply = await self.client.find(RESOURCE, state_name(ref), ref.namespace)
-        if reply is None:
-            return EMPTY_STATE
-        try:
-            return msgspec.convert(reply.body.get("state") or {}, UnitState)
-        except msgspec.MsgspecError as error:
-            raise unreadable(f"what is remembered of {ref} (UnitState {state_name(ref)})", error) from error
+        return decode_state(ref, reply.body if reply is not None else None)
 
     async def left_to(self) -> Callable[[Body], str]:
         """Ask which upstream controllers run; gives who works on a user's object, empty where that is Trueup."""

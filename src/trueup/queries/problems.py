@@ -10,7 +10,9 @@ from pathlib import Path
 import msgspec
 
 from trueup.core.model.artifact import SourceError
+from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.recipe import RenderError
+from trueup.core.model.state import STATE_KIND, UnitState, state_name
 from trueup.core.problem import Kind, Problem
 from trueup.core.redaction import redact
 from trueup.kube.errors import (
@@ -57,9 +59,13 @@ def problems() -> Iterator[None]:
         raise problem_of(error) from error
 
 
-def unreadable(what: str, error: Exception) -> Problem:
-    """Say that something stored is not what it should be."""
-    return Problem(f"{what} cannot be read: {redact(str(error))}", "a newer Trueup, or somebody, has written it")
+def decode_state(ref: ObjectRef, body: Body | None) -> UnitState:
+    """Read what is remembered of a unit. Raises `Problem` where that is not what this version has written."""
+    try:
+        return msgspec.convert((body or {}).get("state") or {}, UnitState)
+    except msgspec.MsgspecError as error:
+        text = f"what is remembered of {ref} ({STATE_KIND} {state_name(ref)}) cannot be read: {redact(str(error))}"
+        raise Problem(text, "a newer Trueup, or somebody, has written it") from error
 
 
 def _hint(error: KubeError) -> str:

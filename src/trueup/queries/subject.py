@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-import msgspec
-
 from trueup.core.model.artifact import Resolved, Revision, SourceCredentials
 from trueup.core.model.dialect import Context, Dialect
 from trueup.core.model.objects import Body, ObjectRef
@@ -31,7 +29,7 @@ from trueup.dialects import dialect_of
 from trueup.dialects.credentials import SecretCredentials
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
-from trueup.queries.problems import unreadable
+from trueup.queries.problems import decode_state
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.sources.git import GitProvider, GitSettings, GitSource
 from trueup.storage.values import ReferencedValues
@@ -156,14 +154,6 @@ async def unit_state(client: KubeClient, mapper: Mapper, ref: ObjectRef) -> Unit
     """Give what Trueup remembers of a unit; the empty state where that is nothing. Raises `KubeError`."""
     body = await live_object(client, mapper, ObjectRef(STATE_GROUP, STATE_KIND, ref.namespace, state_name(ref)))
     return decode_state(ref, body)
-
-
-def decode_state(ref: ObjectRef, body: Body | None) -> UnitState:
-    """Read what is remembered of a unit. Raises `Problem` where that is not what this version has written."""
-    try:
-        return msgspec.convert((body or {}).get("state") or {}, UnitState)
-    except msgspec.MsgspecError as error:
-        raise unreadable(f"what is remembered of {ref} ({STATE_KIND} {state_name(ref)})", error) from error
 
 
 async def _declaration(client: KubeClient, mapper: Mapper, unit: Unit, body: Body) -> SourceDeclaration:

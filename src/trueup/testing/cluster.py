@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,12 +17,6 @@ from trueup.core.ports import Acting, Applied, ApplyError, ClusterUnreachable
 from trueup.testing.clock import FakeFence
 
 HEALTHY = Health(HealthStatus.HEALTHY)
-
-
-async def quiesce(rounds: int = 50) -> None:
-    """Let every task that can go on do so."""
-    for _ in range(rounds):
-        await asyncio.sleep(0)
 
 
 class FakeCluster:

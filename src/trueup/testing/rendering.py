@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any
@@ -16,12 +15,6 @@ from trueup.core.model.recipe import (
     RenderResult,
 )
 from trueup.testing.sources import FakeRepository, FakeTree
-
-
-async def quiesce(rounds: int = 50) -> None:
-    """Let every task that can go on do so."""
-    for _ in range(rounds):
-        await asyncio.sleep(0)
 
 
 class FakeRenderer:

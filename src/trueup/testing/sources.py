@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -27,12 +26,6 @@ from trueup.core.model.recipe import (
     TreeIds,
 )
 from trueup.core.model.unit import SourceDeclaration
-
-
-async def quiesce(rounds: int = 50) -> None:
-    """Let every task that can go on do so."""
-    for _ in range(rounds):
-        await asyncio.sleep(0)
 
 
 class FakeTree:

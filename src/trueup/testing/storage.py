@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -15,12 +14,6 @@ from trueup.core.model.state import EMPTY_STATE, UnitState
 from trueup.core.model.unit import SourceDeclaration, Unit
 from trueup.core.ports import StaleState
 from trueup.core.rollback.proposal import Proposal, ProposalError, Proposed
-
-
-async def quiesce(rounds: int = 50) -> None:
-    """Let every task that can go on do so."""
-    for _ in range(rounds):
-        await asyncio.sleep(0)
 
 
 class FakeStates:

@@ -11,6 +11,7 @@ from itertools import count
 
 from trueup.core.model.objects import LOCAL, ClusterObject, ClusterRef, ObjectRef
 from trueup.core.plan.plan import Claim
+from trueup.engine.coordination.units import Index
 
 
 class OwnerIndex:
@@ -20,8 +21,7 @@ class OwnerIndex:
         """Start with no owners."""
         self._owners: dict[ClusterObject, dict[ObjectRef, tuple[int, str]]] = {}
         self._wanted: dict[ObjectRef, frozenset[ClusterObject]] = {}
-        self._held: dict[ObjectRef, frozenset[ClusterObject]] = {}
-        self._holders: dict[ClusterObject, set[ObjectRef]] = {}
+        self._holders: Index[ClusterObject] = Index()
         self._order = count()
 
     def want(self, unit: ObjectRef, cluster: ClusterRef, contents: Mapping[ObjectRef, str]) -> frozenset[ObjectRef]:
@@ -59,22 +59,8 @@ class OwnerIndex:
 
     def own(self, unit: ObjectRef, cluster: ClusterRef, refs: Iterable[ObjectRef]) -> frozenset[ObjectRef]:
         """Set what a unit has in its inventory. Gives the other units that have something of what is new there."""
-        before = self._held.get(unit, frozenset())
-        after = frozenset(ClusterObject(cluster, ref) for ref in refs)
-        for one in before - after:
-            holders = self._holders[one]
-            holders.discard(unit)
-            if not holders:
-                del self._holders[one]
-        affected: set[ObjectRef] = set()
-        for one in after - before:
-            holders = self._holders.setdefault(one, set())
-            affected |= holders
-            holders.add(unit)
-        self._held[unit] = after
-        if not after:
-            del self._held[unit]
-        return frozenset(affected - {unit})
+        new = self._holders.set(unit, (ClusterObject(cluster, ref) for ref in refs))
+        return frozenset(holder for one in new for holder in self._holders.units(one)) - {unit}
 
     def claims(self, unit: ObjectRef, cluster: ClusterRef, refs: Iterable[ObjectRef]) -> dict[ObjectRef, Claim]:
         """Give, for those objects that other units want too, the claim of the one that came first among these."""
@@ -91,7 +77,7 @@ class OwnerIndex:
                 unit=other,
                 same=mine is not None and (mine[1] == content or not mine[1] or not content),
                 first=mine is None or order < mine[0],
-                owned=any(key != unit and key in self._holders.get(ClusterObject(cluster, ref), ()) for key in owners),
+                owned=not self._holders.units(ClusterObject(cluster, ref)).isdisjoint(owners.keys() - {unit}),
             )
         return found
 

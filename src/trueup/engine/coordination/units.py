@@ -20,8 +20,8 @@ class Index(Generic[K]):
         self._units: defaultdict[K, set[ObjectRef]] = defaultdict(set)
         self._keys: dict[ObjectRef, frozenset[K]] = {}
 
-    def set(self, unit: ObjectRef, keys: Iterable[K]) -> None:
-        """Replace what a unit refers to."""
+    def set(self, unit: ObjectRef, keys: Iterable[K]) -> frozenset[K]:
+        """Replace what a unit refers to; gives what is new of it."""
         after = frozenset(keys)
         before = self._keys.get(unit, frozenset())
         for key in before - after:
@@ -35,6 +35,7 @@ class Index(Generic[K]):
             self._keys[unit] = after
         else:
             self._keys.pop(unit, None)
+        return after - before
 
     def units(self, key: K) -> frozenset[ObjectRef]:
         """Give the units that refer to a key."""
