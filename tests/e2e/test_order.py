@@ -81,10 +81,10 @@ def counted(body: Body | None) -> str:
 
 
 async def test_a_quota_that_is_raised_lets_in_what_the_same_commit_adds(world: World) -> None:
-    files = {"ns.yaml": NAMESPACE, "quota.yaml": QUOTA.format(1), "a.yaml": secret("a", "1")}
-    git = await deliver(world, "quota", files)
-    await world.until(KUSTOMIZATION, WHERE, "quota", ready)
-    # Until its controller has counted, a quota lets everything in.
+    git = await deliver(world, "quota", {"ns.yaml": NAMESPACE, "quota.yaml": QUOTA.format(1)})
+    # Until its controller has counted, a quota lets everything in; what is made meanwhile may be counted minutes later.
+    await world.until(("", "ResourceQuota"), "quota", "q", lambda body: counted(body) == "0")
+    git.commit({"x/a.yaml": secret("a", "1")}, "one")
     await world.until(("", "ResourceQuota"), "quota", "q", lambda body: counted(body) == "1")
     commit = git.commit({"x/b.yaml": secret("b", "1"), "x/a.yaml": secret("a", "2")}, "too many")
     await world.until(KUSTOMIZATION, WHERE, "quota", says("exceeded quota"))
