@@ -25,6 +25,7 @@ from trueup.core.ports import (
 from trueup.core.rollback.pinning import Request
 from trueup.engine.coordination.breaker import Breaker
 from trueup.engine.coordination.owners import OwnerIndex
+from trueup.engine.coordination.planned import PlannedRevisions
 from trueup.engine.coordination.units import Registry
 from trueup.engine.runtime import UnitRuntime
 from trueup.engine.source_controller import SourceController
@@ -54,6 +55,7 @@ class EngineContext:
     fence: Fence
     finalizers: Finalizers
     owners: OwnerIndex
+    planned: PlannedRevisions
     registry: Registry
     runtime_of: Callable[[ObjectRef], UnitRuntime | None]
     body_of: Callable[[ObjectRef], Body | None]

@@ -37,6 +37,7 @@ from trueup.core.rollback.pinning import Request
 from trueup.engine.context import EngineContext
 from trueup.engine.coordination.breaker import Breaker
 from trueup.engine.coordination.owners import OwnerIndex
+from trueup.engine.coordination.planned import PlannedRevisions
 from trueup.engine.coordination.priority import FEW, touched_first
 from trueup.engine.coordination.proposing import Proposer
 from trueup.engine.coordination.units import Registry
@@ -94,6 +95,7 @@ class Engine:
         self._requests: dict[ObjectRef, Request] = {}
         self.registry = Registry()
         self.owners = OwnerIndex()
+        self._planned = PlannedRevisions()
         self.source_controller = SourceController(
             ports.sources, ports.credentials, ports.reports, ports.event_sink, ports.clock, self._source_changed
         )
@@ -118,6 +120,7 @@ class Engine:
             fence=ports.fence,
             finalizers=ports.finalizers,
             owners=self.owners,
+            planned=self._planned,
             registry=self.registry,
             runtime_of=self._runtimes.get,
             body_of=ports.body_of,
@@ -185,6 +188,7 @@ class Engine:
             self._context.targets.keep(self.registry.by_cluster.referred())
         if before is not None and before.uid != unit.uid:
             self._forget(unit.ref)
+        self._planned.declared(unit)
         if unit.ref not in self._runtimes:
             self._runtimes[unit.ref] = UnitRuntime()
         if before is not None and before.finalized and not unit.finalized:
@@ -222,12 +226,14 @@ class Engine:
     def withdraw_source(self, ref: ObjectRef) -> None:
         """Forget a source whose object is gone."""
         self.source_controller.remove(ref)
+        self._planned.forget_source(ref)
 
     def _forget(self, ref: ObjectRef) -> None:
         self._runtimes.pop(ref, None)
         self.breaker.forget(ref)
         self._requests.pop(ref, None)
         self._unhealthy.discard(ref)
+        self._planned.forget(ref)
         if self.proposer is not None:
             self.proposer.forget(ref)
         for other in self.owners.forget(ref):

@@ -144,7 +144,7 @@ async def claim_early(run: Reconciliation, context: EngineContext) -> None:
 
     Where it cannot be rendered yet, nobody knows: those who would remove something go on waiting.
     """
-    if not run.located or run.runtime.moves.planned == run.revisions:
+    if not run.located or context.planned.of(run.unit.ref) == run.revisions:
         return
     try:
         values = await values_digest(run.unit, context)
@@ -152,7 +152,7 @@ async def claim_early(run: Reconciliation, context: EngineContext) -> None:
         applied = run.state.applied
         if applied is not None and applied.same_source(trees_of(run), spec, values):
             # It wants what it has, which is known.
-            run.runtime.moves.planned = run.revisions
+            context.planned.note(run.unit.ref, run.revisions)
             return
         found = await _rendering(run, context, located_as_asked(run), spec, values)
     except (Halt, Unreachable):
@@ -161,7 +161,7 @@ async def claim_early(run: Reconciliation, context: EngineContext) -> None:
     wanted = {item.ref: item.content for item in found.prepared.desired}
     for other in context.owners.want(run.unit.ref, run.unit.target.cluster, {**own, **wanted}):
         context.requeue(other)
-    run.runtime.moves.planned = run.revisions
+    context.planned.note(run.unit.ref, run.revisions)
 
 
 async def _rendering(

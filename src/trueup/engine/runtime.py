@@ -116,13 +116,11 @@ class Pinning:
 class Moves:
     """What concerns objects that go from one unit, or cluster, to another.
 
-    `planned` has, by source, the revision the unit has last been planned for, so that units it may have given objects
-    to know it has looked. `waiting_since` is when a prune began to wait for other units (monotonic seconds), 0 where
+    `waiting_since` is when a prune began to wait for other units (monotonic seconds), 0 where
     none does; `going_since` when it was asked that the objects of a deleted unit go. `left_behind` is what stays in a
     cluster that the unit named before, in words.
     """
 
-    planned: dict[ObjectRef, str] = field(default_factory=dict)
     waiting_since: float = 0.0
     going_since: float = 0.0
     left_behind: str = ""

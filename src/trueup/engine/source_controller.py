@@ -18,6 +18,7 @@ from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import Notice, SourceReport
 from trueup.core.model.unit import SourceDeclaration
 from trueup.core.ports import Clock, Credentials, EventSink, Reports, Sources
+from trueup.engine.coordination.units import Index
 from trueup.workqueue import WorkQueue
 
 log = structlog.get_logger(__name__)
@@ -68,6 +69,8 @@ class SourceController:
         self._clock = clock
         self._changed = changed
         self._states: dict[ObjectRef, SourceState] = {}
+        self._origins: Index[tuple[str, str]] = Index()
+        self._values: Index[ObjectRef] = Index()
         self._anew: set[ObjectRef] = set()
         self._polled_anew: dict[ObjectRef, float] = {}
         self.queue: WorkQueue[ObjectRef] = WorkQueue("sources", self._poll, POLLERS)
@@ -87,6 +90,9 @@ class SourceController:
     def declare(self, declaration: SourceDeclaration) -> None:
         """Take a new or changed declaration; one that equals the known one costs nothing."""
         known = self._states.get(declaration.ref)
+        self._origins.set(declaration.ref, [declaration.spec.origin])
+        used = (declaration.credentials, declaration.proxy)
+        self._values.set(declaration.ref, (value.ref for value in used if value is not None))
         if known is None:
             self._states[declaration.ref] = SourceState(declaration)
         else:
@@ -94,7 +100,7 @@ class SourceController:
             if _asks(old) == _asks(declaration):
                 self._states[declaration.ref] = msgspec.structs.replace(known, declaration=declaration)
                 return
-            same_origin = old.spec.same_origin(declaration.spec) and old.ignore == declaration.ignore
+            same_origin = old.spec.origin == declaration.spec.origin and old.ignore == declaration.ignore
             self._states[declaration.ref] = msgspec.structs.replace(
                 known,
                 declaration=declaration,
@@ -107,6 +113,8 @@ class SourceController:
         """Forget a source that nobody declares any more."""
         gone = self._states.pop(ref, None)
         if gone is not None:
+            self._origins.set(ref, ())
+            self._values.set(ref, ())
             last = self._reported.pop(ref, None)
             self._event_sink.publish(SourceGone(gone.declaration, last, self._clock.wall()))
             self._anew.discard(ref)
@@ -117,10 +125,8 @@ class SourceController:
 
     def value_changed(self, ref: ObjectRef) -> None:
         """Poll the sources that use a Secret."""
-        for state in self._states.values():
-            used = (state.declaration.credentials, state.declaration.proxy)
-            if any(value is not None and value.ref == ref for value in used):
-                self.queue.add(state.declaration.ref)
+        for source in self._values.units(ref):
+            self.queue.add(source)
 
     def poll_now(self, ref: ObjectRef) -> None:
         """Poll a source at once, as a changed credential asks."""
@@ -138,6 +144,11 @@ class SourceController:
         self._anew.add(ref)
         wait = self._polled_anew.get(ref, -ANEW_EVERY) + ANEW_EVERY - self._clock.now()
         self.queue.add_after(ref, wait)
+
+    def of_the_same_origin(self, ref: ObjectRef) -> frozenset[ObjectRef]:
+        """Give the sources that follow the same repository as one does, itself included; none where it is unknown."""
+        state = self._states.get(ref)
+        return self._origins.units(state.declaration.spec.origin) if state is not None else frozenset()
 
     def declarations(self) -> tuple[SourceDeclaration, ...]:
         """Give all sources that are declared."""
@@ -231,9 +242,8 @@ class SourceController:
 
     def _spread(self, moved: SourceDeclaration) -> None:
         """Poll the other sources of the same origin: they share what was asked and fetched, and need not wait."""
-        for other, state in self._states.items():
-            same = state.declaration.spec.same_origin(moved.spec)
-            if other != moved.ref and same and state.resolved is not None:
+        for other in self._origins.units(moved.spec.origin) - {moved.ref}:
+            if self._states[other].resolved is not None:
                 self.queue.add(other, urgent=False)
 
     async def _remembered(self, declaration: SourceDeclaration) -> Resolved | None:

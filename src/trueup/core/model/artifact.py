@@ -33,9 +33,10 @@ class SourceSpec(msgspec.Struct, frozen=True):
         """The tag of this kind of source: `git`, `oci`, `http` and so on."""
         return str(self.__struct_config__.tag or "")
 
-    def same_origin(self, other: SourceSpec) -> bool:
-        """Say whether two sources follow the same repository, bucket or registry, whatever revision each wants."""
-        return (self.kind, self.url) == (other.kind, other.url)
+    @property
+    def origin(self) -> tuple[str, str]:
+        """Name the repository, bucket or registry that is followed, whatever revision of it is wanted."""
+        return self.kind, self.url
 
 
 class SourceCredentials(msgspec.Struct, frozen=True):

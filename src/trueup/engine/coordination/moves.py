@@ -7,6 +7,10 @@ takes, that is no proof that it does not want the object.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import msgspec
+
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import UnitPhase
 from trueup.core.model.unit import Unit
@@ -15,39 +19,69 @@ from trueup.engine.context import EngineContext
 NAMED = 3
 
 
-def units_behind(unit: Unit, context: EngineContext) -> tuple[Unit, ...]:
-    """Give the other units of this one's repository that have not planned for its present revision yet."""
-    found = (context.source_controller.state(one.ref) for one in unit.sources)
-    specs = [own.declaration.spec for own in found if own is not None]
-    behind: dict[ObjectRef, Unit] = {}
-    for declaration in context.source_controller.declarations():
-        if not any(declaration.spec.same_origin(spec) for spec in specs):
+class Behind(msgspec.Struct, frozen=True):
+    """Units that have not planned for the present revision yet: some of them, and about how many more there are."""
+
+    named: tuple[Unit, ...]
+    more: int = 0
+
+
+def units_behind(unit: Unit, context: EngineContext) -> Behind | None:
+    """Give the other units of this one's repository that have not planned for its present revision yet.
+
+    `None` where there are none. What it costs does not grow with the units that have planned.
+    """
+    named: list[Unit] = []
+    left = 0
+    for source in _of_the_same_origin(unit, context):
+        state = context.source_controller.state(source)
+        if state is None or state.resolved is None:
             continue
-        source = context.source_controller.state(declaration.ref)
-        if source is None or source.resolved is None:
-            continue
-        revision = str(source.resolved.revision)
-        for ref in context.registry.by_source.units(declaration.ref):
+        behind = context.planned.behind(source, str(state.resolved.revision), context.registry)
+        left += len(behind)
+        for ref in behind:
+            if len(named) > NAMED:
+                break
             other = context.registry.get(ref)
-            if other is None or ref == unit.ref or other.problems or other.deleting:
+            if (
+                other is None
+                or ref == unit.ref
+                or any(one.ref == ref for one in named)
+                or not _will_plan(other, context)
+            ):
+                left -= 1
                 continue
-            runtime = context.runtime_of(ref)
-            if runtime is not None and runtime.report is not None and runtime.report.phase is UnitPhase.OBSERVED:
-                continue
-            if runtime is None or runtime.moves.planned.get(declaration.ref) != revision:
-                behind[ref] = other
-    return tuple(behind[ref] for ref in sorted(behind))
+            named.append(other)
+    if not named:
+        return None
+    return Behind(tuple(sorted(named[:NAMED], key=lambda one: one.ref)), max(left - NAMED, len(named) - NAMED, 0))
 
 
-def waiting_for(behind: tuple[Unit, ...], context: EngineContext) -> str:
+def _of_the_same_origin(unit: Unit, context: EngineContext) -> Iterable[ObjectRef]:
+    """Give the sources that follow a repository which the unit's sources follow, each once."""
+    found: dict[ObjectRef, None] = {}
+    for one in unit.sources:
+        found.update(dict.fromkeys(context.source_controller.of_the_same_origin(one.ref)))
+    return found
+
+
+def _will_plan(unit: Unit, context: EngineContext) -> bool:
+    """Say whether a unit is one that Trueup works on: it plans sooner or later, and its wishes are not known till then."""
+    if unit.problems or unit.deleting:
+        return False
+    runtime = context.runtime_of(unit.ref)
+    return runtime is None or runtime.report is None or runtime.report.phase is not UnitPhase.OBSERVED
+
+
+def waiting_for(behind: Behind, context: EngineContext) -> str:
     """Say which units are waited for, and why they have not planned yet."""
     names = []
-    for unit in behind[:NAMED]:
+    for unit in behind.named:
         runtime = context.runtime_of(unit.ref)
         report = runtime.report if runtime is not None else None
         why = f" ({report.message})" if report is not None and report.phase is UnitPhase.FAILED else ""
         names.append(f"{unit.ref}{why}")
-    more = f" and {len(behind) - NAMED} more" if len(behind) > NAMED else ""
+    more = f" and {behind.more} more" if behind.more else ""
     return (
         f"what Git no longer has here is removed when {', '.join(names)}{more} of the same repository, which may have "
         "been given it, can be planned; a sync by hand does not wait"

@@ -36,7 +36,7 @@ async def compare(run: Reconciliation, context: EngineContext) -> None:
             _unchanged(entry, context.live(run.unit, entry.ref), run.unit.policy) for entry in state.inventory.entries
         ):
             run.settled = True
-            run.runtime.moves.planned = run.revisions
+            context.planned.note(run.unit.ref, run.revisions)
             return
         await render_again(run, context)
         await context.delivery(run.unit).observe(run.unit, _refs(run))
@@ -44,7 +44,7 @@ async def compare(run: Reconciliation, context: EngineContext) -> None:
     unit, wanted = run.unit, run.wanted.prepared.desired
     contents = {item.ref: item.content for item in run.declared.prepared.desired}
     affected = context.owners.want(unit.ref, unit.target.cluster, contents)
-    run.runtime.moves.planned = run.revisions
+    context.planned.note(run.unit.ref, run.revisions)
     for other in affected:
         context.requeue(other)
     operation = run.operation
@@ -148,8 +148,8 @@ def _unchanged(entry: InventoryEntry, seen: Live | Presence, policy: SyncPolicy)
 def _patient(run: Reconciliation, context: EngineContext, plan: Plan) -> Plan:
     """Leave prunes out while another unit of the same repository may be about to take what would go."""
     runtime = run.runtime
-    behind = () if not plan.prunes or run.operation is not None else units_behind(run.unit, context)
-    if not behind:
+    behind = None if not plan.prunes or run.operation is not None else units_behind(run.unit, context)
+    if behind is None:
         runtime.moves.waiting_since = 0.0
         return plan
     runtime.moves.waiting_since = runtime.moves.waiting_since or run.now

@@ -51,8 +51,8 @@ def test_sources_of_one_origin_are_of_the_same_kind_and_url() -> None:
         pass
 
     main, tag = GitSpec("https://x/y", GitRef(branch="main")), GitSpec("https://x/y", GitRef(tag="v1"))
-    assert main.kind == "git" and main.same_origin(tag)
-    assert not main.same_origin(GitSpec("https://x/z")) and not main.same_origin(Other("https://x/y"))
+    assert main.kind == "git" and main.origin == tag.origin
+    assert main.origin not in (GitSpec("https://x/z").origin, Other("https://x/y").origin)
 
 
 def test_a_source_that_knows_no_author_gives_a_provenance_all_the_same() -> None:
