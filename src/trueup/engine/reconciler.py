@@ -156,7 +156,7 @@ def load(runtime: UnitRuntime, context: EngineContext, unit: Unit) -> None:
         runtime.sync.started = context.clock.now() - min(_age(attempt.started_at, context), 0.8 * unit.gate.patience)
     contents = {entry.ref: entry.content for entry in runtime.state.inventory.entries}
     context.owners.want(unit.ref, unit.target.cluster, contents)
-    context.owners.own(unit.ref, unit.target.cluster, contents)
+    context.owners.own(unit.ref, unit.target.cluster, runtime.state.inventory.held)
 
 
 def _age(started_at: str, context: EngineContext) -> float:

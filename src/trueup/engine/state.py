@@ -22,7 +22,7 @@ async def store(run: Reconciliation, context: EngineContext, state: UnitState) -
     run.runtime.state = state
     run.runtime.unstored = 0.0
     unit = run.unit
-    for other in context.owners.own(unit.ref, unit.target.cluster, state.inventory.refs):
+    for other in context.owners.own(unit.ref, unit.target.cluster, state.inventory.held):
         # It may have waited for this one to take an object over.
         context.requeue(other)
 

@@ -23,8 +23,8 @@ class FakeCluster:
     """Keeps objects in memory, with a seal per object. Implements `Target`.
 
     `health` may be set per object, also for when it is written next; `refuse` makes a write fail; `unreadable`
-    makes kinds unknown. `writes` lists what
-    was written, in order. `crash_at` raises `KeyboardInterrupt`-like `Crash` before (or, negative, after) a write.
+    makes kinds unknown; `owner_of` reads an object's marks. `writes` lists what was written, in order. `before_write`
+    and `after_write` are called around each.
     """
 
     def __init__(self) -> None:
@@ -33,6 +33,7 @@ class FakeCluster:
         self.health: dict[ObjectRef, Health] = {}
         self.health_once_written: dict[ObjectRef, Health] = {}
         self.refuse: dict[ObjectRef, ApplyError] = {}
+        self.owner_of: Callable[[Body], ObjectRef | None] = lambda body: None
         self.unreadable: set[tuple[str, str]] = set()
         self.writes: list[tuple[Action, ObjectRef]] = []
         self.tried: list[ObjectRef] = []
@@ -51,7 +52,8 @@ class FakeCluster:
         body = self.objects.get(ref)
         if body is None:
             return Presence.ABSENT
-        return Live(ref, f"uid-{ref}", "1", digest_of(body), self.health.get(ref, HEALTHY))
+        health = self.health.get(ref, HEALTHY)
+        return Live(ref, f"uid-{ref}", "1", digest_of(body), health, owner=self.owner_of(body))
 
     def scope(self, group: str, kind: str) -> bool | None:
         """Namespaces have none."""

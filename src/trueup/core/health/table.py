@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from trueup.core.health.conditions import by_conditions
 from trueup.core.health.decode import Fields, section, text
-from trueup.core.health.rules import definitions, gitops, jobs, network, pods, scaling, storage, workloads
+from trueup.core.health.rules import definitions, gitops, jobs, network, pods, rollouts, scaling, storage, workloads
 from trueup.core.health.status import Health, HealthStatus
 from trueup.core.model.objects import ObjectRef
 
@@ -31,7 +31,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("argoproj.io", "Application"): gitops.argo_application,
     ("argoproj.io", "ApplicationSet"): gitops.argo_application_set,
     ("argoproj.io", "Experiment"): gitops.argo_phase,
-    ("argoproj.io", "Rollout"): gitops.argo_rollout,
+    ("argoproj.io", "Rollout"): rollouts.argo_rollout,
     ("argoproj.io", "Workflow"): gitops.argo_phase,
     ("autoscaling", "HorizontalPodAutoscaler"): scaling.autoscaler,
     ("batch", "CronJob"): jobs.cron_job,

@@ -170,6 +170,9 @@ def _ends(ref: ObjectRef, body: Body) -> bool:
 CREATED = "created"
 """The seal of an object that is only made: whatever becomes of it afterwards is right."""
 
+SHARED = "shared"
+"""The seal of an object that another unit, which came first, has written with the very same content."""
+
 
 class InventoryEntry(msgspec.Struct, frozen=True, array_like=True):
     """One object that a unit owns.
@@ -206,6 +209,11 @@ class InventoryEntry(msgspec.Struct, frozen=True, array_like=True):
         managed_digest = CREATED if desired.options.apply is ApplyMode.CREATE_ONLY else ""
         return cls(*desired.ref, desired.version, desired.digest, managed_digest, content=desired.content)
 
+    @property
+    def shared(self) -> bool:
+        """Whether the object is left to another unit that wants the same: it is not this unit's to give away."""
+        return self.managed_digest == SHARED
+
     def fits(self, managed_digest: str) -> bool:
         """Say whether a live object with this seal is as it was left."""
         return self.managed_digest == CREATED or (bool(self.managed_digest) and self.managed_digest == managed_digest)
@@ -226,6 +234,11 @@ class Inventory(msgspec.Struct, frozen=True):
         """Make an inventory; the last entry of an identity wins."""
         unique = {entry.ref: entry for entry in entries}
         return cls(tuple(unique[ref] for ref in sorted(unique)))
+
+    @property
+    def held(self) -> frozenset[ObjectRef]:
+        """The objects that are this unit's own, without those that it leaves to another one which wants the same."""
+        return frozenset(entry.ref for entry in self.entries if not entry.shared)
 
     def union(self, entries: Iterable[InventoryEntry]) -> Inventory:
         """Give an inventory with these entries added or replaced."""

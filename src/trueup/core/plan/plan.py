@@ -12,7 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from trueup.core.model.live import Live, Presence
-from trueup.core.model.objects import CREATED, ApplyMode, Desired, Inventory, InventoryEntry, ObjectRef, ended
+from trueup.core.model.objects import CREATED, SHARED, ApplyMode, Desired, Inventory, InventoryEntry, ObjectRef, ended
 from trueup.core.model.unit import SyncPolicy
 from trueup.core.plan.guards import Veto, apply_veto, delete_veto, mass_prune_veto, prune_veto
 from trueup.core.plan.tasks import (
@@ -146,10 +146,10 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
                 kept.append(entry)
             unchanged.append(item.ref)
             continue
-        if _left_to_first(given.claims.get(item.ref), seen):
+        if left_to_first(given.claims.get(item.ref), seen):
             # Two units that want the very same do not fight over whose labels it bears.
             unchanged.append(item.ref)
-            kept.append(msgspec.structs.replace(_entry(item, entry), managed_digest=CREATED))
+            kept.append(msgspec.structs.replace(_entry(item, entry), managed_digest=SHARED))
             continue
         action = _action_for(item, entry, seen)
         if action is None and _edited(item, seen, given.policy):
@@ -163,7 +163,7 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
         kept.append(_entry(item, entry))
         known = seen if isinstance(seen, Live) else None
         undoes = action is not Action.CHANGE and entry is not None and entry.digest == item.digest
-        undoes = undoes and bool(entry and entry.managed_digest)
+        undoes = undoes and bool(entry and entry.managed_digest and not entry.shared)
         writes.append((place_of(item), Step(action, item.ref, item.version, item, known, undoes)))
 
     gone = [entry for entry in given.inventory.entries if entry.ref not in wanted]
@@ -201,7 +201,7 @@ def _entry(item: Desired, before: InventoryEntry | None) -> InventoryEntry:
     entry = InventoryEntry.of(item)
     if before is None:
         return entry
-    left = before.managed_digest if before.digest == entry.digest else ""
+    left = before.managed_digest if before.digest == entry.digest and not before.shared else ""
     return msgspec.structs.replace(entry, good=before.good, managed_digest=entry.managed_digest or left)
 
 
@@ -222,7 +222,7 @@ def _action_for(item: Desired, entry: InventoryEntry | None, seen: Live | Presen
     return None if entry.fits(seen.managed_digest) and entry.managed_digest != CREATED else Action.HEAL
 
 
-def _left_to_first(claim: Claim | None, seen: Live | Presence) -> bool:
+def left_to_first(claim: Claim | None, seen: Live | Presence) -> bool:
     """Say whether an object is there as another unit, which came first and wants the same, has written it."""
     return claim is not None and claim.same and claim.first and isinstance(seen, Live) and seen.owner == claim.unit
 

@@ -43,12 +43,8 @@ def units_behind(unit: Unit, context: EngineContext) -> Behind | None:
             if len(named) > NAMED:
                 break
             other = context.registry.get(ref)
-            if (
-                other is None
-                or ref == unit.ref
-                or any(one.ref == ref for one in named)
-                or not _will_plan(other, context)
-            ):
+            counted = ref == unit.ref or any(one.ref == ref for one in named)
+            if other is None or counted or not _will_plan(other, context):
                 left -= 1
                 continue
             named.append(other)
@@ -66,7 +62,7 @@ def _of_the_same_origin(unit: Unit, context: EngineContext) -> Iterable[ObjectRe
 
 
 def _will_plan(unit: Unit, context: EngineContext) -> bool:
-    """Say whether a unit is one that Trueup works on: it plans sooner or later, and its wishes are not known till then."""
+    """Say whether a unit is one that Trueup works on: sooner or later it plans, and what it wants is known then."""
     if unit.problems or unit.deleting:
         return False
     runtime = context.runtime_of(unit.ref)

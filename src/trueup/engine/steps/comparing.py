@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from trueup.core.model.live import Live, Presence
+from trueup.core.model.live import Presence
 from trueup.core.model.objects import InventoryEntry, ObjectRef
 from trueup.core.model.reports import Reason, UnitPhase
-from trueup.core.model.unit import SyncPolicy
-from trueup.core.plan.plan import Plan
+from trueup.core.plan.plan import Plan, left_to_first
 from trueup.core.plan.tasks import Step
 from trueup.core.rollback.obstacles import rollback_plan
 from trueup.engine.context import EngineContext
@@ -32,9 +31,7 @@ async def compare(run: Reconciliation, context: EngineContext) -> None:
     state = run.state
     await context.delivery(run.unit).observe(run.unit, _refs(run))
     if run.wanted is None:
-        if all(
-            _unchanged(entry, context.live(run.unit, entry.ref), run.unit.policy) for entry in state.inventory.entries
-        ):
+        if all(_unchanged(entry, run, context) for entry in state.inventory.entries):
             run.settled = True
             context.planned.note(run.unit.ref, run.revisions)
             return
@@ -137,11 +134,15 @@ def _refs(run: Reconciliation) -> list[ObjectRef]:
     return [*(entry.ref for entry in run.state.inventory.entries), *wanted, *run.unit.gate.checks]
 
 
-def _unchanged(entry: InventoryEntry, seen: Live | Presence, policy: SyncPolicy) -> bool:
+def _unchanged(entry: InventoryEntry, run: Reconciliation, context: EngineContext) -> bool:
     """Say whether nothing of ours has changed; what cannot be seen is not taken for a change."""
+    seen = context.live(run.unit, entry.ref)
     if isinstance(seen, Presence):
         return seen is Presence.UNKNOWN
-    edited = seen.by_hand and policy.undo_kubectl
+    if entry.shared:
+        claims = context.owners.claims(run.unit.ref, run.unit.target.cluster, [entry.ref])
+        return left_to_first(claims.get(entry.ref), seen)
+    edited = seen.by_hand and run.unit.policy.undo_kubectl
     return seen.left_alone or (entry.fits(seen.managed_digest) and not seen.deleting and not edited)
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from trueup.core.health import Health, kstatus
 from trueup.core.health.decode import section, text, unobserved
 from trueup.core.health.pod_failures import trouble
 from trueup.core.health.table import RULES
 from trueup.core.model.objects import Body, LiveOptions, ObjectRef, PruneMode
+from trueup.kube.cache.record import Record
 
 OwnerOf = Callable[[Body], ObjectRef | None]
 OptionsOf = Callable[[Body], LiveOptions]
@@ -55,19 +58,44 @@ def _stateful_revision(body: Body) -> str | None:
     return None if unobserved(body) else text(section(body, "status"), "updateRevision")
 
 
-def _by_kstatus(body: Body) -> Health:
-    return kstatus(body).health
+class Extract(msgspec.Struct, frozen=True):
+    """What is kept of an object whose kind has a rule: its health by kstatus, and what tells early of a failure.
+
+    `hint` is, for workloads, what finds their newest revision; for pods their trouble; `None` for other kinds.
+    """
+
+    reconciled: Health
+    hint: Any = None
 
 
-EXTRACTS: Mapping[tuple[str, str], Callable[[Body], Any]] = {
-    **{kind: _by_kstatus for kind in RULES if kind not in ROLLOUTS},
+def extract_of(record: Record) -> Extract | None:
+    """Give what was kept of an object, `None` for a kind without a rule."""
+    return record.extra if isinstance(record.extra, Extract) else None
+
+
+def hint_of(record: Record) -> Any:
+    """Give what tells early of a failure, as far as anything does."""
+    extract = extract_of(record)
+    return extract.hint if extract is not None else None
+
+
+_HINTS: Mapping[tuple[str, str], Callable[[Body], Any]] = {
     POD: trouble,
     REPLICA_SET: _revision_number,
     ("apps", "Deployment"): _observed,
     ("apps", "DaemonSet"): _observed,
     ("apps", "StatefulSet"): _stateful_revision,
 }
-"""For rollouts what finds their newest revision, for pods their trouble, for the rest the health by kstatus' rules."""
+
+
+def _extract(hint: Callable[[Body], Any] | None) -> Callable[[Body], Extract]:
+    def extract(body: Body) -> Extract:
+        return Extract(kstatus(body).health, hint(body) if hint is not None else None)
+
+    return extract
+
+
+EXTRACTS: Mapping[tuple[str, str], Callable[[Body], Extract]] = {kind: _extract(_HINTS.get(kind)) for kind in RULES}
 
 
 def owner_from(marks: Mapping[str, str]) -> ObjectRef | None:

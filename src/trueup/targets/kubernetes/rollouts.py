@@ -10,7 +10,7 @@ from trueup.core.model.objects import ObjectRef, split_api_version
 from trueup.kube.cache.live import LiveCache
 from trueup.kube.cache.record import Record
 from trueup.kube.resource import OwnerReference
-from trueup.targets.kubernetes.reduction import POD, REPLICA_SET, ROLLOUTS
+from trueup.targets.kubernetes.reduction import POD, REPLICA_SET, ROLLOUTS, hint_of
 
 DEPTH = 4
 """Owners are followed no further than this: pod, replica set, deployment, and what made that."""
@@ -46,19 +46,22 @@ def owner_ref(owner: OwnerReference, namespace: str) -> ObjectRef:
 def _newest(record: Record, cache: LiveCache) -> Revision | None:
     kind = record.ref.kind
     if kind == "Deployment":
-        if record.extra is not True:
+        if hint_of(record) is not True:
             return None
         mine = [found for ref in cache.children(record.uid) if isinstance(found := cache.get(ref), Record)]
         sets = [item for item in mine if (item.ref.group, item.ref.kind) == REPLICA_SET]
-        last = max(sets, key=lambda item: (item.extra, item.resource_version), default=None)
+        last = max(sets, key=lambda item: (hint_of(item), item.resource_version), default=None)
         return Revision(last.uid) if last is not None else None
     if kind == "StatefulSet":
-        return Revision(record.uid, record.extra) if record.extra is not None else None
-    return Revision(record.uid) if record.extra is not False else None
+        revision = hint_of(record)
+        return Revision(record.uid, revision) if revision is not None else None
+    return Revision(record.uid) if hint_of(record) is not False else None
 
 
 def _troubles(owner: str, cache: LiveCache) -> Iterator[PodTrouble]:
     for ref in cache.children(owner):
         found = cache.get(ref)
-        if (ref.group, ref.kind) == POD and isinstance(found, Record) and isinstance(found.extra, PodTrouble):
-            yield found.extra
+        if (ref.group, ref.kind) != POD or not isinstance(found, Record):
+            continue
+        if isinstance(trouble := hint_of(found), PodTrouble):
+            yield trouble

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from trueup.core.fields.changes import field_changes, others_changes
-from trueup.core.health import HealthStatus, assess
+from trueup.core.health import Health, HealthStatus, assess
 from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import ApplyMode, ObjectRef, PruneMode
 from trueup.core.model.recipe import Capabilities
@@ -32,6 +32,8 @@ from trueup.targets.kubernetes.reduction import (
     ROLLOUTS,
     OptionsOf,
     OwnerOf,
+    extract_of,
+    hint_of,
     marks_of,
     owner_from,
 )
@@ -96,13 +98,7 @@ class KubernetesTarget:
         return self._reduced(found, manager)
 
     def _reduced(self, record: Record, manager: str) -> Live:
-        health, reconciled, progress = record.health, None, ""
-        kind = (record.ref.group, record.ref.kind)
-        if kind in ROLLOUTS:
-            if health.status is HealthStatus.PROGRESSING:
-                health, progress = failing(record, self.cache) or health, health.message
-        elif kind != POD and record.extra is not None:
-            reconciled = record.extra
+        health, reconciled, progress = self._health(record)
         marks = record.marks
         return Live(
             ref=record.ref,
@@ -120,6 +116,23 @@ class KubernetesTarget:
             left_alone="left-alone" in marks,
             by_hand=record.by_hand,
         )
+
+    def _health(self, record: Record) -> tuple[Health, Health | None, str]:
+        """Give an object's health, that by kstatus' rules where its kind has some, and how far a rollout has come."""
+        health, extract = record.health, extract_of(record)
+        reconciled = extract.reconciled if extract is not None else None
+        if (record.ref.group, record.ref.kind) not in ROLLOUTS or reconciled is None:
+            return health, reconciled, ""
+        if health.status is HealthStatus.SUSPENDED:
+            # kstatus knows no pause, and would wait for the end of a rollout that somebody has stopped.
+            return health, None, ""
+        late = [one for one in (health, reconciled) if one.status is HealthStatus.PROGRESSING]
+        if not late:
+            return health, reconciled, ""
+        proof = failing(record, self.cache)
+        if proof is not None:
+            health, reconciled = (proof if one in late else one for one in (health, reconciled))
+        return health, reconciled, late[0].message
 
     def scope(self, group: str, kind: str) -> bool | None:
         """Say whether a kind is namespaced; `None`: not served."""
@@ -147,7 +160,7 @@ class KubernetesTarget:
             self._namespaces.discard(ref.name)
         if (ref.group, ref.kind) not in (POD, REPLICA_SET):
             return
-        if before is not None and after is not None and before.extra == after.extra:
+        if before is not None and after is not None and hint_of(before) == hint_of(after):
             return
         record = after or before
         if record is not None:

@@ -233,7 +233,10 @@ def test_autoscalers_of_both_generations_of_the_api() -> None:
     new, old = ("autoscaling/v2", "HorizontalPodAutoscaler"), ("autoscaling/v1", "HorizontalPodAutoscaler")
     assert assess(thing(*new, {}, {"conditions": [cond("AbleToScale", "True")]})).status is H
     broken = [cond("AbleToScale", "True"), cond("ScalingActive", "False", "FailedGetResourceMetric", "no metrics")]
-    assert assess(thing(*new, {}, {"conditions": broken})) == Health(D, "no metrics")
+    assert assess(thing(*new, {}, {"conditions": broken})) == Health(H, "no metrics")
+    assert assess(thing(*new, {}, {"conditions": broken[1:]})) == Health(D, "no metrics")
+    unable = [cond("AbleToScale", "False", "FailedGetScale", "no such target"), cond("ScalingLimited", "True")]
+    assert assess(thing(*new, {}, {"conditions": unable})) == Health(D, "no such target")
     assert assess(thing(*new, {}, {})).status is P
     annotated = thing(*old)
     annotated["metadata"]["annotations"] = {
@@ -284,14 +287,66 @@ def test_argo_objects_by_what_they_say_of_themselves() -> None:
     assert app({"health": {"status": "Missing"}}) is HealthStatus.MISSING
     assert app({"health": {"status": "Healthy"}, "operationState": {"phase": "Running"}}) is P
 
-    def rollout(status: dict[str, Any]) -> HealthStatus:
-        return assess(thing("argoproj.io/v1alpha1", "Rollout", {}, status)).status
+    def sets(*conditions: Any) -> HealthStatus:
+        return assess(thing("argoproj.io/v1alpha1", "ApplicationSet", {}, {"conditions": [*conditions]})).status
 
+    assert sets() is H
+    assert sets(cond("ResourcesUpToDate", "True")) is H
+    assert sets(cond("ResourcesUpToDate", "True"), cond("RolloutProgressing", "True")) is P
+    assert sets(cond("ResourcesUpToDate", "False")) is P
+    assert sets(cond("ResourcesUpToDate", "True"), cond("ErrorOccurred", "True")) is D
+    assert sets(cond("ErrorOccurred", "False")) is H
+
+
+def rollout(status: dict[str, Any], spec: dict[str, Any] | None = None, **annotations: str) -> HealthStatus:
+    body = thing("argoproj.io/v1alpha1", "Rollout", spec or {}, status)
+    body["metadata"]["annotations"] = {
+        f"rollout.argoproj.io/{key.replace('_', '-')}": annotations[key] for key in annotations
+    }
+    return assess(body).status
+
+
+def test_a_rollout_by_its_phase() -> None:
+    assert rollout({}) is P
     assert rollout({"phase": "Healthy", "observedGeneration": "2"}) is H
     assert rollout({"phase": "Healthy", "observedGeneration": "1"}) is P
+    assert rollout({"phase": "Healthy", "observedGeneration": "5f6d7c8b"}) is H, "a digest tells nothing"
+    assert rollout({"phase": "Healthy", "observedGeneration": "75847563"}) is H, "nor one of digits alone"
     assert rollout({"phase": "Paused"}) is S
     assert rollout({"phase": "Degraded"}) is D
     assert rollout({"phase": "Healthy", "conditions": [cond("InvalidSpec", "True", "", "bad")]}) is D
+
+
+def test_a_rollout_that_refers_to_a_workload_has_seen_its_present_spec() -> None:
+    reference = {"workloadRef": {"kind": "Deployment", "name": "web"}}
+    seen = {"phase": "Healthy", "workloadObservedGeneration": "3"}
+    assert rollout(seen, reference, workload_generation="3") is H
+    assert rollout(seen, reference, workload_generation="4") is P
+    assert rollout(seen, None, workload_generation="4") is H
+    assert rollout({"phase": "Healthy"}, reference, workload_generation="4") is H
+
+
+@pytest.mark.parametrize(
+    ("status", "strategy", "expected"),
+    [
+        ({"conditions": [cond("Progressing", "False", "RolloutAborted")]}, {}, D),
+        ({"conditions": [cond("Progressing", "False", "ProgressDeadlineExceeded")]}, {}, D),
+        ({"pauseConditions": [{"reason": "CanaryPauseStep"}]}, {}, S),
+        ({"replicas": 1}, {}, P),
+        ({"currentPodHash": "a", "updatedReplicas": 0}, {}, P),
+        ({"currentPodHash": "a", "updatedReplicas": 1, "availableReplicas": 0}, {}, P),
+        ({"currentPodHash": "a", "blueGreen": {"activeSelector": "b"}}, {"blueGreen": {}}, P),
+        ({"currentPodHash": "a", "blueGreen": {"activeSelector": "a"}, "stableRS": "b"}, {"blueGreen": {}}, P),
+        ({"currentPodHash": "a", "blueGreen": {"activeSelector": "a"}, "stableRS": "a"}, {"blueGreen": {}}, H),
+        ({"currentPodHash": "a", "stableRS": "b"}, {"canary": {}}, P),
+        ({"currentPodHash": "a", "stableRS": "a", "replicas": 2}, {"canary": {}}, P),
+        ({"currentPodHash": "a", "canary": {"stableRS": "a"}}, {"canary": {}}, H),
+    ],
+)
+def test_a_rollout_without_a_phase_by_its_replicas(status: Any, strategy: Any, expected: HealthStatus) -> None:
+    ready = {"updatedReplicas": 1, "availableReplicas": 1, "replicas": 1}
+    assert rollout({**ready, **status}, {"strategy": strategy}) is expected
+    assert rollout({**ready, **status}, {"strategy": strategy, "paused": True}) in (S, D)
 
 
 def test_a_sealed_secret_that_cannot_be_opened_is_degraded() -> None:
@@ -299,6 +354,7 @@ def test_a_sealed_secret_that_cannot_be_opened_is_degraded() -> None:
     failed = {"conditions": [cond("Synced", "False", "", "no key could decrypt secret")]}
     assert assess(thing(*kind, {}, failed)) == Health(D, "no key could decrypt secret")
     assert assess(thing(*kind, {}, {"conditions": [cond("Synced", "True")]})).status is H
+    assert assess(thing(*kind, {}, {})).status is P, "nobody has opened it yet"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Health of what delivers: the objects of Flux and of the Argo projects, and sealed secrets.
+"""Health of what delivers: the objects of Flux and of Argo CD, phases of the Argo projects, and sealed secrets.
 
 A unit that delivers other units waits for them by these rules.
 """
@@ -6,7 +6,7 @@ A unit that delivers other units waits for them by these rules.
 from __future__ import annotations
 
 from trueup.core.health.conditions import stale_generation
-from trueup.core.health.decode import Fields, condition, described, entries, section, text
+from trueup.core.health.decode import Fields, condition, described, section, text
 from trueup.core.health.status import Health, HealthStatus
 
 _WAITING_REASONS = frozenset({"DependencyNotReady", "Progressing", "ProgressingWithRetry", "ArtifactFailed"})
@@ -58,13 +58,16 @@ def argo_application(obj: Fields) -> Health:
 def argo_application_set(obj: Fields) -> Health:
     """Judge an ApplicationSet by its conditions."""
     status = section(obj, "status")
-    failed = condition(status, "ErrorOccurred")
-    if failed is not None and failed.get("status") == "True":
-        return Health(HealthStatus.DEGRADED, described(failed))
+    for kind, health in (("ErrorOccurred", HealthStatus.DEGRADED), ("RolloutProgressing", HealthStatus.PROGRESSING)):
+        found = condition(status, kind)
+        if found is not None and found.get("status") == "True":
+            return Health(health, described(found))
     current = condition(status, "ResourcesUpToDate")
-    if current is not None and current.get("status") == "True":
-        return Health(HealthStatus.HEALTHY, described(current))
-    return Health(HealthStatus.PROGRESSING, described(current) if current else "it has no status yet")
+    if current is None:
+        # Its controller writes no such condition before its first round, and its older versions never.
+        return Health(HealthStatus.HEALTHY)
+    good = current.get("status") == "True"
+    return Health(HealthStatus.HEALTHY if good else HealthStatus.PROGRESSING, described(current))
 
 
 _PHASES = {
@@ -85,24 +88,12 @@ def argo_phase(obj: Fields) -> Health:
     return Health(_PHASES.get(text(status, "phase"), HealthStatus.PROGRESSING), text(status, "message"))
 
 
-def argo_rollout(obj: Fields) -> Health:
-    """Judge a Rollout by its phase; its `observedGeneration` is a number written as text."""
-    for item in entries(section(obj, "status"), "conditions"):
-        if item.get("type") == "InvalidSpec":
-            return Health(HealthStatus.DEGRADED, described(item))
-    observed = text(section(obj, "status"), "observedGeneration")
-    generation = section(obj, "metadata").get("generation")
-    if observed and type(generation) is int and observed != str(generation):
-        return Health(HealthStatus.PROGRESSING, "its new spec is not observed yet")
-    return argo_phase(obj)
-
-
 def sealed_secret(obj: Fields) -> Health:
     """Judge a SealedSecret: whether its controller could open it."""
     if stale := stale_generation(obj):
         return Health(HealthStatus.PROGRESSING, stale)
     synced = condition(section(obj, "status"), "Synced")
-    if synced is None:
-        return Health(HealthStatus.HEALTHY)
+    if synced is None or synced.get("status") not in ("True", "False"):
+        return Health(HealthStatus.PROGRESSING, "it is not opened yet")
     good = synced.get("status") == "True"
     return Health(HealthStatus.HEALTHY if good else HealthStatus.DEGRADED, "" if good else described(synced))

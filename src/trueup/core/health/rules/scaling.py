@@ -23,7 +23,11 @@ _BROKEN = frozenset(
 
 
 def autoscaler(obj: Fields) -> Health:
-    """Judge a HorizontalPodAutoscaler: degraded where it cannot read or set a scale, healthy once it could."""
+    """Judge a HorizontalPodAutoscaler by the first of its conditions that decides, as Argo CD does.
+
+    It is degraded where it cannot read or set a scale, and healthy once it could. Metrics that are missing then are
+    named, and make it no worse: it scales again when they come.
+    """
     conditions: list[dict[str, Any]] = entries(section(obj, "status"), "conditions")
     if not conditions:
         raw = text(section(section(obj, "metadata"), "annotations"), _V1_CONDITIONS)
@@ -34,7 +38,7 @@ def autoscaler(obj: Fields) -> Health:
     able = False
     for item in conditions:
         if (text(item, "type"), text(item, "reason")) in _BROKEN:
-            return Health(HealthStatus.DEGRADED, described(item))
+            return Health(HealthStatus.HEALTHY if able else HealthStatus.DEGRADED, described(item))
         able = able or (item.get("type") in ("AbleToScale", "ScalingLimited") and item.get("status") == "True")
     return Health(HealthStatus.HEALTHY) if able else Health(HealthStatus.PROGRESSING, "it has not scaled yet")
 
