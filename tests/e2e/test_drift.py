@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest_asyncio
 
-from support.e2e import APPLICATION, KUSTOMIZATION, World, application, kustomization, ready, repository, synced
+from support.e2e import (
+    APPLICATION,
+    KUSTOMIZATION,
+    World,
+    application,
+    eventually,
+    kustomization,
+    ready,
+    repository,
+    synced,
+)
 from trueup.core.model.objects import Body
 from trueup.devtools.gitserver import Repository
 
@@ -114,6 +124,48 @@ async def test_what_is_true_is_not_written_again(world: World, repo: Repository)
         await world.patch(KUSTOMIZATION, "flux-system", "drift", asked)
         await world.until(KUSTOMIZATION, "flux-system", "drift", heard(wish))
     assert await versions() == before
+
+
+WATCHED = """apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {{name: gauges.drift.example.org}}
+spec:
+  group: drift.example.org
+  names: {{kind: Gauge, plural: gauges}}
+  scope: Namespaced
+  versions: [{}]
+"""
+VERSION = """{{name: {}, served: true, storage: {}, schema: {{openAPIV3Schema: {{type: object, properties: {{
+  spec: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}}}}}}}"""
+GAUGE = ("drift.example.org", "Gauge")
+
+
+async def test_a_definition_that_gains_a_version_makes_nothing_drift(world: World, repo: Repository) -> None:
+    await world.apply(WATCHED.format(VERSION.format("v1", "true")))
+    thing = "apiVersion: drift.example.org/v1\nkind: Gauge\nmetadata: {name: g}\nspec: {size: 1}\n"
+    repo.commit({"gauge/g.yaml": thing}, "an object of a kind with one version")
+    await world.apply(kustomization("gauge", "./gauge", "drift"))
+    await world.until(KUSTOMIZATION, "flux-system", "gauge", ready)
+    before = await world.get(GAUGE, "flux-system", "g")
+    assert before is not None and before["apiVersion"] == "drift.example.org/v1"
+    await world.apply(WATCHED.format(f"{VERSION.format('v1', 'true')}, {VERSION.format('v2', 'false')}"))
+
+    def known() -> bool:
+        return "drift.example.org/v2/Gauge" in world.session().target.capabilities().api_versions
+
+    await eventually(known)
+    await world.mapper.refresh()
+    seen = await world.get(GAUGE, "flux-system", "g")
+    assert seen is not None and seen["apiVersion"] == "drift.example.org/v2"
+    for wish in ("one", "two"):
+        asked = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": wish}}}
+        await world.patch(KUSTOMIZATION, "flux-system", "gauge", asked)
+        await world.until(KUSTOMIZATION, "flux-system", "gauge", heard(wish))
+        await world.settled()
+    seen = await world.get(GAUGE, "flux-system", "g")
+    assert seen is not None and seen["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+    await world.patch(GAUGE, "flux-system", "g", {"spec": {"size": 7}})
+    await world.until(GAUGE, "flux-system", "g", lambda body: body is not None and body["spec"] == {"size": 1})
 
 
 def rolled_out(body: Body | None) -> bool:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from support.engine import World, config, ref
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.reports import UnitPhase
-from trueup.core.model.unit import DeletionPolicy, Retry, SyncPolicy, TrackingLabels, Unit
+from trueup.core.model.unit import Retry, SyncPolicy, TrackingLabels, Unit
 from trueup.core.plan.tasks import Action
 from trueup.core.ports import ApplyError
 
@@ -62,9 +62,7 @@ class History:
         self.world = World()
         self.world.cluster.owner_of = owner_of
         self.units: dict[str, Unit] = {
-            name: self.world.unit(
-                name, policy=POLICY, deletion=DeletionPolicy.PRUNE, marks=TrackingLabels({"owner": name})
-            )
+            name: self.world.unit(name, policy=POLICY, finalizer=True, marks=TrackingLabels({"owner": name}))
             for name in UNITS
         }
         self.going: list[Unit] = []

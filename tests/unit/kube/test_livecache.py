@@ -166,6 +166,28 @@ async def test_a_dropped_object_stays_gone_for_older_events_and_returns_for_newe
     await eventually(lambda: isinstance(cache.get(ref("a")), Record))
 
 
+async def test_an_answer_that_comes_after_the_news_of_a_deletion_brings_nothing_back(api, cache, eventually) -> None:
+    made = api.set("a")
+    cache.need({MAPS})
+    await cache.settled({MAPS}, 5)
+    late = cache.reduce(json.dumps({**made, "apiVersion": "v1", "kind": "ConfigMap"}).encode())
+    api.delete("a")
+    await eventually(lambda: cache.get(ref("a")) is Presence.ABSENT)
+    cache.put(late)
+    assert cache.get(ref("a")) is Presence.ABSENT
+    api.set("a")
+    await eventually(lambda: isinstance(cache.get(ref("a")), Record))
+
+
+async def test_only_so_many_deletions_are_remembered(cache, monkeypatch) -> None:
+    monkeypatch.setattr("trueup.kube.cache.live._GONE_KEPT", 3)
+    cache.need({MAPS})
+    await cache.settled({MAPS}, 5)
+    for number in range(9):
+        cache.drop(ref(f"n{number}"), 700)
+    assert len(cache._feeds[MAPS]._gone) == 3
+
+
 async def test_a_write_during_a_list_survives_it(cache, mapper) -> None:
     cache.need({MAPS})
     await cache.settled({MAPS}, 5)

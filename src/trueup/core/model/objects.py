@@ -215,8 +215,17 @@ class InventoryEntry(msgspec.Struct, frozen=True, array_like=True):
         return self.managed_digest == SHARED
 
     def fits(self, managed_digest: str) -> bool:
-        """Say whether a live object with this seal is as it was left."""
-        return self.managed_digest == CREATED or (bool(self.managed_digest) and self.managed_digest == managed_digest)
+        """Say whether a live object with this seal is as it was left.
+
+        A seal names the fields that are owned and, after a dot, the values that stand there. These are left out where
+        the object was read in another version than it was applied in: then the fields decide alone, since whoever
+        changes a value takes its field.
+        """
+        if self.managed_digest == CREATED or not self.managed_digest:
+            return self.managed_digest == CREATED
+        fields, _, values = self.managed_digest.partition(".")
+        live_fields, _, live_values = managed_digest.partition(".")
+        return fields == live_fields and (values == live_values or not values or not live_values)
 
 
 def ended(item: Desired, entry: InventoryEntry | None) -> bool:

@@ -27,6 +27,9 @@ Kind: TypeAlias = tuple[str, str]
 Changed: TypeAlias = Callable[[ObjectRef, Record | None, Record | None], None]
 
 _LINGER_SECONDS = 120.0
+_GONE_KEPT = 1000
+"""Of so many objects of a kind it is remembered that they are gone, for answers that come late."""
+
 _NO_RECORDS: frozenset[ObjectRef] = frozenset()
 
 
@@ -244,17 +247,26 @@ class _KindFeed:
         self.records = {}
 
     def put(self, record: Record) -> None:
+        gone = self._gone.get(record.ref)
+        if gone is not None and gone >= record.resource_version:
+            # The answer has come later than the news that the object is gone.
+            return
         known = self.records.get(record.ref)
         if known is None or known.resource_version <= record.resource_version:
             self._gone.pop(record.ref, None)
             self._set(record)
+
+    def _note_gone(self, ref: ObjectRef, resource_version: int) -> None:
+        self._gone[ref] = resource_version
+        if len(self._gone) > _GONE_KEPT:
+            del self._gone[next(iter(self._gone))]
 
     def drop(self, ref: ObjectRef, resource_version: int) -> None:
         known = self.records.get(ref)
         at = resource_version or (known.resource_version if known is not None else 0)
         if known is not None and known.resource_version > at:
             return
-        self._gone[ref] = at
+        self._note_gone(ref, at)
         if known is not None:
             del self.records[ref]
             self._cache._changed(ref, known, None)
@@ -297,8 +309,9 @@ class _KindFeed:
         partial = read_partial(raw)
         ref = resource.ref(partial.metadata.name, partial.metadata.namespace)
         version = version_number(partial.metadata.resource_version)
-        self._gone.pop(ref, None)
         known = self.records.get(ref)
+        if known is None or known.resource_version <= version:
+            self._note_gone(ref, version)
         if known is not None and known.resource_version <= version:
             del self.records[ref]
             self._cache._changed(ref, known, None)
