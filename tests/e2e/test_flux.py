@@ -67,6 +67,17 @@ async def test_what_git_no_longer_has_goes_only_with_prune(world: World, git: Re
     assert await world.get(MAPS, WHERE, f"{name}-stays") is not None
 
 
+async def test_a_rollout_is_waited_for_by_the_rules_of_kstatus(world: World, git: Repository) -> None:
+    nowhere = deployment("nowhere", "app:1").replace(
+        "spec: {containers", "spec: {nodeSelector: {no: where}, containers"
+    )
+    git.commit({"nowhere/app.yaml": nowhere}, "a pod that finds no node")
+    await world.apply(kustomization("nowhere", "./nowhere", "flux", wait=True, timeout="3s"))
+    await world.until(KUSTOMIZATION, WHERE, "nowhere", says("Available: 0/1"))
+    fixed = nowhere.replace("nodeSelector: {no: where}, ", "")
+    await unit_at(world, "nowhere", git.commit({"nowhere/app.yaml": fixed}, "a pod that does"))
+
+
 async def test_a_suspended_unit_rests_until_it_is_resumed(world: World, git: Repository) -> None:
     commit = git.commit({"resting/map.yaml": config("resting", "before")}, "before")
     await world.apply(kustomization("resting", "./resting", "flux"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import structlog
 
@@ -15,7 +17,7 @@ from trueup.core.plan.plan import PlanInput, make_plan
 from trueup.core.ports import Acting, ApplyError, StaleState
 from trueup.engine.approval import approved
 from trueup.engine.context import EngineContext
-from trueup.engine.coordination.moves import units_behind, waiting_for
+from trueup.engine.coordination.moves import has_all_it_takes, units_behind, waiting_for
 from trueup.engine.reconciliation import Halt, Next, Reconciliation
 from trueup.engine.records.recording import end_record, note_change, open_deletion
 from trueup.engine.state import remember, store
@@ -33,6 +35,9 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
     unit, state = run.unit, run.state
     if unit.deletion is DeletionPolicy.ORPHAN or unit.suspended or not state.inventory.entries:
         return await _let_go(run, context)
+    for other in context.owners.want(unit.ref, unit.target.cluster, {}):
+        # It takes nothing over any more.
+        context.requeue(other)
     refs = [entry.ref for entry in state.inventory.entries]
     delivery, cluster = context.delivery(unit), unit.target.cluster
     await delivery.observe(unit, refs)
@@ -88,6 +93,9 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
     claimed = context.owners.claims(unit.ref, cluster, pruned)
     going = [ref for ref in pruned if ref not in claimed]
     still = [ref for ref in going if context.live(unit, ref) is not Presence.ABSENT]
+    if waiting := _waits_for_takers(plan.given, run, context):
+        run.later(RETRY_PAUSE)
+        raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, waiting, Next.WAIT)
     if unit.deletion is DeletionPolicy.PRUNE_AND_WAIT and still:
         names = ", ".join(_still_there(ref, context.live(unit, ref)) for ref in still[:LEFT_TOLD])
         moves = run.runtime.moves
@@ -108,6 +116,16 @@ async def _account_is_gone(run: Reconciliation, context: EngineContext) -> bool:
     ref = ObjectRef("", "ServiceAccount", namespace, name)
     await context.delivery(run.unit).observe(run.unit, [ref])
     return context.live(run.unit, ref) is Presence.ABSENT
+
+
+def _waits_for_takers(given: Sequence[ObjectRef], run: Reconciliation, context: EngineContext) -> str:
+    """Say which units have not taken over yet what Git has given them; empty where nobody is waited for."""
+    claims = context.owners.claims(run.unit.ref, run.unit.target.cluster, given)
+    late = [f"{ref} ({claim.unit})" for ref, claim in claims.items() if not has_all_it_takes(claim.unit, context)]
+    if not late:
+        return ""
+    more = f" and {len(late) - LEFT_TOLD} more" if len(late) > LEFT_TOLD else ""
+    return f"waiting until other units have taken over what Git has given them: {', '.join(late[:LEFT_TOLD])}{more}"
 
 
 def _still_there(ref: ObjectRef, seen: Live | Presence) -> str:

@@ -21,9 +21,13 @@ async def store(run: Reconciliation, context: EngineContext, state: UnitState) -
     await context.states.put(run.unit, state)
     run.runtime.state = state
     run.runtime.unstored = 0.0
+    tell_taken(run, context)
+
+
+def tell_taken(run: Reconciliation, context: EngineContext) -> None:
+    """Have the other units know what this one has written: one of them may wait until an object is taken over."""
     unit = run.unit
-    for other in context.owners.own(unit.ref, unit.target.cluster, state.inventory.held):
-        # It may have waited for this one to take an object over.
+    for other in context.owners.own(unit.ref, unit.target.cluster, run.state.inventory.held):
         context.requeue(other)
 
 

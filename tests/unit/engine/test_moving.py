@@ -8,9 +8,11 @@ import msgspec
 
 from support.engine import World, claim, claim_ref, config, ref
 from trueup.core.model.objects import LOCAL, ObjectRef
+from trueup.core.model.recipe import DirectoryRecipe
 from trueup.core.model.reports import UnitPhase
 from trueup.core.model.unit import Dependency, Operation, SyncPolicy, ValueRef
 from trueup.core.plan.tasks import Action
+from trueup.core.ports import ApplyError
 from trueup.testing import quiesce
 
 PRUNE = SyncPolicy(prune=True)
@@ -119,3 +121,46 @@ async def test_what_git_gives_to_a_suspended_unit_is_not_removed(world: World) -
     await world.settle()
     assert ref("a") in world.state(new).inventory.refs
     assert ref("a") not in world.state(old).inventory.refs
+
+
+async def test_a_deleted_unit_waits_until_its_successor_has_taken_everything(world: World) -> None:
+    first = world.unit("first", finalizer=True)
+    world.declare(first)
+    await world.commit(first=[config("a")])
+    world.cluster.refuse[ref("a")] = ApplyError(ref("a"), "Forbidden", "not now", retry=True)
+    second = world.unit("second", recipe=DirectoryRecipe(path="first"))
+    first = msgspec.structs.replace(first, deleting=True)
+    world.declare(first, second)
+    await world.settle()
+    await world.later(1)
+    assert first.ref in world.finalizers.held
+    assert "waiting until other units have taken over" in world.report(first).message
+    assert "second" in world.report(first).message
+    world.cluster.refuse.clear()
+    await world.later(10)
+    assert first.ref not in world.finalizers.held and ref("a") in world.cluster.objects
+
+
+async def test_a_deleted_unit_does_not_wait_for_who_leaves_the_object_alone(world: World) -> None:
+    first = world.unit("first", finalizer=True)
+    world.declare(first)
+    await world.commit(first=[config("a")], second=[])
+    second = world.unit("second")
+    first = msgspec.structs.replace(first, deleting=True)
+    ignored = config("a")
+    ignored["metadata"]["annotations"] = {"apply": "ignore"}
+    world.declare(second)
+    await world.commit(second=[ignored])
+    world.declare(first)
+    await world.later(10)
+    assert first.ref not in world.finalizers.held and ref("a") in world.cluster.objects
+
+
+async def test_units_that_are_deleted_together_do_not_wait_for_each_other(world: World) -> None:
+    units = [world.unit(name, finalizer=True, recipe=DirectoryRecipe(path="both")) for name in ("first", "second")]
+    world.declare(*units)
+    await world.commit(both=[config("a")])
+    world.declare(*(msgspec.structs.replace(unit, deleting=True) for unit in units))
+    for _ in range(4):
+        await world.later(10)
+    assert not world.finalizers.held and ref("a") not in world.cluster.objects

@@ -199,6 +199,11 @@ class InventoryEntry(msgspec.Struct, frozen=True, array_like=True):
         return bool(self.digest)
 
     @property
+    def taken(self) -> bool:
+        """Whether the object has been this unit's: an entry that is only about to be applied is recorded before."""
+        return bool(self.managed_digest or self.good)
+
+    @property
     def ref(self) -> ObjectRef:
         """The object's identity."""
         return ObjectRef(self.group, self.kind, self.namespace, self.name)
@@ -246,8 +251,8 @@ class Inventory(msgspec.Struct, frozen=True):
 
     @property
     def held(self) -> frozenset[ObjectRef]:
-        """The objects that are this unit's own, without those that it leaves to another one which wants the same."""
-        return frozenset(entry.ref for entry in self.entries if not entry.shared)
+        """The objects that this unit has written, without those that it leaves to another one which wants the same."""
+        return frozenset(entry.ref for entry in self.entries if entry.managed_digest and not entry.shared)
 
     def union(self, entries: Iterable[InventoryEntry]) -> Inventory:
         """Give an inventory with these entries added or replaced."""

@@ -32,7 +32,7 @@ Lookup: TypeAlias = Callable[[ObjectRef], Live | Presence]
 class Claim(msgspec.Struct, frozen=True):
     """Another unit's claim on an object: `same` when it wants the very same content, `first` when it came before.
 
-    `owned`: it, or yet another one that wants the object, has it in its inventory.
+    `owned`: it, or yet another one that wants the object, has written it.
     """
 
     unit: ObjectRef
@@ -254,7 +254,11 @@ def _prunes(
             retained.append(entry)
         elif claim is not None or seen is Presence.ABSENT or _belongs_elsewhere(seen, given.unit):
             released.append(ref)
-        elif not entry.written and isinstance(seen, Live) and seen.owner != given.unit:
+        elif not entry.taken and isinstance(seen, Live) and seen.owner != given.unit:
+            if entry.written:
+                # It was there before, and taking it over was refused: it has never been this unit's.
+                released.append(ref)
+                continue
             retained.append(entry)
             text = f"{ref} stays: it was this unit's by its status of before, but bears no mark; remove it by hand"
             vetoes.append(Veto("not-marked", ref, text))

@@ -69,6 +69,15 @@ def _will_plan(unit: Unit, context: EngineContext) -> bool:
     return runtime is None or runtime.report is None or runtime.report.phase is not UnitPhase.OBSERVED
 
 
+def has_all_it_takes(unit: ObjectRef, context: EngineContext) -> bool:
+    """Say whether a unit is done with the present revision: what it wants and has not written, it leaves alone."""
+    runtime = context.runtime_of(unit)
+    if runtime is None:
+        return True
+    readiness = runtime.readiness
+    return readiness.ready and readiness.revisions == context.planned.of(unit)
+
+
 def waiting_for(behind: Behind, context: EngineContext) -> str:
     """Say which units are waited for, and why they have not planned yet."""
     names = []

@@ -29,7 +29,7 @@ from trueup.engine.planning import acting_of
 from trueup.engine.reconciliation import Intent, Reconciliation
 from trueup.engine.records.builder import RecordBuilder
 from trueup.engine.records.recording import note_change, open_record
-from trueup.engine.state import change, narrow, store
+from trueup.engine.state import change, narrow, store, tell_taken
 
 SETTLE_TIMEOUT = 30.0
 """Seconds that a definition may take until it is established."""
@@ -230,6 +230,7 @@ async def _carry_out(run: Reconciliation, context: EngineContext, task: ApplyTas
             run.runtime.sync.heals[step.ref] = log.healed(run.now, result.undone)
     if entries or gone:
         change(run, msgspec.structs.replace(run.state, inventory=run.state.inventory.union(entries)))
+        tell_taken(run, context)
     _errors(results)
 
 
