@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 # Tests mostly wait: more of them than there are cores run beside each other.
 TEST_WORKERS ?= 5
 
-.PHONY: help demo test test-all unit lint format bench clean lock binaries
+.PHONY: help demo test test-all unit lint format bench soak clean lock binaries
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ bench: $(VENV)/.ready binaries ## Measure: units, what recording adds, blame, th
 	@$(PY) -m bench --units 100 --recording 2
 	@$(PY) -m bench.blame
 	@$(PY) -m bench history
+
+soak: $(VENV)/.ready binaries ## Kill a controller under load for 30 minutes (MINUTES=…), and hold the cluster against Git
+	@$(PY) -m bench.soak --minutes $(or $(MINUTES),30)
 
 binaries: $(VENV)/.ready ## Build the control plane and the render worker, once
 	@$(PY) -m trueup.devtools.toolchain all

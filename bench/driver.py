@@ -22,9 +22,14 @@ async def main(kubeconfig: str, folder: Path, lease: str) -> None:
         if done.verb != "watch" and not done.resource.startswith("leases"):
             requests["read" if done.verb in ("get", "list") else "write"] += 1
 
-    controller = Controller(
-        Settings(kubeconfig, data=folder / "data", lease=lease, history=os.environ.get("BENCH_HISTORY", "")), asked
+    settings = Settings(
+        kubeconfig,
+        data=folder / "data",
+        lease=lease,
+        history=os.environ.get("BENCH_HISTORY", ""),
+        lease_seconds=float(os.environ.get("BENCH_LEASE_SECONDS", "15")),
     )
+    controller = Controller(settings, asked)
 
     def tell() -> None:
         session = controller.session

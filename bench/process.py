@@ -29,30 +29,30 @@ class Driven:
     def __init__(self, kubeconfig: Path, folder: Path, environment: dict[str, str]) -> None:
         """Take the cluster, a folder for its files, and what to add to its environment."""
         self._kubeconfig = kubeconfig
-        self._folder = folder
+        self.folder = folder
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Start it, and wait until it works."""
         for name in ("started", "told.json"):
-            (self._folder / name).unlink(missing_ok=True)
-        with (self._folder / "controller.log").open("ab") as log:
+            (self.folder / name).unlink(missing_ok=True)
+        with (self.folder / "controller.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "bench.driver",
                 str(self._kubeconfig),
-                str(self._folder),
+                str(self.folder),
                 "bench",
                 env={**os.environ, **self._environment},
                 stdout=log,
                 stderr=log,
             )
-        while not (self._folder / "started").exists():
+        while not (self.folder / "started").exists():
             await asyncio.sleep(0.01)
             if self._process.returncode is not None:
-                raise RuntimeError(f"the controller ended; see {self._folder}/controller.log")
+                raise RuntimeError(f"the controller ended; see {self.folder}/controller.log")
         while not (await self.told())["working"]:
             await asyncio.sleep(0.02)
 
@@ -62,15 +62,21 @@ class Driven:
             self._process.terminate()
             await self._process.wait()
 
+    async def kill(self) -> None:
+        """Kill it without a word."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
     async def told(self) -> dict[str, Any]:
         """Ask what it has done."""
         assert self._process is not None
-        path = self._folder / "told.json"
+        path = self.folder / "told.json"
         path.unlink(missing_ok=True)
         self._process.send_signal(signal.SIGUSR1)
         while not path.exists():
             if self._process.returncode is not None:
-                raise RuntimeError(f"the controller ended; see {self._folder}/controller.log")
+                raise RuntimeError(f"the controller ended; see {self.folder}/controller.log")
             await asyncio.sleep(0.005)
         told: dict[str, Any] = json.loads(path.read_text())
         return told

@@ -167,7 +167,7 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
         writes.append((place_of(item), Step(action, item.ref, item.version, item, known, undoes)))
 
     gone = [entry for entry in given.inventory.entries if entry.ref not in wanted]
-    pruned, left, retained, prune_vetoes = _prunes(given, gone, live)
+    pruned, left, retained, handed, prune_vetoes = _prunes(given, gone, live)
     released.extend(left)
     vetoes.extend(prune_vetoes)
     kept.extend(retained)
@@ -188,7 +188,7 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
         vetoes=tuple(vetoes),
         during=given.inventory.union(kept),
         keep=Inventory.of(kept),
-        given=tuple(entry.ref for entry in retained if _is_given(given.claims.get(entry.ref))),
+        given=tuple(handed),
     )
 
 
@@ -235,11 +235,15 @@ def _edited(item: Desired, seen: Live | Presence, policy: SyncPolicy) -> bool:
 
 def _prunes(
     given: PlanInput, gone: Iterable[InventoryEntry], live: Lookup
-) -> tuple[list[tuple[Place, Step]], list[ObjectRef], list[InventoryEntry], list[Veto]]:
-    """Sort what Git no longer has into: remove, release to another owner, keep; with the reasons for keeping."""
+) -> tuple[list[tuple[Place, Step]], list[ObjectRef], list[InventoryEntry], list[ObjectRef], list[Veto]]:
+    """Sort what Git no longer has into: remove, release to another owner, keep; with the reasons for keeping.
+
+    What is kept until another unit has taken it over is given too.
+    """
     steps: list[tuple[Place, Step]] = []
     released: list[ObjectRef] = []
     retained: list[InventoryEntry] = []
+    handed: list[ObjectRef] = []
     vetoes: list[Veto] = []
     candidates: list[tuple[InventoryEntry, Live]] = []
     for entry in gone:
@@ -249,9 +253,10 @@ def _prunes(
             continue
         seen = live(ref)
         claim = given.claims.get(ref)
-        if _is_given(claim) and seen is not Presence.ABSENT:
+        if _is_given(claim, seen, given.unit):
             # Git has given it to another unit, which has not taken it yet: until then somebody has to know of it.
             retained.append(entry)
+            handed.append(ref)
         elif claim is not None or seen is Presence.ABSENT or _belongs_elsewhere(seen, given.unit):
             released.append(ref)
         elif not entry.taken and isinstance(seen, Live) and seen.owner != given.unit:
@@ -296,12 +301,17 @@ def _prunes(
     for entry, seen in candidates:
         place = Place(0, seen.wave, rank_of(entry.ref))
         steps.append((place, Step(Action.PRUNE, entry.ref, entry.version, None, seen)))
-    return steps, released, retained, vetoes
+    return steps, released, retained, handed, vetoes
 
 
-def _is_given(claim: Claim | None) -> bool:
-    """Say whether Git has given an object to another unit that has not taken it over yet."""
-    return claim is not None and not claim.owned
+def _is_given(claim: Claim | None, seen: Live | Presence, unit: ObjectRef) -> bool:
+    """Say whether Git has given an object to another unit that has not taken it over yet.
+
+    One that bears this unit's mark has not been taken, whatever the other has recorded of earlier times.
+    """
+    if claim is None or seen is Presence.ABSENT:
+        return False
+    return not claim.owned or (isinstance(seen, Live) and seen.owner == unit)
 
 
 def _belongs_elsewhere(seen: Live | Presence, unit: ObjectRef) -> bool:

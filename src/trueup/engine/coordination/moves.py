@@ -7,14 +7,13 @@ takes, that is no proof that it does not want the object.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import UnitPhase
 from trueup.core.model.unit import Unit
 from trueup.engine.context import EngineContext
+from trueup.engine.source_controller import SourceState
 
 NAMED = 3
 
@@ -33,11 +32,8 @@ def units_behind(unit: Unit, context: EngineContext) -> Behind | None:
     """
     named: list[Unit] = []
     left = 0
-    for source in _of_the_same_origin(unit, context):
-        state = context.source_controller.state(source)
-        if state is None or state.resolved is None:
-            continue
-        behind = context.planned.behind(source, str(state.resolved.revision), context.registry)
+    for source, revision in _of_the_same_origin(unit, context).items():
+        behind = context.planned.behind(source, revision, context.registry)
         left += len(behind)
         for ref in behind:
             if len(named) > NAMED:
@@ -53,12 +49,32 @@ def units_behind(unit: Unit, context: EngineContext) -> Behind | None:
     return Behind(tuple(sorted(named[:NAMED], key=lambda one: one.ref)), max(left - NAMED, len(named) - NAMED, 0))
 
 
-def _of_the_same_origin(unit: Unit, context: EngineContext) -> Iterable[ObjectRef]:
-    """Give the sources that follow a repository which the unit's sources follow, each once."""
-    found: dict[ObjectRef, None] = {}
+def _of_the_same_origin(unit: Unit, context: EngineContext) -> dict[ObjectRef, str]:
+    """Give the sources that follow a repository which the unit's sources follow, with the revision that counts.
+
+    That is each one's present revision. One that follows the same branch and has not been looked at since it moved
+    is as new as the unit's own in a moment, and its units plan for that; one that is suspended stays where it is.
+    """
+    found: dict[ObjectRef, str] = {}
     for one in unit.sources:
-        found.update(dict.fromkeys(context.source_controller.of_the_same_origin(one.ref)))
+        mine = context.source_controller.state(one.ref)
+        if mine is None:
+            continue
+        for other in context.source_controller.of_the_same_origin(one.ref):
+            state = context.source_controller.state(other)
+            if state is not None and state.resolved is not None:
+                moves = _follows_the_same(mine, state)
+                resolved = mine.resolved if moves and mine.resolved is not None else state.resolved
+                found[other] = str(resolved.revision)
     return found
+
+
+def _follows_the_same(mine: SourceState, other: SourceState) -> bool:
+    """Say whether a source follows the branch that the unit's own follows, and moves with it."""
+    if mine.resolved is None or other.resolved is None or other.declaration.suspended or other.declaration.problems:
+        return False
+    name = mine.resolved.revision.name
+    return bool(name) and other.resolved.revision.name == name
 
 
 def _will_plan(unit: Unit, context: EngineContext) -> bool:

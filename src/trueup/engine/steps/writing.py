@@ -117,7 +117,7 @@ async def _try_all(run: Reconciliation, context: EngineContext, plan: Plan, acti
 def _unclaimed(run: Reconciliation, context: EngineContext, task: PruneTask) -> PruneTask:
     """Leave out what another unit has come to want since the plan was made: it is released to that one."""
     claimed = context.owners.claims(run.unit.ref, run.unit.target.cluster, [step.ref for step in task.steps])
-    run.left |= {ref for ref, claim in claimed.items() if not claim.owned}
+    run.left |= claimed.keys()
     return msgspec.structs.replace(task, steps=tuple(step for step in task.steps if step.ref not in claimed))
 
 
