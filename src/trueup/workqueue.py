@@ -1,7 +1,8 @@
 """A queue of keys: each key is worked on by one worker at a time, different keys in parallel.
 
 A key that is added while it is being worked on is worked on once more afterwards, never twice at once. Urgent keys
-come before the others; a key can be added for later, and the earliest time wins.
+come before the others; a key can be added for later, and the earliest time wins. While urgent keys are worked on, only
+so many of the others are, so that these do not hold them up.
 """
 
 from __future__ import annotations
@@ -25,15 +26,21 @@ STOP_PAUSE = 0.5
 class WorkQueue(Generic[K]):
     """Calls `handler(key)` for every added key. A handler that raises is called again after a growing pause."""
 
-    def __init__(self, name: str, handler: Callable[[K], Awaitable[None]], workers: int) -> None:
-        """Take the handler and how many keys may be worked on at once. Nothing runs before `start`."""
+    def __init__(
+        self, name: str, handler: Callable[[K], Awaitable[None]], workers: int, *, beside: int | None = None
+    ) -> None:
+        """Take the handler and how many keys may be worked on at once. Nothing runs before `start`.
+
+        `beside` is how many keys that are not urgent may be worked on beside urgent ones; `None`: any number.
+        """
         self._name = name
         self._handler = handler
         self._workers = workers
+        self._beside = beside if beside is not None else workers
         self._urgent: deque[K] = deque()
         self._later: deque[K] = deque()
         self._queued: dict[K, bool] = {}
-        self._active: set[K] = set()
+        self._active: dict[K, bool] = {}
         self._again: dict[K, bool] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
@@ -117,26 +124,34 @@ class WorkQueue(Generic[K]):
         self._timers.pop(key, None)
         self.add(key, urgent=urgent)
 
-    def _next(self) -> K | None:
+    def _next(self) -> tuple[K, bool] | None:
         for line, urgent in ((self._urgent, True), (self._later, False)):
+            if not urgent and self._held_back():
+                return None
             while line:
                 key = line.popleft()
                 # A key that became urgent stands in both lines; the entry that no longer holds is skipped.
                 if self._queued.get(key) is urgent:
                     del self._queued[key]
-                    return key
+                    return key, urgent
         return None
+
+    def _held_back(self) -> bool:
+        """Whether what is not urgent waits until urgent keys are done with."""
+        urgent = sum(self._active.values())
+        return urgent > 0 and len(self._active) - urgent >= self._beside
 
     async def _work(self) -> None:
         while not self._stopping:
-            key = self._next()
-            if key is None:
+            found = self._next()
+            if found is None:
                 self._wake.clear()
                 if not self._active:
                     self._idle.set()
                 await self._wake.wait()
                 continue
-            self._active.add(key)
+            key, urgent = found
+            self._active[key] = urgent
             try:
                 await self._handler(key)
                 self._failures.pop(key, None)
@@ -149,7 +164,9 @@ class WorkQueue(Generic[K]):
                 log.exception("work failed", queue=self._name, key=str(key), retry_in=pause, error=str(error))
                 self.add_after(key, pause)
             finally:
-                self._active.discard(key)
+                del self._active[key]
+                if self._later:
+                    self._wake.set()
                 again = self._again.pop(key, None)
                 if again is not None:
                     self.add(key, urgent=again)

@@ -51,6 +51,9 @@ from trueup.workqueue import WorkQueue
 log = structlog.get_logger(__name__)
 
 WORKERS = 16
+BESIDE = 1
+"""Units that a commit does not touch, looked at beside those that it does."""
+
 FENCED_PAUSE = 2.0
 LOADED_AT_ONCE = 100
 """Records that are read before others may run: some milliseconds."""
@@ -99,7 +102,7 @@ class Engine:
         self.source_controller = SourceController(
             ports.sources, ports.credentials, ports.reports, ports.event_sink, ports.clock, self._source_changed
         )
-        self.queue: WorkQueue[ObjectRef] = WorkQueue("units", self._reconcile, workers)
+        self.queue: WorkQueue[ObjectRef] = WorkQueue("units", self._reconcile, workers, beside=BESIDE)
         self._moved: WorkQueue[ObjectRef] = WorkQueue("moved sources", self._sort, 1)
         self.proposer = (
             Proposer(ports.proposals, self.source_controller, self.registry.get, self._runtimes.get, self.queue.add)

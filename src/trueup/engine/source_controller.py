@@ -206,10 +206,13 @@ class SourceController:
             resolved = await self._sources.fetch(declaration.spec, revision, creds, declaration.ignore)
             artifact = state.artifact
             if declaration.artifact and (artifact is None or artifact.revision != resolved.revision):
+                # Units need no tarball: they begin while it is made.
+                self._give(declaration, resolved)
                 artifact = await self._sources.publish(declaration, resolved)
             found = msgspec.structs.replace(state, resolved=resolved, artifact=artifact, error=None, failures=0)
         except SourceError as error:
-            resolved_before = state.resolved or await self._remembered(declaration)
+            given = self._states.get(ref, state)
+            resolved_before = given.resolved or await self._remembered(declaration)
             found = msgspec.structs.replace(state, resolved=resolved_before, error=error, failures=state.failures + 1)
             log.warning("source not reached", source=str(ref), fault=error.fault.value, error=str(error))
         current = self._states.get(ref)
@@ -232,13 +235,25 @@ class SourceController:
         )
         self._states[ref] = found
         self._report(found)
-        if not state.polled or _gives(found) != _gives(state):
+        if not current.polled or _gives(found) != _gives(current):
             self._changed(ref)
         if found.resolved is not None and (
             state.resolved is None or found.resolved.revision != state.resolved.revision
         ):
             self._spread(found.declaration)
         self.queue.add_after(ref, _next_poll(found), urgent=False)
+
+    def _give(self, declaration: SourceDeclaration, resolved: Resolved) -> None:
+        """Let the units have a revision already, unless the source was changed or removed meanwhile."""
+        known = self._states.get(declaration.ref)
+        if known is None or _asks(known.declaration) != _asks(declaration):
+            return
+        found = msgspec.structs.replace(
+            known, resolved=resolved, error=None, handled=declaration.requested, checked_at=self._clock.wall()
+        )
+        self._states[declaration.ref] = found
+        if not known.polled or _gives(found) != _gives(known):
+            self._changed(declaration.ref)
 
     def _spread(self, moved: SourceDeclaration) -> None:
         """Poll the other sources of the same origin: they share what was asked and fetched, and need not wait."""

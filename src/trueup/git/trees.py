@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
-import subprocess
-import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO
 from uuid import uuid4
 
 import msgspec
 
 from trueup.core.model.artifact import Fault, SourceError
 from trueup.git.access import base_environment
-from trueup.git.listing import LINK, Listing
+from trueup.git.listing import Item, Listing
 from trueup.git.process import disk
+from trueup.scripts import run_script
+
+_SCRIPT = Path(__file__).with_name("extracting.py")
 
 
 class Checkout(msgspec.Struct, frozen=True):
@@ -41,6 +40,7 @@ class Trees:
         self._held: dict[str, int] = {}
         self._idle: OrderedDict[str, None] = OrderedDict()
         self._locks: dict[str, asyncio.Lock] = {}
+        self._last: dict[Path, Listing] = {}
 
     async def start(self) -> None:
         """Take over what an earlier process has left; halves of trees are removed."""
@@ -64,7 +64,8 @@ class Trees:
         try:
             async with self._locks.setdefault(key, asyncio.Lock()):
                 if not path.exists():
-                    await asyncio.to_thread(self._write, mirror, listing, path, shown)
+                    await self._write(mirror, listing, path, shown)
+                    self._last[mirror] = listing
             yield Checkout(path, listing)
         finally:
             self._held[key] -= 1
@@ -85,61 +86,42 @@ class Trees:
                 continue
             asyncio.get_running_loop().run_in_executor(None, _remove, gone)
 
-    def _write(self, mirror: Path, listing: Listing, path: Path, shown: str) -> None:
+    async def _write(self, mirror: Path, listing: Listing, path: Path, shown: str) -> None:
         part = path.with_name(f"{path.name}.{uuid4().hex[:6]}.part")
+        base = self._base(mirror)
         try:
             part.mkdir(parents=True)
-            self._extract(mirror, listing, part, shown)
+            await self._extract(mirror, listing, part, shown, base)
             part.rename(path)
         except OSError as error:
-            _remove(part)
-            if path.exists():
+            await asyncio.to_thread(_remove, part)
+            if await asyncio.to_thread(path.exists):
                 return
             raise disk(error, shown) from error
-        except SourceError:
-            _remove(part)
+        except BaseException:
+            await asyncio.shield(asyncio.to_thread(_remove, part))
             raise
 
-    def _extract(self, mirror: Path, listing: Listing, part: Path, shown: str) -> None:
-        """Copy every file out of the mirror, byte by byte as it is: no filter, no attribute and no hook has a say."""
+    def _base(self, mirror: Path) -> Listing | None:
+        """Give the last tree that was written of a repository, as long as it is there."""
+        last = self._last.get(mirror)
+        return last if last is not None and (self._folder / last.tree).exists() else None
+
+    async def _extract(self, mirror: Path, listing: Listing, part: Path, shown: str, base: Listing | None) -> None:
+        """Write every file, linked from the tree before where it stands there as it is wanted."""
+        known = base.items if base is not None else {}
+        records = (_record(item, known.get(item.path)) for item in listing.files())
+        arguments: list[str | Path] = [self._git, part, *([self._folder / base.tree] if base is not None else [])]
         environment = {**base_environment(), "GIT_DIR": str(mirror)}
-        files = list(listing.files())
-        with subprocess.Popen(
-            [self._git, "cat-file", "--batch"],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-            assert process.stdin is not None and process.stdout is not None
-            # Written from a thread of its own: Git answers before it has read everything.
-            asking = threading.Thread(target=_ask, args=(process.stdin, [item.id for item in files]), daemon=True)
-            asking.start()
-            made = {part}
-            for item in files:
-                head = process.stdout.readline().split()
-                if len(head) != 3 or head[1] != b"blob":
-                    raise SourceError(Fault.CACHE, f"{shown}: {item.path} is missing in the cache; it is fetched again")
-                content = process.stdout.read(int(head[2]))
-                process.stdout.read(1)
-                target = part / os.fsencode(item.path).decode("utf-8", "surrogateescape")
-                if target.parent not in made:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    made.add(target.parent)
-                if item.mode == LINK:
-                    target.symlink_to(os.fsdecode(content))
-                    continue
-                with target.open("xb") as file:
-                    file.write(content)
-                target.chmod(0o555 if item.mode == "100755" else 0o444)
-        for folder in made:
-            folder.chmod(0o555)
-        part.chmod(0o755)
+        said = await run_script(_SCRIPT, arguments, stdin=b"".join(records), environment=environment)
+        if "missing" in said:
+            raise SourceError(Fault.CACHE, f"{shown}: {said['missing']} is missing in the cache; it is fetched again")
 
 
-def _ask(stdin: IO[bytes], ids: list[str]) -> None:
-    with contextlib.suppress(BrokenPipeError), stdin:
-        stdin.write(b"".join(item.encode() + b"\n" for item in ids))
+def _record(item: Item, before: Item | None) -> bytes:
+    same = before is not None and (before.mode, before.id) == (item.mode, item.id)
+    head = f"{item.mode} {item.id} {'link' if same else 'write'} "
+    return head.encode() + item.path.encode("utf-8", "surrogateescape") + b"\0"
 
 
 def _remove(path: Path) -> None:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import io
-import os
-import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -14,6 +9,9 @@ from uuid import uuid4
 from trueup.core.model.artifact import Artifact, Resolved
 from trueup.core.model.objects import ObjectRef
 from trueup.git.process import disk
+from trueup.scripts import run_script
+
+_SCRIPT = Path(__file__).with_name("packing.py")
 
 KEPT = 2
 """Tarballs of one source that stay: the current one and the one before, which others may be fetching just now."""
@@ -27,28 +25,30 @@ class ArtifactStore:
         self.root = root
         self.base_url = base_url
 
-    def put(self, ref: ObjectRef, resolved: Resolved, tree: Path) -> Artifact:
-        """Write the tarball of a tree (blocking). Equal trees give equal bytes. Raises `SourceError`."""
+    async def put(self, ref: ObjectRef, resolved: Resolved, tree: Path) -> Artifact:
+        """Write the tarball of a tree. Equal trees give equal bytes. Raises `SourceError`."""
         folder = self.root / _folder(ref)
         path = folder / f"{resolved.revision.id}.tar.gz"
         part = folder / f".{uuid4().hex[:8]}.part"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            content = _packed(tree)
-            part.write_bytes(content)
+            packed = await run_script(_SCRIPT, [tree, part])
             part.replace(path)
             self._tidy(folder, path)
         except OSError as error:
             # On a full disk each try would leave another half, and so keep it full.
             part.unlink(missing_ok=True)
             raise disk(error, str(ref)) from error
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
         relative = path.relative_to(self.root).as_posix()
         return Artifact(
             revision=resolved.revision,
             path=relative,
             url=f"{self.base_url}/{relative}",
-            digest=f"sha256:{hashlib.sha256(content).hexdigest()}",
-            size=len(content),
+            digest=packed["digest"],
+            size=packed["size"],
             updated=datetime.now(UTC),
         )
 
@@ -76,33 +76,3 @@ class ArtifactStore:
 
 def _folder(ref: ObjectRef) -> Path:
     return Path(ref.kind.lower()) / (ref.namespace or "-") / ref.name
-
-
-def _packed(tree: Path) -> bytes:
-    """Pack a tree so that the bytes depend on nothing but its content."""
-    raw = io.BytesIO()
-    with (
-        gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, compresslevel=6) as zipped,
-        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
-    ):
-        for folder, folders, files in os.walk(tree):
-            folders.sort()
-            base = Path(folder)
-            for name in sorted((*folders, *files)):
-                _add(tar, base / name, tree)
-    return raw.getvalue()
-
-
-def _add(tar: tarfile.TarFile, path: Path, tree: Path) -> None:
-    if path.is_symlink():
-        # Flux leaves them out, and what unpacks its artifacts refuses them.
-        return
-    info = tar.gettarinfo(path, path.relative_to(tree).as_posix())
-    info.mtime, info.uid, info.gid, info.uname, info.gname = 0, 0, 0, "", ""
-    if info.isfile():
-        info.mode = 0o755 if info.mode & 0o100 else 0o644
-        with path.open("rb") as file:
-            tar.addfile(info, file)
-        return
-    info.mode = 0o755 if info.isdir() else 0o777
-    tar.addfile(info)

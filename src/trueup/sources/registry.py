@@ -5,7 +5,6 @@ Adding a kind of source is a `SourceSpec` with its tag, a provider, and its entr
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -119,7 +118,7 @@ class SourceRegistry:
     async def publish(self, declaration: SourceDeclaration, resolved: Resolved) -> Artifact:
         """Store the tarball that others can fetch."""
         async with self.checkout(resolved) as held:
-            return await asyncio.to_thread(self._store.put, declaration.ref, resolved, held.path)
+            return await self._store.put(declaration.ref, resolved, Path(held.path))
 
     def withdraw(self, ref: ObjectRef) -> None:
         """Delete the tarballs of a source."""

@@ -18,7 +18,7 @@ import pytest
 from trueup.core.model.artifact import Fault, IgnoreRules, SourceError
 from trueup.core.model.git import GitRef, GitSpec, git_revision
 from trueup.core.model.objects import ObjectRef
-from trueup.devtools.gitserver import GitServer, Repository, Symlink
+from trueup.devtools.gitserver import Executable, GitServer, Repository, Symlink
 from trueup.git.credentials import GitCredentials
 from trueup.sources.artifacts import ArtifactStore
 from trueup.sources.git import GitSettings, GitSource
@@ -301,13 +301,43 @@ async def test_trees_that_nobody_uses_go_and_held_ones_stay(tmp_path: Path) -> N
             assert len(list((tmp_path / "cache" / "trees").iterdir())) == 2
 
 
+async def test_a_tree_shares_with_the_one_before_what_is_the_same(place: Place) -> None:
+    spec = place.spec(branch="main")
+    before = await place.git.resolve(spec, None, NOTHING)
+    made = {"run.sh": Executable("echo"), "new/deep/file": "x", "to": Symlink("run.sh")}
+    changed = {"a/two.yaml": "two: changed\n", **made}
+    place.repository.commit(changed, "change one, make some")
+    after = await place.git.resolve(spec, None, NOTHING, fresh=True)
+    place.repository.commit({"run.sh": "echo", "a/one.yaml": None}, "not executable, and one gone")
+    last = await place.git.resolve(spec, None, NOTHING, fresh=True)
+    async with place.git.checkout(before) as old, place.git.checkout(after) as new, place.git.checkout(last) as newest:
+        assert (old.path / "a/one.yaml").samefile(new.path / "a/one.yaml")
+        assert not (old.path / "a/two.yaml").samefile(new.path / "a/two.yaml")
+        assert (new.path / "a/two.yaml").read_text() == "two: changed\n"
+        assert (old.path / "a/two.yaml").read_text() == FILES["a/two.yaml"]
+        assert (new.path / "run.sh").stat().st_mode & 0o777 == 0o555
+        assert (newest.path / "run.sh").stat().st_mode & 0o777 == 0o444
+        assert (newest.path / "to").readlink() == Path("run.sh") and not (newest.path / "a/one.yaml").exists()
+        assert (newest.path / "new").stat().st_mode & 0o777 == 0o555, "nobody writes there"
+
+
+async def test_what_the_tree_before_has_lost_is_written_anew(place: Place) -> None:
+    spec = place.spec(branch="main")
+    async with place.git.checkout(await place.git.resolve(spec, None, NOTHING)) as old:
+        (old.path / "a").chmod(0o755)
+        (old.path / "a/one.yaml").unlink()
+    place.repository.commit({"b": "b"}, "another")
+    async with place.git.checkout(await place.git.resolve(spec, None, NOTHING, fresh=True)) as new:
+        assert (new.path / "a/one.yaml").read_text() == FILES["a/one.yaml"]
+
+
 async def test_an_artifact_is_a_tarball_with_its_digest(place: Place, tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path / "artifacts", "http://host")
     ref = ObjectRef("source.toolkit.fluxcd.io", "GitRepository", "team", "repo")
     resolved = await place.git.resolve(place.spec(branch="main"), None, IgnoreRules(enabled=True))
     async with place.git.checkout(resolved) as checkout:
-        first = store.put(ref, resolved, checkout.path)
-        assert store.put(ref, resolved, checkout.path).digest == first.digest
+        first = await store.put(ref, resolved, checkout.path)
+        assert (await store.put(ref, resolved, checkout.path)).digest == first.digest
     path = store.find(first.path)
     assert path is not None and first.url == f"http://host/{first.path}"
     raw = path.read_bytes()
@@ -407,7 +437,7 @@ async def test_links_are_left_out_of_tarballs(place: Place, tmp_path: Path) -> N
     resolved = await place.git.resolve(place.spec(branch="main"), None, NOTHING, fresh=True)
     store = ArtifactStore(tmp_path / "artifacts", "http://here")
     async with place.git.checkout(resolved) as held:
-        artifact = store.put(ObjectRef("g", "GitRepository", "ns", "r"), resolved, held.path)
+        artifact = await store.put(ObjectRef("g", "GitRepository", "ns", "r"), resolved, held.path)
     with tarfile.open(store.root / artifact.path) as tar:
         assert not [item.name for item in tar if not (item.isfile() or item.isdir())]
         assert "a/one.yaml" in tar.getnames() and "link.yaml" not in tar.getnames()

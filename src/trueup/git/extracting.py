@@ -1,0 +1,106 @@
+"""Writes the files of a tree to disk. Run by `trueup.git.trees` as a script (see `trueup.scripts`).
+
+`extracting.py GIT FOLDER [BASE]`, with `GIT_DIR` set. Standard input has a record for each file, ended by a NUL:
+`MODE ID HOW PATH`. HOW is `link` for a file that stands in BASE, an earlier tree, as it is wanted here: it is linked
+instead of written, since neither is ever changed. Every other file is copied out of the repository byte by byte: no
+filter, no attribute and no hook has a say. Prints `{}`, or `{"missing": PATH}` for what the repository lacks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from typing import IO
+
+LINK = b"120000"
+EXECUTABLE = b"100755"
+
+File = tuple[bytes, bytes, bytes]
+"""Mode, object id and path."""
+
+
+def main() -> dict[str, object]:
+    """Read what is wanted, and write it."""
+    git, folder, *rest = (os.fsencode(each) for each in sys.argv[1:])
+    linked: list[File] = []
+    written: list[File] = []
+    for record in sys.stdin.buffer.read().split(b"\0"):
+        if record:
+            mode, object_id, how, path = record.split(b" ", 3)
+            (linked if how == b"link" else written).append((mode, object_id, path))
+    folders = {folder}
+    if rest:
+        written += [file for file in linked if not _linked(rest[0], folder, file, folders)]
+    missing = _extracted(git, folder, written, folders) if written else None
+    if missing is not None:
+        return {"missing": missing.decode("utf-8", "surrogateescape")}
+    for each in folders - {folder}:
+        os.chmod(each, 0o555)
+    return {}
+
+
+def _linked(base: bytes, folder: bytes, file: File, folders: set[bytes]) -> bool:
+    """Link a file; `False` where it cannot be, as when the earlier tree has lost it."""
+    _, _, path = file
+    target = _place(folder, path, folders)
+    try:
+        os.link(os.path.join(base, path), target, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def _place(folder: bytes, path: bytes, folders: set[bytes]) -> bytes:
+    """Make the folders above a file, and give where it goes."""
+    target = os.path.join(folder, path)
+    parent = os.path.dirname(target)
+    if parent not in folders:
+        os.makedirs(parent, exist_ok=True)
+        above = parent
+        while above not in folders:
+            folders.add(above)
+            above = os.path.dirname(above)
+    return target
+
+
+def _extracted(git: bytes, folder: bytes, files: list[File], folders: set[bytes]) -> bytes | None:
+    """Write files; gives the path of one that the repository lacks, `None` where it has all."""
+    with subprocess.Popen(
+        [git, b"cat-file", b"--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        # Written from a thread of its own: Git answers before it has read everything.
+        ids = [object_id for _, object_id, _ in files]
+        threading.Thread(target=_ask, args=(process.stdin, ids), daemon=True).start()
+        for mode, _, path in files:
+            head = process.stdout.readline().split()
+            if len(head) != 3 or head[1] != b"blob":
+                process.kill()
+                return path
+            content = process.stdout.read(int(head[2]))
+            process.stdout.read(1)
+            target = _place(folder, path, folders)
+            if mode == LINK:
+                os.symlink(content, target)
+                continue
+            with open(target, "xb") as file:
+                file.write(content)
+            os.chmod(target, 0o555 if mode == EXECUTABLE else 0o444)
+    return None
+
+
+def _ask(stdin: IO[bytes], ids: list[bytes]) -> None:
+    with contextlib.suppress(BrokenPipeError), stdin:
+        stdin.write(b"".join(each + b"\n" for each in ids))
+
+
+if __name__ == "__main__":
+    try:
+        said = main()
+    except OSError as error:
+        said = {"errno": error.errno or 0, "words": error.strerror or str(error)}
+    print(json.dumps(said))
