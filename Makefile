@@ -24,7 +24,8 @@ test: lint binaries ## Lint, types, layers, then every test
 	@$(PY) -m pytest -n $(TEST_WORKERS) $(PYTEST_ARGS)
 
 test-all: PYTEST_ARGS += --all-crash-points
-test-all: test ## The same, with a controller killed at every write of a sync, not at a sample of them
+test-all: export TRUEUP_TEST_HISTORIES = 3000
+test-all: test ## The same with a controller killed at every write, and twenty times as many random histories
 
 unit: $(VENV)/.ready ## The tests that need no server, in seconds
 	@$(PY) -m pytest tests/unit -q $(PYTEST_ARGS)

@@ -170,3 +170,5 @@ class WorkQueue(Generic[K]):
                 again = self._again.pop(key, None)
                 if again is not None:
                     self.add(key, urgent=again)
+            # A handler that waits for nothing gives nobody else a turn.
+            await asyncio.sleep(0)

@@ -340,4 +340,4 @@ class Engine:
             self.queue.add_after(ref, FENCED_PAUSE)
             return
         if self.registry.get(ref) is not None and run.again_after is not None:
-            self.queue.add_after(ref, run.again_after)
+            self.queue.add_after(ref, run.again_after, urgent=run.again_urgent)

@@ -124,6 +124,7 @@ class Reconciliation:
     gate: Verdict | None = None
     halt: Halt | None = None
     again_after: float | None = None
+    again_urgent: bool = True
     timings: list[StepTiming] = field(default_factory=list)
     sync: str = ""
 
@@ -152,12 +153,15 @@ class Reconciliation:
         """The first source's revision now, as Flux writes it; empty while it is not known."""
         return str(self.resolved.revision) if self.resolved else ""
 
-    def later(self, seconds: float) -> None:
-        """Ask for another pass after some seconds, at least a hundredth; the soonest wish counts."""
+    def later(self, seconds: float, *, urgent: bool = True) -> None:
+        """Ask for another pass after some seconds, at least a hundredth; the soonest wish counts.
+
+        One that is not urgent goes behind all that is.
+        """
         seconds = max(seconds, 0.01)
         if self.again_after is None or seconds < self.again_after:
-            self.again_after = seconds
+            self.again_after, self.again_urgent = seconds, urgent
 
     def again(self) -> None:
         """Ask for another pass at once."""
-        self.again_after = 0.0
+        self.again_after, self.again_urgent = 0.0, True

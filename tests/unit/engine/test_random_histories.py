@@ -12,6 +12,7 @@ import os
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ UNITS = ("one", "two", "three")
 OBJECTS = tuple(f"o{number}" for number in range(10))
 FOREIGN = ("theirs-1", "theirs-2")
 POLICY = SyncPolicy(prune=True, allow_empty=True, retry=Retry(limit=-1, base=1, factor=1, cap=1))
-EXAMPLES = int(os.environ.get("TRUEUP_TEST_HISTORIES", "250"))
+EXAMPLES = int(os.environ.get("TRUEUP_TEST_HISTORIES", "150"))
 
 OWNERS = st.lists(st.sampled_from((*UNITS, "")), min_size=len(OBJECTS), max_size=len(OBJECTS))
 STEPS = st.lists(
@@ -186,6 +187,7 @@ class History:
         assert sorted(owned) == sorted(ref(name) for name in self.wanted), "each object has one owner"
 
 
+@pytest.mark.timeout(1800)
 @given(STEPS)
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_at_the_end_the_cluster_is_git(steps: list[tuple[Any, ...]]) -> None:

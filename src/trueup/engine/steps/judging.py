@@ -187,7 +187,8 @@ async def _store_quietly(run: Reconciliation, context: EngineContext) -> None:
         return
     left = runtime.unstored + STORE_QUIETLY_AFTER - run.now
     if left > 0 and run.intent is None and not run.store_now:
-        run.later(left)
+        # Many units are about to do the same, and nobody waits for it.
+        run.later(left, urgent=False)
     else:
         await store(run, context, run.state)
 
