@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
+import pytest
 
-from support.engine import World, claim, claim_ref, config, ref
+from support.engine import SOURCE, World, claim, claim_ref, config, ref
+from trueup.core.model.artifact import Revision, SourceCredentials, SourceSpec
+from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.objects import LOCAL, ObjectRef
 from trueup.core.model.recipe import DirectoryRecipe
 from trueup.core.model.reports import UnitPhase
-from trueup.core.model.unit import Dependency, Operation, SyncPolicy, ValueRef
+from trueup.core.model.unit import Dependency, Operation, SourceDeclaration, SyncPolicy, ValueRef
 from trueup.core.plan.tasks import Action
 from trueup.core.ports import ApplyError
-from trueup.testing import quiesce
+from trueup.testing import FakeRepository, quiesce
 
 PRUNE = SyncPolicy(prune=True)
 LOST = (Action.PRUNE, claim_ref("data"))
@@ -164,3 +167,56 @@ async def test_units_that_are_deleted_together_do_not_wait_for_each_other(world:
     for _ in range(4):
         await world.later(10)
     assert not world.finalizers.held and ref("a") not in world.cluster.objects
+
+
+class Uneven(FakeRepository):
+    """A repository of which one source, that with `sparse`, learns of a commit when the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def resolve(
+        self, spec: SourceSpec, credentials: SourceCredentials | None, at: str = "", fresh: bool = False
+    ) -> Revision:
+        if isinstance(spec, GitSpec) and spec.sparse:
+            await self.answers.wait()
+        return await super().resolve(spec, credentials, at, fresh)
+
+
+@pytest.mark.parametrize("suspended", [False, True])
+async def test_what_moves_to_a_unit_of_another_source_of_the_branch_is_not_removed(suspended: bool) -> None:
+    world = World()
+    uneven = world.repository = Uneven()
+    world.renderer = type(world.renderer)(world.repository)
+    await world.engine.stop()
+    world.engine = world._engine()
+    await world.engine.start()
+    late = ObjectRef("example.com", "Repository", "default", "late")
+    declaration = SourceDeclaration(late, "uid3", 1, GitSpec("https://x/r", GitRef(branch="main"), sparse=(".",)))
+    world.engine.declare_source(declaration)
+    one = world.unit("one", policy=PRUNE)
+    two = world.unit("two", policy=PRUNE)
+    two = msgspec.structs.replace(two, sources=(msgspec.structs.replace(two.sources[0], ref=late),))
+    world.declare(one, two)
+    await world.commit(one=[claim("data"), config("a")], two=[config("b")])
+    assert world.report(two).phase is UnitPhase.SETTLED
+    if suspended:
+        world.engine.declare_source(msgspec.structs.replace(declaration, suspended=True))
+        await world.settle()
+    uneven.answers.clear()
+    uneven.commit({"one": [config("a")], "two": [config("b"), claim("data")]})
+    world.engine.source_controller.poll_now(SOURCE)
+    await quiesce()
+    await world.engine.queue.idle()
+    assert "Unit/default/two" in world.report(one).message
+    assert ("Repository/default/late is suspended" in world.report(one).message) is suspended
+    uneven.answers.set()
+    world.engine.declare_source(declaration)
+    await world.settle()
+    await world.later(10)
+    assert (Action.PRUNE, claim_ref("data")) not in world.cluster.writes
+    assert world.state(two).inventory.refs >= {claim_ref("data")}
+    assert claim_ref("data") not in world.state(one).inventory.refs
+    await world.engine.stop()

@@ -52,8 +52,8 @@ def units_behind(unit: Unit, context: EngineContext) -> Behind | None:
 def _of_the_same_origin(unit: Unit, context: EngineContext) -> dict[ObjectRef, str]:
     """Give the sources that follow a repository which the unit's sources follow, with the revision that counts.
 
-    That is each one's present revision. One that follows the same branch and has not been looked at since it moved
-    is as new as the unit's own in a moment, and its units plan for that; one that is suspended stays where it is.
+    That is each one's present revision. One that follows the same branch has the unit's own before long, and its units
+    plan for that: it has not been looked at yet, cannot be reached, or is suspended.
     """
     found: dict[ObjectRef, str] = {}
     for one in unit.sources:
@@ -71,7 +71,7 @@ def _of_the_same_origin(unit: Unit, context: EngineContext) -> dict[ObjectRef, s
 
 def _follows_the_same(mine: SourceState, other: SourceState) -> bool:
     """Say whether a source follows the branch that the unit's own follows, and moves with it."""
-    if mine.resolved is None or other.resolved is None or other.declaration.suspended or other.declaration.problems:
+    if mine.resolved is None or other.resolved is None:
         return False
     name = mine.resolved.revision.name
     return bool(name) and other.resolved.revision.name == name
@@ -98,12 +98,23 @@ def waiting_for(behind: Behind, context: EngineContext) -> str:
     """Say which units are waited for, and why they have not planned yet."""
     names = []
     for unit in behind.named:
-        runtime = context.runtime_of(unit.ref)
-        report = runtime.report if runtime is not None else None
-        why = f" ({report.message})" if report is not None and report.phase is UnitPhase.FAILED else ""
-        names.append(f"{unit.ref}{why}")
+        why = _why_not_yet(unit, context)
+        names.append(f"{unit.ref} ({why})" if why else str(unit.ref))
     more = f" and {behind.more} more" if behind.more else ""
     return (
         f"what Git no longer has here is removed when {', '.join(names)}{more} of the same repository, which may have "
         "been given it, can be planned; a sync by hand does not wait"
     )
+
+
+def _why_not_yet(unit: Unit, context: EngineContext) -> str:
+    """Say why a unit cannot be planned, as far as anything stands in its way."""
+    for one in unit.sources:
+        state = context.source_controller.state(one.ref)
+        if state is not None and state.declaration.suspended:
+            return f"{one.ref} is suspended"
+        if state is not None and state.error is not None:
+            return f"{one.ref}: {state.error}"
+    runtime = context.runtime_of(unit.ref)
+    report = runtime.report if runtime is not None else None
+    return report.message if report is not None and report.phase is UnitPhase.FAILED else ""
