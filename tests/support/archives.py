@@ -90,6 +90,9 @@ class ArchiveProvider:
     async def checkout(self, resolved: Resolved) -> AsyncIterator[FakeCheckout]:
         yield FakeCheckout(Path(resolved.location), _ids(Path(resolved.location)))
 
+    def forget(self, spec: SourceSpec) -> None:
+        """Keep what is there: archives are found by their digest, whoever follows them."""
+
 
 def _ids(root: Path) -> Ids:
     ids = Ids({}, {})

@@ -56,6 +56,16 @@ class ProviderContract:
         assert ids.names("three.yaml") is None and ids.names("nothing") is None and ids.entry("nothing") is None
         assert ids.entry(".") == found.tree and all(ids.entry(path) for path in ("a", "a/b", "a/b/two.yaml"))
 
+    async def test_what_was_given_up_is_had_anew(self, kit: Kit) -> None:
+        kit.publish({"one.yaml": "1"})
+        first = await newest(kit)
+        kit.provider.forget(kit.spec)
+        kit.provider.forget(kit.spec)
+        again = await newest(kit)
+        assert (again.revision, again.tree) == (first.revision, first.tree)
+        async with kit.provider.checkout(again) as held:
+            assert (held.path / "one.yaml").read_text() == "1"
+
     async def test_equal_content_has_equal_digests_and_other_content_others(self, kit: Kit) -> None:
         kit.publish({"a/one.yaml": "1", "b/two.yaml": "2"})
         before = await newest(kit)

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from trueup.core.model.artifact import Artifact, Fault, Resolved, Revision, SourceError
+from trueup.core.model.artifact import Artifact, Fault, Resolved, Revision, SourceError, SourceSpec
 from trueup.core.model.events import SourceChanged, SourceGone, SourcePolled
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import Notice, SourceReport
@@ -91,6 +91,8 @@ class SourceController:
         """Take a new or changed declaration; one that equals the known one costs nothing."""
         known = self._states.get(declaration.ref)
         self._origins.set(declaration.ref, [declaration.spec.origin])
+        if known is not None:
+            self._let_go(known.declaration.spec)
         used = (declaration.credentials, declaration.proxy)
         self._values.set(declaration.ref, (value.ref for value in used if value is not None))
         if known is None:
@@ -114,6 +116,7 @@ class SourceController:
         gone = self._states.pop(ref, None)
         if gone is not None:
             self._origins.set(ref, ())
+            self._let_go(gone.declaration.spec)
             self._values.set(ref, ())
             last = self._reported.pop(ref, None)
             self._event_sink.publish(SourceGone(gone.declaration, last, self._clock.wall()))
@@ -122,6 +125,11 @@ class SourceController:
             self.queue.forget(ref)
             self._sources.withdraw(ref)
             self._changed(ref)
+
+    def _let_go(self, spec: SourceSpec) -> None:
+        """Have what is kept of an origin given up once no source follows it."""
+        if not self._origins.units(spec.origin):
+            self._sources.forget(spec)
 
     def value_changed(self, ref: ObjectRef) -> None:
         """Poll the sources that use a Secret."""

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,6 +22,12 @@ _BROKEN = ("not a git repository", "bad object", "is corrupt", "unable to read",
 LOCAL_TIMEOUT = 60.0
 CHECK_TIMEOUT = 600.0
 """Seconds that reading every object of a mirror may take."""
+
+
+def remove_leftovers(cache: Path) -> None:
+    """Remove the mirrors that an earlier process had given up (blocking)."""
+    for path in (cache / "mirrors").glob("*.gone"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 class Mirror:
@@ -145,6 +152,15 @@ class Mirror:
         except (TimeoutError, OSError):
             return True
         return True
+
+    def remove(self) -> None:
+        """Remove it for good, beside whatever else goes on. What is read from it at this moment fails."""
+        gone = self.folder.with_name(f"{self.key}.{uuid4().hex[:6]}.gone")
+        try:
+            self.folder.rename(gone)
+        except OSError:
+            return  # Nothing was ever fetched.
+        asyncio.get_running_loop().run_in_executor(None, partial(shutil.rmtree, gone, ignore_errors=True))
 
     async def _discard(self) -> None:
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)

@@ -75,6 +75,10 @@ class Trees:
                 self._idle[key] = None
                 self._collect()
 
+    def forget(self, mirror: Path) -> None:
+        """Forget which tree of a repository was written last."""
+        self._last.pop(mirror, None)
+
     def _collect(self) -> None:
         while len(self._idle) > self._keep:
             key, _ = self._idle.popitem(last=False)

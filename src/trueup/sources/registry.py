@@ -71,6 +71,10 @@ class SourceProvider(Protocol):
         """Hold the files on disk."""
         ...
 
+    def forget(self, spec: SourceSpec) -> None:
+        """Give up what is kept of an origin that no source follows any more. Must not raise, and must not wait."""
+        ...
+
 
 class SourceRegistry:
     """Implements the port `Sources` with one provider per kind of source; tarballs are kept in one store for all."""
@@ -119,6 +123,12 @@ class SourceRegistry:
         """Store the tarball that others can fetch."""
         async with self.checkout(resolved) as held:
             return await self._store.put(declaration.ref, resolved, Path(held.path))
+
+    def forget(self, spec: SourceSpec) -> None:
+        """Give up what is kept of an origin that no source follows any more."""
+        provider = self._providers.get(spec.kind)
+        if provider is not None:
+            provider.forget(spec)
 
     def withdraw(self, ref: ObjectRef) -> None:
         """Delete the tarballs of a source."""

@@ -69,6 +69,7 @@ class FakeRepository:
         self.commits: dict[str, FakeTree] = {}
         self.head = ""
         self.fault: SourceError | None = None
+        self.forgotten: list[str] = []
         self._numbers = itertools.count(first)
 
     def tree(self, commit: str) -> FakeTree:
@@ -124,6 +125,10 @@ class FakeRepository:
     async def publish(self, declaration: SourceDeclaration, resolved: Resolved) -> Artifact:
         """Give an artifact that lies nowhere."""
         return Artifact(resolved.revision, "a.tar.gz", "http://a", "sha256:00", 1, datetime(2026, 1, 5, tzinfo=UTC))
+
+    def forget(self, spec: SourceSpec) -> None:
+        """Take note that nobody follows an origin any more."""
+        self.forgotten.append(spec.url)
 
     def withdraw(self, ref: ObjectRef) -> None:
         """Do nothing."""

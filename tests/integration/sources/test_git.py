@@ -301,6 +301,18 @@ async def test_trees_that_nobody_uses_go_and_held_ones_stay(tmp_path: Path) -> N
             assert len(list((tmp_path / "cache" / "trees").iterdir())) == 2
 
 
+async def test_of_a_repository_that_nobody_follows_nothing_is_kept(place: Place, tmp_path: Path) -> None:
+    spec = place.spec(branch="main")
+    resolved = await place.git.resolve(spec, None, NOTHING)
+    mirror = Path(resolved.location)
+    assert mirror.exists()
+    place.git.forget(spec)
+    assert not mirror.exists()
+    kept = (place.git._mirrors, place.git._answers, place.git._resolved, place.git._ref_of)
+    assert not any(kept)
+    assert (await place.git.resolve(spec, None, NOTHING)).tree == resolved.tree
+
+
 async def test_a_tree_shares_with_the_one_before_what_is_the_same(place: Place) -> None:
     spec = place.spec(branch="main")
     before = await place.git.resolve(spec, None, NOTHING)

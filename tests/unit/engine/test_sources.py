@@ -6,9 +6,10 @@ from typing import Any
 
 from support.engine import SECOND, SOURCE, World, config, ref
 from trueup.core.health import HealthStatus
+from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.recipe import DirectoryRecipe
 from trueup.core.model.reports import Reason, UnitPhase
-from trueup.core.model.unit import Dependency, HealthGate, Operation, SyncPolicy, Unit, UnitSource
+from trueup.core.model.unit import Dependency, HealthGate, Operation, SourceDeclaration, SyncPolicy, Unit, UnitSource
 from trueup.core.plan.tasks import Action
 
 BOTH = (UnitSource(SOURCE, DirectoryRecipe(path="web")), UnitSource(SECOND, DirectoryRecipe(path="web")))
@@ -143,3 +144,16 @@ async def test_a_source_that_fails_takes_nothing_away(world: World) -> None:
     await world.commit(web=[config("a", key="2")])
     assert world.cluster.objects[ref("a")]["data"] == {"key": "2"}
     assert set(world.cluster.objects) == {ref("a"), ref("b")}
+
+
+async def test_a_repository_that_no_source_follows_any_more_is_given_up(world: World) -> None:
+    await world.commit(web=[config("a")])
+    twin = SOURCE._replace(name="twin")
+    spec = GitSpec("https://x/r", GitRef(tag="v1"))
+    world.engine.declare_source(SourceDeclaration(twin, "uid3", 1, spec))
+    world.engine.withdraw_source(SOURCE)
+    assert world.repository.forgotten == [], "another source follows it"
+    world.engine.declare_source(SourceDeclaration(twin, "uid3", 2, GitSpec("https://x/other", GitRef(tag="v1"))))
+    assert world.repository.forgotten == ["https://x/r"]
+    world.engine.withdraw_source(twin)
+    assert world.repository.forgotten == ["https://x/r", "https://x/other"]

@@ -60,6 +60,10 @@ class Sources(Protocol):
         """Delete the tarballs of a source."""
         ...
 
+    def forget(self, spec: SourceSpec) -> None:
+        """Give up what is kept of a repository, bucket or registry that no source follows any more."""
+        ...
+
 
 class Credentials(Protocol):
     """Finds the Secrets for a source: those it names, or those its dialect keeps for its URL."""

@@ -58,6 +58,10 @@ class GitProvider:
         """Hold the files on disk."""
         return self._git.checkout(resolved)
 
+    def forget(self, spec: SourceSpec) -> None:
+        """Remove the mirror of a repository, and all that is known of it."""
+        self._git.forget(_git(spec))
+
 
 def _git(spec: SourceSpec) -> GitSpec:
     if not isinstance(spec, GitSpec):

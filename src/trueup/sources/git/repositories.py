@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from trueup.git.commits import parse_commit
 from trueup.git.credentials import GitCredentials
 from trueup.git.listing import RULES_FILE, Item, Listing, ignored, read_listing
 from trueup.git.log import GitLog
-from trueup.git.mirror import Mirror
+from trueup.git.mirror import Mirror, remove_leftovers
 from trueup.git.process import GitFailed, disk, failure
 from trueup.git.refs import HEADS, NOTHING_LISTED, Advertised, Found, check_ref, choose, pinned, prefixes, tied
 from trueup.git.reverting import Pushed, Wanted, take_back
@@ -51,7 +51,7 @@ class GitSource:
         self._mirrors: dict[str, Mirror] = {}
         self._trees = Trees(settings.cache / "trees", settings.keep_trees, settings.git)
         self._polls: Shared[Advertised] = Shared()
-        self._answers: dict[Hashable, tuple[float, Advertised]] = {}
+        self._answers: dict[tuple[str, str, tuple[str, ...]], tuple[float, Advertised]] = {}
         self._parallel: dict[str, asyncio.Semaphore] = {}
         self._resolved: OrderedDict[tuple[str, str, str, str], Resolved] = OrderedDict()
         self._ref_of: OrderedDict[tuple[str, Revision], str] = OrderedDict()
@@ -63,6 +63,7 @@ class GitSource:
         try:
             self._settings.cache.mkdir(parents=True, exist_ok=True)
             await self._trees.start()
+            await asyncio.to_thread(remove_leftovers, self._settings.cache)
         except OSError as error:
             raise disk(error, str(self._settings.cache)) from error
         return self
@@ -144,6 +145,23 @@ class GitSource:
                 mirror.suspect = True
         for key in [key for key, one in self._resolved.items() if one.location == resolved.location]:
             del self._resolved[key]
+
+    def forget(self, spec: GitSpec) -> None:
+        """Remove the mirror of a repository that no source follows any more, and all that is known of it."""
+        try:
+            address = self._url(spec).address
+        except SourceError:
+            return
+        for commit in [key for key in self._resolved if key[0] == address]:
+            del self._resolved[commit]
+        for found in [key for key in self._ref_of if key[0] == address]:
+            del self._ref_of[found]
+        for asked in [key for key in self._answers if key[0] == address]:
+            del self._answers[asked]
+        mirror = self._mirrors.pop(address, None)
+        if mirror is not None:
+            self._trees.forget(mirror.folder)
+            mirror.remove()
 
     def checkout(self, resolved: Resolved) -> AbstractAsyncContextManager[Checkout]:
         """Hold the files on disk."""
@@ -241,12 +259,13 @@ class GitSource:
             async with self._turn(url):
                 asked = time.monotonic()
                 remote = await mirror.refs(url, creds, wanted, timeout)
-            self._answers[key] = (asked, remote)
+            answers[key] = (asked, remote)
             return remote
 
+        answers = self._answers
         began = time.monotonic()
         remote = await self._polls.one(key, ask)
-        if fresh and self._answers[key][0] < began:
+        if fresh and (key not in answers or answers[key][0] < began):
             # Somebody had asked before us, and may not have seen what we are to find.
             remote = await self._polls.one(key, ask)
         return remote
