@@ -1,4 +1,4 @@
-"""Writes the files of a tree to disk. Run by `trueup.git.trees` as a script (see `trueup.scripts`).
+"""Writes the files of a tree to disk. Large ones are written by this module run as a script (see `trueup.scripts`).
 
 `extracting.py GIT FOLDER [BASE]`, with `GIT_DIR` set. Standard input has a record for each file, ended by a NUL:
 `MODE ID HOW PATH`. HOW is `link` for a file that stands in BASE, an earlier tree, as it is wanted here: it is linked
@@ -26,16 +26,24 @@ File = tuple[bytes, bytes, bytes]
 def main() -> dict[str, object]:
     """Read what is wanted, and write it."""
     git, folder, *rest = (os.fsencode(each) for each in sys.argv[1:])
+    return extract(git, folder, rest[0] if rest else b"", sys.stdin.buffer.read(), dict(os.environ))
+
+
+def extract(git: bytes, folder: bytes, base: bytes, records: bytes, environment: dict[str, str]) -> dict[str, object]:
+    """Write the files that `records` name into `folder` (blocking). Raises OSError.
+
+    `base` is the tree before, empty where there is none.
+    """
     linked: list[File] = []
     written: list[File] = []
-    for record in sys.stdin.buffer.read().split(b"\0"):
+    for record in records.split(b"\0"):
         if record:
             mode, object_id, how, path = record.split(b" ", 3)
             (linked if how == b"link" else written).append((mode, object_id, path))
     folders = {folder}
-    if rest:
-        written += [file for file in linked if not _linked(rest[0], folder, file, folders)]
-    missing = _extracted(git, folder, written, folders) if written else None
+    if base:
+        written += [file for file in linked if not _linked(base, folder, file, folders)]
+    missing = _extracted(git, folder, written, folders, environment) if written else None
     if missing is not None:
         return {"missing": missing.decode("utf-8", "surrogateescape")}
     for each in folders - {folder}:
@@ -67,10 +75,16 @@ def _place(folder: bytes, path: bytes, folders: set[bytes]) -> bytes:
     return target
 
 
-def _extracted(git: bytes, folder: bytes, files: list[File], folders: set[bytes]) -> bytes | None:
+def _extracted(
+    git: bytes, folder: bytes, files: list[File], folders: set[bytes], environment: dict[str, str]
+) -> bytes | None:
     """Write files; gives the path of one that the repository lacks, `None` where it has all."""
     with subprocess.Popen(
-        [git, b"cat-file", b"--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [git, b"cat-file", b"--batch"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     ) as process:
         assert process.stdin is not None and process.stdout is not None
         # Written from a thread of its own: Git answers before it has read everything.

@@ -15,9 +15,13 @@ import msgspec
 
 from trueup.core.model.artifact import Fault, SourceError
 from trueup.git.access import base_environment
+from trueup.git.extracting import extract
 from trueup.git.listing import Item, Listing
 from trueup.git.process import disk
 from trueup.scripts import run_script
+
+FEW = 200
+"""Files that are written sooner than another process has started."""
 
 _SCRIPT = Path(__file__).with_name("extracting.py")
 
@@ -114,10 +118,14 @@ class Trees:
     async def _extract(self, mirror: Path, listing: Listing, part: Path, shown: str, base: Listing | None) -> None:
         """Write every file, linked from the tree before where it stands there as it is wanted."""
         known = base.items if base is not None else {}
-        records = (_record(item, known.get(item.path)) for item in listing.files())
-        arguments: list[str | Path] = [self._git, part, *([self._folder / base.tree] if base is not None else [])]
-        environment = {**base_environment(), "GIT_DIR": str(mirror)}
-        said = await run_script(_SCRIPT, arguments, stdin=b"".join(records), environment=environment)
+        wanted = [_record(item, known.get(item.path)) for item in listing.files()]
+        places: list[str | Path] = [self._git, part, *([self._folder / base.tree] if base is not None else [])]
+        records, environment = b"".join(wanted), {**base_environment(), "GIT_DIR": str(mirror)}
+        if len(wanted) > FEW:
+            said = await run_script(_SCRIPT, places, stdin=records, environment=environment)
+        else:
+            git, folder, *before = (os.fsencode(place) for place in places)
+            said = await asyncio.to_thread(extract, git, folder, b"".join(before), records, environment)
         if "missing" in said:
             raise SourceError(Fault.CACHE, f"{shown}: {said['missing']} is missing in the cache; it is fetched again")
 

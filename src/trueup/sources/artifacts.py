@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,7 +12,9 @@ from trueup.core.model.artifact import Artifact, Resolved
 from trueup.core.model.objects import ObjectRef
 from trueup.git.process import disk
 from trueup.scripts import run_script
+from trueup.sources.packing import pack
 
+FEW = 200
 _SCRIPT = Path(__file__).with_name("packing.py")
 
 KEPT = 2
@@ -32,7 +36,8 @@ class ArtifactStore:
         part = folder / f".{uuid4().hex[:8]}.part"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            packed = await run_script(_SCRIPT, [tree, part])
+            few = await asyncio.to_thread(_few, tree)
+            packed = await (asyncio.to_thread(pack, tree, part) if few else run_script(_SCRIPT, [tree, part]))
             part.replace(path)
             self._tidy(folder, path)
         except OSError as error:
@@ -72,6 +77,11 @@ class ArtifactStore:
         tarballs = sorted(folder.iterdir(), key=lambda item: (item == current, item.stat().st_mtime), reverse=True)
         for path in tarballs[KEPT:]:
             path.unlink(missing_ok=True)
+
+
+def _few(tree: Path) -> bool:
+    """Say whether a tree is packed sooner than another process has started (blocking)."""
+    return len(list(islice(tree.rglob("*"), FEW + 1))) <= FEW
 
 
 def _folder(ref: ObjectRef) -> Path:

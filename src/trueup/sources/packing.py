@@ -1,6 +1,7 @@
-"""Packs a tree as a tarball, so that the bytes depend on nothing but its content. Run as a script by `artifacts`.
+"""Packs a tree as a tarball, so that the bytes depend on nothing but its content.
 
-`packing.py TREE FILE` (see `trueup.scripts`). Prints `{"digest": "sha256:…", "size": BYTES}`.
+A large tree is packed by this module run as a script (see `trueup.scripts`): `packing.py TREE FILE`. It prints
+`{"digest": "sha256:…", "size": BYTES}`.
 """
 
 from __future__ import annotations
@@ -12,15 +13,21 @@ import os
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 _NICENESS = 5
 """Whoever fetches the tarball can wait for what a commit changes in the cluster."""
 
 
-def main() -> dict[str, object]:
+def main() -> dict[str, Any]:
     """Pack, and say what came of it."""
-    tree, target = (Path(each) for each in sys.argv[1:])
     os.nice(_NICENESS)
+    tree, target = (Path(each) for each in sys.argv[1:])
+    return pack(tree, target)
+
+
+def pack(tree: Path, target: Path) -> dict[str, Any]:
+    """Pack a tree, and give the tarball's digest and size (blocking). Raises OSError."""
     # Dereferenced: files that are the same on disk are packed whole, each of them.
     with (
         target.open("xb") as file,

@@ -152,12 +152,9 @@ class GitSource:
             address = self._url(spec).address
         except SourceError:
             return
-        for commit in [key for key in self._resolved if key[0] == address]:
-            del self._resolved[commit]
-        for found in [key for key in self._ref_of if key[0] == address]:
-            del self._ref_of[found]
-        for asked in [key for key in self._answers if key[0] == address]:
-            del self._answers[asked]
+        self._resolved = OrderedDict(each for each in self._resolved.items() if each[0][0] != address)
+        self._ref_of = OrderedDict(each for each in self._ref_of.items() if each[0][0] != address)
+        self._answers = {key: answer for key, answer in self._answers.items() if key[0] != address}
         mirror = self._mirrors.pop(address, None)
         if mirror is not None:
             self._trees.forget(mirror.folder)
@@ -259,13 +256,12 @@ class GitSource:
             async with self._turn(url):
                 asked = time.monotonic()
                 remote = await mirror.refs(url, creds, wanted, timeout)
-            answers[key] = (asked, remote)
+            self._answers[key] = (asked, remote)
             return remote
 
-        answers = self._answers
         began = time.monotonic()
         remote = await self._polls.one(key, ask)
-        if fresh and (key not in answers or answers[key][0] < began):
+        if fresh and (key not in self._answers or self._answers[key][0] < began):
             # Somebody had asked before us, and may not have seen what we are to find.
             remote = await self._polls.one(key, ask)
         return remote
