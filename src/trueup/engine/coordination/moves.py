@@ -62,18 +62,18 @@ def _of_the_same_origin(unit: Unit, context: EngineContext) -> dict[ObjectRef, s
             continue
         for other in context.source_controller.of_the_same_origin(one.ref):
             state = context.source_controller.state(other)
-            if state is not None and state.resolved is not None:
-                moves = _follows_the_same(mine, state)
-                resolved = mine.resolved if moves and mine.resolved is not None else state.resolved
+            resolved = mine.resolved if state is not None and _comes_to_the_same(mine, state) else None
+            resolved = resolved or (state.resolved if state is not None else None)
+            if resolved is not None:
                 found[other] = str(resolved.revision)
     return found
 
 
-def _follows_the_same(mine: SourceState, other: SourceState) -> bool:
-    """Say whether a source follows the branch that the unit's own follows, and moves with it."""
-    if mine.resolved is None or other.resolved is None:
-        return False
-    name = mine.resolved.revision.name
+def _comes_to_the_same(mine: SourceState, other: SourceState) -> bool:
+    """Say whether a source follows the branch that the unit's own follows, or may do so, which time will tell."""
+    if other.resolved is None:
+        return other.error is None or not other.error.stalled
+    name = mine.resolved.revision.name if mine.resolved is not None else ""
     return bool(name) and other.resolved.revision.name == name
 
 

@@ -389,6 +389,33 @@ def test_an_object_that_moved_to_another_unit_is_released_by_the_old_one() -> No
         assert not plan.prunes
 
 
+@pytest.mark.parametrize(("owner", "recorded"), [(UNIT, True), (None, False), (UNIT, False)])
+def test_an_object_that_the_other_unit_has_not_written_is_kept_until_it_has(
+    owner: ObjectRef | None, recorded: bool
+) -> None:
+    gone = ObjectRef("", "ConfigMap", "shop", "moved")
+    claims = {gone: Claim(OTHER, True, True, owned=recorded)}
+    plan = simple([wanted(WEB)], [owned(gone)], {gone: living(gone, owner=owner)}, claims=claims)
+    assert plan.given == (gone,) and gone in plan.keep.refs and not plan.prunes and not plan.released
+
+
+def test_an_object_that_could_not_be_taken_over_is_let_go_and_not_removed() -> None:
+    there = ObjectRef("", "ConfigMap", "shop", "before")
+    tried = owned(there, managed_digests=False)
+    plan = simple([wanted(WEB)], [owned(WEB), tried], {WEB: living(WEB), there: living(there, "theirs")})
+    assert plan.released == (there,) and not plan.prunes
+    marked = simple([wanted(WEB)], [owned(WEB), tried], {WEB: living(WEB), there: living(there, owner=UNIT)})
+    assert [step.ref for step in marked.prunes] == [there], "it bears our mark: the write was made, and not recorded"
+
+
+def test_an_object_left_to_its_first_owner_is_taken_over_when_that_one_gives_it_up() -> None:
+    claims = {WEB: Claim(OTHER, same=True, first=True)}
+    shared = simple([wanted(WEB)], [], {WEB: living(WEB, owner=OTHER)}, claims=claims)
+    assert shared.empty and [entry.shared for entry in shared.keep.entries] == [True] and not shared.keep.held
+    alone = simple([wanted(WEB)], list(shared.keep.entries), {WEB: living(WEB, owner=OTHER)})
+    assert [step.action for step in alone.writes] == [Action.HEAL] and not alone.writes[0].undoes
+
+
 def test_a_deployment_rendered_empty_says_what_to_do() -> None:
     plan = simple([], [owned(WEB)], {WEB: living(WEB)})
     assert plan.empty
