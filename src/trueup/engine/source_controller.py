@@ -214,9 +214,10 @@ class SourceController:
             resolved = await self._sources.fetch(declaration.spec, revision, creds, declaration.ignore)
             artifact = state.artifact
             if declaration.artifact and (artifact is None or artifact.revision != resolved.revision):
-                # Units need no tarball: they begin while it is made.
-                self._give(declaration, resolved)
-                artifact = await self._sources.publish(declaration, resolved)
+                async with self._sources.checkout(resolved):
+                    # Units need no tarball: once the files are on disk they begin, while it is made.
+                    self._give(declaration, resolved)
+                    artifact = await self._sources.publish(declaration, resolved)
             found = msgspec.structs.replace(state, resolved=resolved, artifact=artifact, error=None, failures=0)
         except SourceError as error:
             given = self._states.get(ref, state)
