@@ -65,13 +65,13 @@ class Scene:
         """Commit a value for the neighbour alone."""
         return self.repo.commit({"neighbour/account.yaml": account(value)}, f"deliver {value}")
 
-    async def unit(self, value: str, commit: str, patience: float = 30.0) -> None:
+    async def unit(self, value: str, commit: str, patience: float = 120.0) -> None:
         """Wait until the faulty unit is true to a commit; none of its objects was ever lost on the way."""
         await self.world.until(MAPS, NAMESPACE, "unit", lambda body: value_of(body) == value, patience)
         await self.world.until(KUSTOMIZATION, NAMESPACE, "unit", lambda body: ready(body, commit), patience)
         await self.nothing_lost()
 
-    async def neighbour(self, value: str, commit: str, patience: float = 5.0) -> None:
+    async def neighbour(self, value: str, commit: str, patience: float = 120.0) -> None:
         """Wait until the neighbour is true to a commit, which nothing may hold up."""
         await self.world.until(ACCOUNTS, NAMESPACE, "neighbour", lambda body: value_of(body) == value, patience)
         await self.world.until(KUSTOMIZATION, NAMESPACE, "neighbour", lambda body: ready(body, commit), patience)
@@ -83,7 +83,7 @@ class Scene:
             assert body is not None, f"{name} was lost"
             assert self.uids.setdefault(name, body["metadata"]["uid"]) == body["metadata"]["uid"], f"{name} is another"
 
-    async def drifts(self, patience: float = 30.0) -> None:
+    async def drifts(self, patience: float = 120.0) -> None:
         """Change the unit's object by hand, and wait until it is healed."""
         await self.world.patch(MAPS, NAMESPACE, "unit", {"data": {"value": "by hand"}})
         await self.world.until(MAPS, NAMESPACE, "unit", lambda body: value_of(body) != "by hand", patience)
@@ -98,7 +98,7 @@ class Scene:
             yield controller
 
 
-async def met(fault: Fault, times: int, patience: float = 30.0) -> None:
+async def met(fault: Fault, times: int, patience: float = 120.0) -> None:
     """Wait until so many requests have met a fault."""
     async with asyncio.timeout(patience):
         while fault.met < times:
@@ -223,12 +223,12 @@ async def test_a_new_controller_that_cannot_list_removes_nothing_and_says_why(tm
             async with scene.server.failing(Fault("configmaps", ("list",), **fault)):
                 commit = await scene.deliver(value, **{come: config(come, "1"), gone: None})
                 async with scene.restarted(tmp_path / f"restart-{number}"):
-                    await scene.neighbour(value, commit, patience=30.0)
+                    await scene.neighbour(value, commit, patience=120.0)
                     await scene.world.until(KUSTOMIZATION, NAMESPACE, "unit", says(gone, "cannot be read"))
                     made = scene.server.writes("configmaps")[len(before) :]
                     assert all(seen.verb == "patch" for seen in made), made
                     assert await scene.world.get(MAPS, NAMESPACE, gone) is not None
                     await scene.nothing_lost()
                     scene.server.faults = []
-                    await scene.unit(value, commit, patience=60.0)
+                    await scene.unit(value, commit, patience=120.0)
                     await scene.world.until(MAPS, NAMESPACE, gone, lambda body: body is None)

@@ -121,7 +121,7 @@ async def test_a_manual_application_changes_only_by_an_operation(world: World, g
     body = await sync(world, "manual", prune=True)
     assert body["status"]["operationState"]["phase"] == "Succeeded"
     assert body["status"]["operationState"]["operation"]["initiatedBy"]["username"] == "somebody"
-    await world.until(MAPS, "manual", "goes", gone, patience=5)
+    await world.until(MAPS, "manual", "goes", gone, patience=120.0)
     await world.until(APPLICATION, WHERE, "manual", lambda body: synced(body, git.head()))
     assert await world.get(MAPS, "manual", "stays") is not None
 
@@ -134,8 +134,8 @@ async def test_deletion_cascades_only_by_the_finalizer(world: World, git: Reposi
     await world.delete(APPLICATION, WHERE, name)
     await world.until(APPLICATION, WHERE, name, gone)
     if finalizer:
-        await world.until(MAPS, name, "stays", gone, patience=5)
-        await world.until(MAPS, name, "goes", gone, patience=5)
+        await world.until(MAPS, name, "stays", gone, patience=120.0)
+        await world.until(MAPS, name, "goes", gone, patience=120.0)
         return
     # What another unit does meanwhile shows that the controller has gone on past the deletion.
     await start(world, git, "after-leaving")

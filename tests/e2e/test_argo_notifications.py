@@ -149,7 +149,7 @@ async def complaints(made: World) -> list[str]:
     """Give what was complained of as events, once there is any."""
     resource = await made.mapper.find("", "Event")
     assert resource is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while True:
             listing = await made.client.list_all(resource, WHERE)
             found = [body["message"] for body in listing.items if body.get("reason") == "NotificationFailed"]

@@ -88,7 +88,7 @@ def trueup(world: World) -> Callable[..., Awaitable[Ended]]:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(120):
             out, err = await process.communicate()
         return Ended(process.returncode or 0, out.decode(), err.decode())
 
@@ -161,7 +161,7 @@ async def test_the_shell_completes_names_of_units(world: World) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "trueup.cli.main", env=environment, stdout=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         out, _ = await process.communicate()
     assert out.decode().split() == ["kustomization/flux-system/web"]
 

@@ -142,6 +142,6 @@ async def test_a_cluster_dies_and_the_others_units_go_on(monkeypatch: pytest.Mon
 
 
 async def _until(client: KubeClient, wanted: str) -> None:
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(120):
         while await value(client, "shared") != wanted:
             await asyncio.sleep(0.05)

@@ -182,7 +182,7 @@ async def test_what_becomes_of_the_objects_of_a_deleted_unit(
     if stays:
         assert await world.get(MAPS, WHERE, f"end-{name}") is not None
     else:
-        await world.until(MAPS, WHERE, f"end-{name}", gone, patience=5)
+        await world.until(MAPS, WHERE, f"end-{name}", gone, patience=120.0)
 
 
 async def test_the_artifact_can_be_fetched_and_is_what_its_digest_says(world: World, git: Repository) -> None:

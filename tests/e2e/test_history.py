@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-from support.e2e import KUSTOMIZATION, World, kustomization, ready, repository, says
+from support.e2e import KUSTOMIZATION, PATIENCE, World, kustomization, ready, repository, says
 
 URL = "https://github.com/team/shop"
 
@@ -47,14 +47,14 @@ async def trueup(world: World, *arguments: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "trueup.cli.main", *arguments, env=environment, stdout=pipe, stderr=pipe
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         out, err = await process.communicate()
     return process.returncode or 0, out.decode(), err.decode()
 
 
 async def records(world: World, *arguments: str, count: int) -> list[dict[str, Any]]:
     """Ask until there are so many answers: the history is written behind the engine's back."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while True:
         code, out, err = await trueup(world, "history", *arguments, "-o", "json")
         found: list[dict[str, Any]] = json.loads(out) if code == 0 else []

@@ -52,7 +52,7 @@ def trueup(world: World) -> Run:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(120):
             out, err = await process.communicate()
         return Ended(process.returncode or 0, out.decode(), err.decode())
 

@@ -44,7 +44,9 @@ async def test_argo_cds_example_applications_by_their_app_of_apps(world: World) 
         "sock-shop",
     ]
     await world.until(APPLICATION, "argocd", "apps", synced)
-    await asyncio.gather(*(world.until(APPLICATION, "argocd", f"example.{name}", synced, patience=60) for name in good))
+    await asyncio.gather(
+        *(world.until(APPLICATION, "argocd", f"example.{name}", synced, patience=120.0) for name in good)
+    )
     lacking = {
         "helm-dependency": "wordpress",
         "helm-hooks": "hooks are not run yet",
@@ -76,7 +78,7 @@ async def test_plain_objects_of_the_waves_example_go_in_order(world: World) -> N
         await world.apply(application("waves", "https://github.com/team/waves", "waves", "waves"))
         await world.until(APPLICATION, "argocd", "waves", synced)
         wanted = {item for items in waves.values() for item in items}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while not wanted <= seen.keys() or not all(_healthy_from(seen[item]) for item in wanted):
                 await asyncio.sleep(0.05)
     finally:
@@ -100,7 +102,7 @@ async def test_podinfo_through_flux(world: World) -> None:
         extra = {"targetNamespace": "default"} if path == "kustomize" else {}
         await world.apply(kustomization(name, f"./{path}", "podinfo", wait=True, timeout="2m", **extra))
         names.append(name)
-    await asyncio.gather(*(world.until(KUSTOMIZATION, "flux-system", name, ready, patience=60) for name in names))
+    await asyncio.gather(*(world.until(KUSTOMIZATION, "flux-system", name, ready, patience=120.0) for name in names))
 
 
 async def _record(world: World, kind: tuple[str, str], seen: dict[tuple[str, str], list[Body]]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.e2e import KUSTOMIZATION, World, kustomization, ready, repository, working, world
+from support.e2e import KUSTOMIZATION, PATIENCE, World, kustomization, ready, repository, working, world
 from trueup.core.model.objects import ObjectRef
 from trueup.devtools.localcluster import Cluster
 from trueup.kube.transport import RequestDone
@@ -41,14 +41,14 @@ class Counted:
         """What was written, but for the controller's own lease."""
         return {key: n for key, n in self.requests.items() if key[0] not in READS and key[1] not in OWN}
 
-    async def quiet(self, seconds: float, patience: float = 120.0) -> None:
+    async def quiet(self, seconds: float, patience: float = PATIENCE) -> None:
         """Wait until nothing has been written for a while."""
         async with asyncio.timeout(patience):
             while (left := self.last_write + seconds - time.monotonic()) > 0:
                 await asyncio.sleep(left)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 async def test_a_restart_with_a_thousand_settled_units_writes_and_renders_nothing(tmp_path: Path) -> None:
     first, again = Counted(), Counted()
     async with (
@@ -73,7 +73,7 @@ async def test_a_restart_with_a_thousand_settled_units_writes_and_renders_nothin
         async with working(Controller(settings, again)) as controller:
             session = controller.session
             assert session is not None
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while len(session.engine.registry.all()) < UNITS:
                     await asyncio.sleep(0.01)
                 await session.engine.queue.idle()
@@ -90,7 +90,7 @@ async def test_a_restart_with_a_thousand_settled_units_writes_and_renders_nothin
 
 async def all_ready(made: World) -> None:
     resource = await made.mapper.of(ObjectRef(*KUSTOMIZATION, "flux-system", "any"))
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(600):
         while True:
             listed = await made.client.list_all(resource, "flux-system")
             if len(listed.items) == UNITS and all(map(ready, listed.items)):

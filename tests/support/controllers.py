@@ -42,7 +42,7 @@ async def started(
     with (folder / "log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while "working" not in (folder / "log").read_text(errors="replace"):
                 await asyncio.sleep(0.05)
         yield process
@@ -51,7 +51,7 @@ async def started(
             process.send_signal(signal.SIGCONT)
             process.terminate()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 await process.wait()
         if process.returncode is None:
             process.kill()

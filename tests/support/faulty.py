@@ -25,7 +25,7 @@ from trueup.kube.config.connect import default_connection
 
 _HOPS = {"host", "connection", "keep-alive", "transfer-encoding", "content-length", "accept-encoding"}
 
-_PATIENCE = 30.0
+_PATIENCE = 120.0
 
 
 class Seen(NamedTuple):

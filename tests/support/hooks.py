@@ -40,7 +40,7 @@ class Hook:
         status = self.answers.pop(0) if self.answers else 200
         return web.Response(status=status, headers={"Location": f"{self.url}/moved"} if status == 302 else {})
 
-    async def until(self, holds: Callable[[list[str]], bool], patience: float = 30.0) -> None:
+    async def until(self, holds: Callable[[list[str]], bool], patience: float = 120.0) -> None:
         """Wait until something is true of the bodies."""
         deadline = time.monotonic() + patience
         while not holds(self.bodies):

@@ -41,7 +41,7 @@ class Listener:
             self._arrived.notify_all()
         return self.answers.pop(0) if self.answers else self.answer(heard)
 
-    async def until(self, holds: Callable[[list[Heard]], bool], patience: float = 30.0) -> list[Heard]:
+    async def until(self, holds: Callable[[list[Heard]], bool], patience: float = 120.0) -> list[Heard]:
         """Wait until something is true of all that was heard."""
         try:
             async with asyncio.timeout(patience), self._arrived:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
@@ -77,6 +75,10 @@ def migrate(engine: Engine) -> None:
 
     A SQLite file's folder is made if absent. Raises `SQLAlchemyError` and `OSError`.
     """
+    # Only who writes needs it, and it takes as long to import as all the rest of a command.
+    from alembic import command
+    from alembic.config import Config
+
     if engine.url.get_backend_name() == "sqlite":
         Path(engine.url.database or "").parent.mkdir(parents=True, exist_ok=True)
     config = Config()

@@ -106,7 +106,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     process = await asyncio.create_subprocess_exec(*command, "web", stdout=subprocess.DEVNULL)
     try:
         made = Place(f"http://127.0.0.1:{port}", token, tmp_path / "cache")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while True:
                 try:
                     await made.call("GET", "/version")
@@ -125,7 +125,7 @@ async def test_a_revert_is_proposed_once_and_a_closed_one_is_left(place: Place, 
     good = local.commit({"web/a.yaml": "a: 1\n"}, "Good")
     bad = local.commit({"web/a.yaml": "a: bad\n"}, "Break")
     local.push(f"http://ada:{place.token}@{place.url.removeprefix('http://')}/ada/shop.git")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         # Gitea takes note of a first push a little later.
         while (await place.call("GET", "/repos/ada/shop"))["empty"]:
             await asyncio.sleep(0.05)
@@ -137,7 +137,7 @@ async def test_a_revert_is_proposed_once_and_a_closed_one_is_left(place: Place, 
     assert len(set(made)) == 1 and made[0].number == 1 and made[0].url == f"{place.url}/ada/shop/pulls/1"
     (pull,) = await place.call("GET", "/repos/ada/shop/pulls?state=all")
     assert (pull["title"], pull["base"]["ref"]) == ("Revert", "main")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         # Whether it can be merged is found out beside.
         while not (await place.call("GET", "/repos/ada/shop/pulls/1"))["mergeable"]:
             await asyncio.sleep(0.05)
@@ -145,7 +145,7 @@ async def test_a_revert_is_proposed_once_and_a_closed_one_is_left(place: Place, 
     assert await place.proposals().propose(proposal) == made[0]
     assert len(await place.call("GET", "/repos/ada/shop/pulls?state=all")) == 1
     await place.call("PATCH", "/repos/ada/shop/pulls/1", {"state": "open"})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not (await place.call("GET", "/repos/ada/shop/pulls/1"))["mergeable"]:
             await asyncio.sleep(0.05)
     await place.call("POST", "/repos/ada/shop/pulls/1/merge", {"Do": "merge"})
@@ -187,7 +187,7 @@ async def test_its_own_webhook_is_understood_and_proven(place: Place, tmp_path: 
         local = Repository.create(tmp_path / "local.git")
         local.commit({"web/a.yaml": "a: 1\n"}, "First")
         local.push(f"http://ada:{place.token}@{place.url.removeprefix('http://')}/ada/shop.git")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             headers, body = await taken.get()
     finally:
         await runner.cleanup()

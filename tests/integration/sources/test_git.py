@@ -244,7 +244,7 @@ async def test_a_mirror_with_an_unreadable_file_is_made_anew(place: Place) -> No
             pack.chmod(0o644)
             pack.write_bytes(content[:-40] + b"\0" * 40)
     shutil.rmtree(place.cache / "trees", ignore_errors=True)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             try:
                 async with place.git.checkout(found) as checkout:
@@ -470,7 +470,7 @@ async def test_a_host_that_hangs_keeps_no_other_waiting(place: Place, tmp_path: 
         for n in range(12)
     ]
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while len(held) < 8:
                 await asyncio.sleep(0.01)
             found = await place.git.poll(place.spec(branch="main"), None)

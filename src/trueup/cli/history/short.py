@@ -7,7 +7,6 @@ import contextlib
 
 import msgspec
 
-from trueup.cli.connection import connected
 from trueup.cli.errors import Problem
 from trueup.cli.options import Form
 from trueup.cli.tables import console, short, show
@@ -53,6 +52,9 @@ async def show_standing(kubeconfig: str, context: str, word: str, namespace: str
 
 
 async def _state(kubeconfig: str, context: str, word: str, namespace: str) -> UnitState:
+    # The history alone needs no cluster: what talks to one takes as long to import as all the rest.
+    from trueup.cli.connection import connected
+
     async with connected(Where(kubeconfig, context)) as cluster:
         return await cluster.state(ObjectRef.of(await cluster.unit(word, namespace)))
 

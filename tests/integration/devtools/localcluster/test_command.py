@@ -123,7 +123,7 @@ async def test_what_a_killed_supervisor_leaves_is_ended_and_swept(cluster_comman
     told = await stands(cluster_command)
     pids = {part["name"]: part["pid"] for part in told["parts"]}
     os.kill(pids["supervisor"], signal.SIGKILL)
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 120
     while (left := [name for name, pid in pids.items() if lives(pid)]) and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
     assert left == []
@@ -140,7 +140,7 @@ async def test_a_part_that_has_ended_takes_the_cluster_down_and_is_told(cluster_
     told = await stands(cluster_command)
     kwok = next(part["pid"] for part in told["parts"] if part["name"] == "kwok")
     os.kill(kwok, signal.SIGKILL)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (now := await stands(cluster_command))["up"] and time.monotonic() < deadline:
         assert not next(part["running"] for part in now["parts"] if part["name"] == "kwok")
     assert not now["up"]

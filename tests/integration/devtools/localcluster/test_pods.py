@@ -30,7 +30,7 @@ def deployment(name: str, tag: str) -> str:
 
 async def pod(kubectl: Kubectl, namespace: str, app: str, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Wait until a condition holds of the (only) pod of an app."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     items: list[dict[str, Any]] = []
     while time.monotonic() < deadline:
         items = json.loads(
