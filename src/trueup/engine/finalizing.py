@@ -11,9 +11,10 @@ from trueup.core.model.deployment_record import Ending
 from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import Reason, UnitPhase
-from trueup.core.model.state import DELETION, EMPTY_STATE
+from trueup.core.model.state import DELETION, EMPTY_STATE, LEAVING
 from trueup.core.model.unit import DeletionPolicy, SyncPolicy
-from trueup.core.plan.plan import PlanInput, make_plan
+from trueup.core.plan.guards import APPROVE
+from trueup.core.plan.plan import Plan, PlanInput, make_plan
 from trueup.core.ports import Acting, ApplyError, StaleState
 from trueup.engine.approval import approved
 from trueup.engine.context import EngineContext
@@ -93,9 +94,12 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
     claimed = context.owners.claims(unit.ref, cluster, pruned)
     going = [ref for ref in pruned if ref not in claimed]
     still = [ref for ref in going if context.live(unit, ref) is not Presence.ABSENT]
-    if waiting := _waits_for_takers(plan.given, run, context):
+    waiting = _waits_for_takers(plan.given, run, context)
+    if waiting and not approved(run, context, LEAVING):
+        await store(run, context, run.state)
         run.later(RETRY_PAUSE)
-        raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, waiting, Next.WAIT)
+        text = f"{waiting}; to leave them as they are and be gone, {APPROVE}"
+        raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, text, Next.WAIT)
     if unit.deletion is DeletionPolicy.PRUNE_AND_WAIT and still:
         names = ", ".join(_still_there(ref, context.live(unit, ref)) for ref in still[:LEFT_TOLD])
         moves = run.runtime.moves
@@ -105,7 +109,7 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
             return await _let_go(run, context, f"these are not gone after {unit.gate.timeout:.0f} s: {names}")
         run.later(min(max(WAIT_PAUSE, waited / 10), unit.gate.timeout - waited))
         raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, f"waiting until these are gone: {names}", Next.WAIT)
-    return await _let_go(run, context)
+    return await _let_go(run, context, kept=_kept(plan))
 
 
 async def _account_is_gone(run: Reconciliation, context: EngineContext) -> bool:
@@ -116,6 +120,13 @@ async def _account_is_gone(run: Reconciliation, context: EngineContext) -> bool:
     ref = ObjectRef("", "ServiceAccount", namespace, name)
     await context.delivery(run.unit).observe(run.unit, [ref])
     return context.live(run.unit, ref) is Presence.ABSENT
+
+
+def _kept(plan: Plan) -> str:
+    """Say what stays although its unit goes, and why; empty where nothing does."""
+    words = [veto.message for veto in plan.vetoes]
+    more = f" and {len(words) - LEFT_TOLD} more" if len(words) > LEFT_TOLD else ""
+    return "; ".join(words[:LEFT_TOLD]) + more
 
 
 def _waits_for_takers(given: Sequence[ObjectRef], run: Reconciliation, context: EngineContext) -> str:
@@ -133,8 +144,8 @@ def _still_there(ref: ObjectRef, seen: Live | Presence) -> str:
     return f"{ref} ({seen.health.message})" if isinstance(seen, Live) and seen.health.message else str(ref)
 
 
-async def _let_go(run: Reconciliation, context: EngineContext, left: str = "") -> bool:
-    """Let the unit's object go; `left` says what of it stays behind, and why."""
+async def _let_go(run: Reconciliation, context: EngineContext, left: str = "", kept: str = "") -> bool:
+    """Let the unit's object go; `left` says what could not be removed, `kept` what was not to be, and why."""
     context.fence.check()
     for other in context.owners.forget(run.unit.ref):
         context.requeue(other)
@@ -142,7 +153,8 @@ async def _let_go(run: Reconciliation, context: EngineContext, left: str = "") -
         log.warning("a deleted unit leaves something behind", unit=str(run.unit.ref), left=left)
         end_record(run, context, Ending.FAILED, f"the unit was deleted; {left}")
     else:
-        end_record(run, context, Ending.GOOD, "the unit was deleted, and what it delivered is removed")
+        rest = f"; {kept}" if kept else ""
+        end_record(run, context, Ending.GOOD, f"the unit was deleted, and what it delivered is removed{rest}")
     if run.state != EMPTY_STATE:
         try:
             await context.states.drop(run.unit)

@@ -144,6 +144,30 @@ async def test_a_deleted_unit_waits_until_its_successor_has_taken_everything(wor
     assert first.ref not in world.finalizers.held and ref("a") in world.cluster.objects
 
 
+async def test_a_deleted_unit_whose_successor_is_refused_goes_when_that_is_approved(world: World) -> None:
+    first = world.unit("first", finalizer=True)
+    world.declare(first)
+    await world.commit(first=[config("a"), config("b")])
+    world.cluster.refuse[ref("a")] = ApplyError(ref("a"), "Forbidden", "never")
+    second = world.unit("second", recipe=DirectoryRecipe(path="second"))
+    before = world.clock.wall()
+    first = msgspec.structs.replace(first, deleting=True, approved=before)
+    world.declare(second)
+    await world.commit(second=[config("a")])
+    await world.later(10)
+    world.declare(first)
+    await world.later(10)
+    assert first.ref in world.finalizers.held, "an approval from before the question answers nothing"
+    assert "to leave them as they are and be gone, approve it" in world.report(first).message
+    question = world.state(first).question
+    await world.later(10)
+    assert world.state(first).question == question, "it is asked once"
+    world.declare(msgspec.structs.replace(first, approved=world.clock.wall()))
+    await world.later(10)
+    assert first.ref not in world.finalizers.held
+    assert ref("a") in world.cluster.objects and ref("b") not in world.cluster.objects
+
+
 async def test_a_deleted_unit_does_not_wait_for_who_leaves_the_object_alone(world: World) -> None:
     first = world.unit("first", finalizer=True)
     world.declare(first)

@@ -228,14 +228,18 @@ class HistoryEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What somebody is asked to approve: the removals that these inputs bring (`deletion`: those of the whole unit),
-    and since when. An approval from before does not count."""
+    """What somebody is asked to approve: the removals that these inputs bring (`deletion`: those of the whole unit;
+    `leaving`: that it goes before other units have taken over its objects), and since when.
+
+    An approval from before does not count.
+    """
 
     inputs: str
     since: str
 
 
 DELETION = "deletion"
+LEAVING = "leaving"
 
 
 class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):
