@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from typing import Any
 
 import yaml
@@ -14,6 +17,7 @@ from support.e2e import (
     kustomization,
     ready,
     repository,
+    says,
     synced,
 )
 from trueup.core.model.objects import Body
@@ -69,6 +73,28 @@ kind: ConfigMap
 metadata: {name: stuck, finalizers: [example.com/never]}
 data: {a: b}
 """
+
+
+async def test_an_application_waits_for_what_does_not_go_and_names_it(world: World) -> None:
+    world.repository("team/waits", {"x/stuck.yaml": STUCK, "x/free.yaml": MAP})
+    body = yaml.safe_load(application("waits", "https://github.com/team/waits", "x", "waits"))
+    body["metadata"]["finalizers"] = ["resources-finalizer.argocd.argoproj.io"]
+    await world.apply(yaml.safe_dump(body))
+    await world.until(APPLICATION, "argocd", "waits", synced)
+    await world.delete(APPLICATION, "argocd", "waits")
+    await world.until(
+        APPLICATION, "argocd", "waits", says("being deleted", "ConfigMap/waits/stuck", "example.com/never")
+    )
+    assert await world.get(MAPS, "waits", "left") is None
+    environment = {**os.environ, "KUBECONFIG": str(world.cluster.kubeconfig), "NO_COLOR": "1"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "trueup.cli.main", "why", "app/waits", env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    answer = " ".join((await process.communicate())[0].decode().split())
+    assert "ConfigMap/waits/stuck" in answer and "example.com/never" in answer, answer
+    assert "ConfigMap/waits/left" not in answer, "what is gone as it should be is no fault"
+    await world.patch(MAPS, "waits", "stuck", {"metadata": {"finalizers": None}})
+    await world.until(APPLICATION, "argocd", "waits", absent)
 
 
 async def test_waiting_for_termination_ends_at_the_timeout(world: World) -> None:

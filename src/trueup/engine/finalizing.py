@@ -25,6 +25,8 @@ from trueup.engine.state import remember, store
 
 log = structlog.get_logger(__name__)
 
+_WAITS = (DeletionPolicy.PRUNE_AND_WAIT, DeletionPolicy.PRUNE_AND_WAIT_FOREVER)
+
 LEFT_TOLD = 5
 RETRY_PAUSE = 5.0
 WAIT_PAUSE = 0.5
@@ -100,14 +102,14 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
         run.later(RETRY_PAUSE)
         text = f"{waiting}; to leave them as they are and be gone, {APPROVE}"
         raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, text, Next.WAIT)
-    if unit.deletion is DeletionPolicy.PRUNE_AND_WAIT and still:
+    if unit.deletion in _WAITS and still:
         names = ", ".join(_still_there(ref, context.live(unit, ref)) for ref in still[:LEFT_TOLD])
         moves = run.runtime.moves
         moves.going_since = moves.going_since or run.now
-        waited = run.now - moves.going_since
-        if waited >= unit.gate.timeout:
-            return await _let_go(run, context, f"these are not gone after {unit.gate.timeout:.0f} s: {names}")
-        run.later(min(max(WAIT_PAUSE, waited / 10), unit.gate.timeout - waited))
+        waited, timeout = run.now - moves.going_since, unit.gate.timeout
+        if waited >= timeout and unit.deletion is DeletionPolicy.PRUNE_AND_WAIT:
+            return await _let_go(run, context, f"these are not gone after {timeout:.0f} s: {names}")
+        run.later(min(max(WAIT_PAUSE, waited / 10), max(WAIT_PAUSE, timeout - waited)))
         raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, f"waiting until these are gone: {names}", Next.WAIT)
     return await _let_go(run, context, kept=_kept(plan))
 

@@ -148,8 +148,8 @@ def test_a_wrong_type_loses_only_its_own_field() -> None:
     ("finalizers", "deletion"),
     [
         ([], DeletionPolicy.ORPHAN),
-        ([FINALIZER], DeletionPolicy.PRUNE_AND_WAIT),
-        ([FINALIZER + "/background"], DeletionPolicy.PRUNE),
+        ([FINALIZER], DeletionPolicy.PRUNE_AND_WAIT_FOREVER),
+        ([FINALIZER + "/background"], DeletionPolicy.PRUNE_AND_WAIT_FOREVER),
         (["other/finalizer"], DeletionPolicy.ORPHAN),
     ],
 )

@@ -172,10 +172,15 @@ class ReturnPolicy(StrEnum):
 
 
 class DeletionPolicy(StrEnum):
-    """What happens to a unit's objects when the unit itself is deleted."""
+    """What happens to a unit's objects when the unit itself is deleted.
+
+    They are removed, and the unit goes at once; or when they are gone, or its timeout is over; or when they are gone,
+    however long that takes; or they stay.
+    """
 
     PRUNE = "prune"
     PRUNE_AND_WAIT = "prune-and-wait"
+    PRUNE_AND_WAIT_FOREVER = "prune-and-wait-forever"
     ORPHAN = "orphan"
 
 

@@ -222,7 +222,8 @@ def _finalizer(finalizers: list[object]) -> tuple[str, str]:
 def _deletion(cascade: str, sync_options: SyncOptions) -> DeletionPolicy:
     if not cascade or sync_options.delete in ("false", "confirm"):
         return DeletionPolicy.ORPHAN
-    return DeletionPolicy.PRUNE_AND_WAIT if cascade == "Foreground" else DeletionPolicy.PRUNE
+    # Either cascade waits until nothing is left; they differ in what Kubernetes removes first.
+    return DeletionPolicy.PRUNE_AND_WAIT_FOREVER
 
 
 def _delivered(status: Mapping[str, Any]) -> bool:
