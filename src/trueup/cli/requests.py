@@ -12,7 +12,7 @@ from trueup.cli.where import Where
 
 
 async def sync(where: Where, word: str, request: commands.SyncRequest) -> None:
-    """Ask for a sync of a unit, or a look at a source. Raises `Problem`."""
+    """Ask for a sync of a unit, or a poll of a source. Raises `Problem`."""
     async with connected(where) as cluster:
         _show(await commands.sync(cluster, word, where.namespace, request, _progress))
 

@@ -38,7 +38,7 @@ class SyncRequest(msgspec.Struct, frozen=True):
 async def sync(
     cluster: Objects, word: str, namespace: str, request: SyncRequest, progress: Progress = silent
 ) -> Outcome | None:
-    """Ask for a sync of a unit, or a look at a source; gives its outcome, `None` where that is not waited for.
+    """Ask for a sync of a unit, or a poll of a source; gives its outcome, `None` where that is not waited for.
 
     With `wait`, raises `Problem` where it fails or takes longer than `timeout` seconds.
     """

@@ -1,4 +1,4 @@
-"""The loop under every kind that is no unit and no source: watched, translated, looked at, and given its status.
+"""The loop under every kind that is no unit and no source: watched, translated, reconciled, and given its status.
 
 What a kind is stands in a `Kind`, which a dialect brings; what is done with its objects in a `Handler`.
 """
@@ -101,7 +101,7 @@ class KindController(Generic[Item]):
         return tuple(self._items.values())
 
     def requeue(self, ref: ObjectRef, after: float = 0.0) -> None:
-        """Have an object looked at again, in so many seconds."""
+        """Have an object reconciled again, in so many seconds."""
         self._queue.add_after(ref, after)
 
     def _changed(self, event: str, old: Body | None, new: Body | None) -> None:

@@ -68,11 +68,11 @@ class KindRequests(Protocol):
         ...
 
     def look(self, token: str) -> dict[str, str]:
-        """Give the annotations that have an object looked at."""
+        """Give the annotations that ask for an object's reconciliation."""
         ...
 
     def looked(self, body: Body, token: str) -> Answer | None:
-        """Read what came of a look; `None` while nothing has."""
+        """Read what came of a reconciliation; `None` while nothing has."""
         ...
 
     def sync(self, body: Body, wish: SyncWish, user: str, token: str) -> Body:

@@ -31,7 +31,7 @@ def source_series(declaration: SourceDeclaration, report: SourceReport) -> Itera
 
 
 def looked(unit: Unit) -> Iterable[Observed]:
-    """Give what a look at a unit is counted in."""
+    """Give the metrics of a unit's reconciliation."""
     adapter = adapter_of(unit.ref.group, unit.ref.kind)
     return adapter.unit_observed(unit) if adapter is not None else ()
 

@@ -1,4 +1,4 @@
-"""Upstream's own controllers: while one of them runs, its objects are looked at and not touched, until claimed."""
+"""Upstream's own controllers: while one of them runs, its objects are read and not touched, until claimed."""
 
 from __future__ import annotations
 

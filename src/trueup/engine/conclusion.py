@@ -1,4 +1,4 @@
-"""The one block in which a pass ends: what it found is summed up, reported, and followed by what comes next."""
+"""How a reconciliation ends: what it found is summed up, reported, and followed by what comes next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TAKEN_OVER = (
     "annotation trueup.dev/rollback names one"
 )
 SAFETY_INTERVAL = 60.0
-"""No unit is looked at by the clock more often than this (seconds), whatever its interval: events do the work."""
+"""No unit is reconciled by the clock more often than this (seconds), whatever its interval: events do the work."""
 
 
 _NO_SYNC = frozenset({Reason.RENDER_FAILED, Reason.PATH_ABSENT, Reason.SUBSTITUTION_FAILED, Reason.EXPRESSION_INVALID})
@@ -30,7 +30,7 @@ _NO_SYNC = frozenset({Reason.RENDER_FAILED, Reason.PATH_ABSENT, Reason.SUBSTITUT
 
 
 def conclude(run: Reconciliation, context: EngineContext) -> None:
-    """Write the report, tell those who wait, and plan the next look."""
+    """Write the report, tell those who wait, and plan the next reconciliation."""
     unit, runtime = run.unit, run.runtime
     phase, reason, message = _standing(run)
     objects = _objects(run, context)

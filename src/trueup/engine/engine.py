@@ -1,4 +1,4 @@
-"""The engine: takes declarations and events in, and has a unit looked at when something that concerns it changed.
+"""The engine: takes declarations and events in, and has a unit reconciled when something that concerns it changed.
 
 It never asks the clock whether anything changed. What may concern a unit: its own object, its source, a unit it depends
 on, a value it refers to, a live object it owns, another unit that wants the same object.
@@ -52,7 +52,7 @@ log = structlog.get_logger(__name__)
 
 WORKERS = 16
 BESIDE = 1
-"""Units that a commit does not touch, looked at beside those that it does."""
+"""Units that a commit does not touch, reconciled beside those that it does."""
 
 FENCED_PAUSE = 2.0
 LOADED_AT_ONCE = 100
@@ -63,7 +63,7 @@ class EnginePorts(msgspec.Struct, frozen=True):
     """All that the engine works with.
 
     `options_of` gives how a unit's objects say what they want, `body_of` a user's object. `managed_by` names the other
-    controller whose object a unit is: it is looked at and not touched. Without `proposals`, no revert is proposed.
+    controller whose object a unit is: it is read and not touched. Without `proposals`, no revert is proposed.
     `deliveries` are those beside that of plain objects, by the name that units give.
     """
 
@@ -164,7 +164,7 @@ class Engine:
             await self.proposer.stop()
 
     async def settle(self) -> None:
-        """Do now what would be done later: poll every source anew, look at every unit; wait until nothing is left.
+        """Do now what would be done later: poll every source anew, reconcile every unit; wait until nothing is left.
 
         Whatever follows from the events so far has happened then.
         """
@@ -256,14 +256,14 @@ class Engine:
         return tuple(sorted(ref for ref in refs if (ref.group, ref.kind) == (group, kind)))
 
     def requeue(self, ref: ObjectRef) -> None:
-        """Somebody outside says that there is something new: poll the source, or look at the unit."""
+        """Somebody outside says that there is something new: poll the source, or reconcile the unit."""
         if self.source_controller.state(ref) is not None:
             self.source_controller.poll_anew(ref)
         elif self.registry.get(ref) is not None:
             self.queue.add(ref)
 
     def object_changed(self, ref: ObjectRef, cluster: ClusterRef = LOCAL) -> None:
-        """A live object has changed, appeared or gone: its owners look at it."""
+        """A live object has changed, appeared or gone: its owners are reconciled."""
         one = ClusterObject(cluster, ref)
         for unit in {*self.owners.owners(cluster, ref), *self.registry.by_check.units(one)}:
             self.queue.add(unit)
@@ -271,19 +271,19 @@ class Engine:
             self._try_again(unit)
 
     def value_changed(self, ref: ObjectRef) -> None:
-        """A Secret or ConfigMap has changed: units that read it look again, sources that use it poll again."""
+        """A Secret or ConfigMap has changed: units that read it are reconciled, sources that use it polled."""
         for unit in self.registry.by_value.units(ref):
             self.queue.add(unit)
         self.source_controller.value_changed(ref)
 
     def cluster_changed(self, cluster: ClusterRef = LOCAL) -> None:
-        """What a cluster serves, or whether it can be reached, has changed: its units look again, without haste."""
+        """What a cluster serves, or whether it can be reached, has changed: its units are reconciled, without haste."""
         for ref in self.registry.by_cluster.units(cluster):
             if not self._try_again(ref):
                 self.queue.add(ref, urgent=False)
 
     def upstream_changed(self) -> None:
-        """Another controller has come or gone: every unit looks again, without haste."""
+        """Another controller has come or gone: every unit is reconciled, without haste."""
         for cluster in self.registry.by_cluster.referred():
             self.cluster_changed(cluster)
 
@@ -333,7 +333,7 @@ class Engine:
         if not runtime.loaded:
             load(runtime, self._context, unit)
         try:
-            # Whatever is logged while the unit is looked at says which one.
+            # Whatever is logged while the unit is reconciled says which one.
             with structlog.contextvars.bound_contextvars(unit=str(ref), revision="", sync=""):
                 await reconcile(run, self._context)
         except Fenced:

@@ -30,7 +30,7 @@ _WAITS = (DeletionPolicy.PRUNE_AND_WAIT, DeletionPolicy.PRUNE_AND_WAIT_FOREVER)
 LEFT_TOLD = 5
 RETRY_PAUSE = 5.0
 WAIT_PAUSE = 0.5
-"""Seconds between two looks whether what was deleted is gone; they ask the cache, not the server."""
+"""Seconds between two checks whether what was deleted is gone; they ask the cache, not the server."""
 
 
 async def finalize(run: Reconciliation, context: EngineContext) -> bool:

@@ -11,7 +11,7 @@ from trueup.engine.state import change
 
 
 def refuse_operation(run: Reconciliation, context: EngineContext, message: str) -> None:
-    """Close an operation that cannot be carried out; the unit is looked at as if nobody had asked."""
+    """Close an operation that cannot be carried out; the unit is reconciled as if nobody had asked."""
     operation = run.operation
     if operation is None:
         return

@@ -57,7 +57,7 @@ UNREACHABLE_PAUSE = 2.0
 
 
 async def reconcile(run: Reconciliation, context: EngineContext) -> None:
-    """Take one look at a unit and do what is to be done. Everything foreseen ends in its report.
+    """Compare one unit with the cluster and do what is to be done. Everything foreseen ends in its report.
 
     Raises `Fenced` when the lease is lost in between: nothing is written or reported then.
     """

@@ -25,7 +25,7 @@ from trueup.engine.source_controller import SourceState
 
 
 class Located(msgspec.Struct, frozen=True):
-    """One source of a unit at the revision that is looked at, and how its files are read."""
+    """One source of a unit at the revision that is reconciled, and how its files are read."""
 
     ref: ObjectRef
     resolved: Resolved
@@ -34,7 +34,7 @@ class Located(msgspec.Struct, frozen=True):
 
 
 class Next(StrEnum):
-    """What the loop does after a pass that stopped early."""
+    """What the loop does after a reconciliation that stopped early."""
 
     STALL = "stall"
     """Only a change by the user helps: nothing is scheduled."""
@@ -43,11 +43,11 @@ class Next(StrEnum):
     """An event will come: nothing is scheduled."""
 
     RETRY = "retry"
-    """Time may help: the pass is run again after the unit's retry interval."""
+    """Time may help: it is run again after the unit's retry interval."""
 
 
 class Halt(Exception):
-    """A step ends the pass: where the unit stands, why, in words for people, and what the loop does next."""
+    """A step ends the reconciliation: where the unit stands, why, in words for people, and what the loop does next."""
 
     def __init__(self, phase: UnitPhase, reason: Reason, message: str, next: Next) -> None:
         super().__init__(message)
@@ -58,9 +58,9 @@ class Halt(Exception):
 
 
 class NotYetKnown(Exception):
-    """What a unit waits for has not been looked at since this process began: its object keeps its status until then.
+    """What a unit waits for has not been reconciled since this process began: its object keeps its status until then.
 
-    Whatever it is will have the unit looked at again when it is known.
+    Whatever it is will have the unit reconciled again when it is known.
     """
 
 
@@ -69,7 +69,7 @@ class Withdrawn(Exception):
 
 
 class Intent(StrEnum):
-    """Why a pass writes."""
+    """Why a reconciliation writes."""
 
     REQUEST = "request"
     CHANGE = "change"

@@ -15,7 +15,7 @@ from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import ObjectResult, OperationReport, UnitReport
 from trueup.core.model.state import EMPTY_STATE, Inputs, RevertProposal, UnitState
 from trueup.core.plan.desired import Prepared
-from trueup.core.plan.drift import HealLog
+from trueup.core.plan.heal_backoff import HealLog
 from trueup.core.rollback.pinning import Request
 from trueup.engine.records.builder import RecordBuilder
 
@@ -25,7 +25,7 @@ COMMITS_KEPT = 12
 class Rendering(msgspec.Struct, frozen=True):
     """What some inputs gave: the inputs by content, the desired objects, and the recipe's kind.
 
-    `paths` are the files and folders of the artifact that were looked at; none where they are too many to be told.
+    `paths` are the files and folders of the artifact that rendering read; none where they are too many to be told.
     """
 
     inputs: Inputs
@@ -56,7 +56,7 @@ class RenderCache:
 
 @dataclass(slots=True)
 class Readiness:
-    """Whether the unit was ready when it was last looked at, and at which revision of each source.
+    """Whether the unit was ready when it was last reconciled, and at which revision of each source.
 
     `unready_since` is when its gate was last found not to be passed (monotonic seconds); 0 where it is.
     """

@@ -44,12 +44,12 @@ class SourceState(msgspec.Struct, frozen=True):
 
     @property
     def polled(self) -> bool:
-        """Whether it was looked at since this process began."""
+        """Whether it was polled since this process began."""
         return self.checked_at is not None
 
 
 class SourceController:
-    """Polls sources and gives their states. `changed` is called with a source's ref when units must look again."""
+    """Polls sources and gives their states. `changed` is called with a source's ref when units must be reconciled."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""What a render looked at, by content: naming it, and proving that another tree has the same.
+"""What a render read, by content: naming it, and proving that another tree has the same.
 
 Paths are compared folder by folder. Where a folder's own id is the same, everything beneath it is, so one comparison
-proves all that was looked at there; only in a folder that did change are the single paths compared.
+proves all that was read there; only in a folder that did change are the single paths compared.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from trueup.core.model.recipe import LookedAt, TreeIds
 
 
 class _Folder(msgspec.Struct):
-    """What was looked at directly in one folder. `id` is the id of the last tree found equal."""
+    """What was read directly in one folder. `id` is the id of the last tree found equal."""
 
     root: str
     path: str
@@ -39,7 +39,7 @@ class _Folder(msgspec.Struct):
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """Everything that one render looked at, with its content's ids. `cost` is about what this takes in bytes."""
+    """Everything that one render read, with its content's ids. `cost` is about what this takes in bytes."""
 
     folders: tuple[_Folder, ...]
     cost: int
@@ -70,7 +70,7 @@ class Proof(msgspec.Struct, frozen=True):
 
 
 def prove(looked_at: Mapping[str, LookedAt], trees: Mapping[str, TreeIds]) -> Proof | None:
-    """Take down what was looked at as `trees` have it now.
+    """Note what was read as `trees` have it now.
 
     `None` where a tree contradicts the folder that was rendered, or a root's ids are not known: nothing can be
     concluded then.

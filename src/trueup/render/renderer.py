@@ -267,7 +267,7 @@ def _decode(body: bytes, asked: int) -> Answer:
 
 
 def _lost(recipe: Recipe, context: RenderContext, code: str, why: str) -> Answer:
-    """Stand in for an answer that never came: nobody knows what was looked at, but nothing outside of the roots was."""
+    """Stand in for an answer that never came: nobody knows what was read, but nothing outside of the roots was."""
     everything = {root: LookedAt(files=(".",)) for root in ("", *sorted(context.roots))}
     return Answer(looked_at=everything, problem=RenderProblem(code, f"Rendering {_place(recipe)}: {why}"))
 

@@ -43,7 +43,7 @@ def leader_gauges(
     return (
         Gauge(
             "trueup_queue_waiting",
-            "What waits to be looked at, by queue.",
+            "Keys that wait in a queue, by queue.",
             lambda: {("units",): engine.queue.waiting(), ("sources",): engine.source_controller.queue.waiting()},
             ("queue",),
         ),

@@ -73,7 +73,7 @@ class Metrics(Collector):
     ) -> None:
         """Take how dialects show their objects, and how many objects may have series of their own.
 
-        `looked` and `asked` say what a look at a unit and a poll of a source are counted in beside our own metrics.
+        `looked` and `asked` name the metrics that a unit's reconciliation and a source's poll have beside our own.
         """
         self._unit_series = unit_series
         self._source_series = source_series
@@ -181,7 +181,7 @@ class Metrics(Collector):
             self._synced(event)
 
     def _count_look(self, event: ReconcileEnded) -> None:
-        """Count a look as upstream's controllers count a reconciliation: per kind, whatever the object."""
+        """Count a reconciliation as upstream's controllers count a reconciliation: per kind, whatever the object."""
         seconds = sum(step.seconds for step in event.steps)
         phase = event.report.phase if event.report else UnitPhase.WAITING
         result = "error" if phase is UnitPhase.FAILED else "success"

@@ -36,7 +36,7 @@ class FakeRenderer:
         return self._result(recipe, self._repository.tree(tree.__fspath__()), context)
 
     def lookup(self, recipe: Recipe, context: RenderContext) -> RenderResult | None:
-        """Give nothing: every look at new inputs is a render."""
+        """Give nothing: new inputs are always rendered."""
         return None
 
     def recognise(self, recipe: Recipe, context: RenderContext) -> str | None:

@@ -1,4 +1,4 @@
-"""Who takes webhooks while a controller works: sources are polled and units looked at, for receivers and Git hosts."""
+"""Who takes webhooks while a controller works: sources are polled and units reconciled, for receivers and Git hosts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Wakeable(Protocol):
         ...
 
     def requeue(self, ref: ObjectRef) -> None:
-        """Poll a source at once, or look at a unit."""
+        """Poll a source at once, or reconcile a unit."""
         ...
 
 

@@ -19,14 +19,14 @@ def sync(
     revision: Annotated[str, typer.Option(help="Another revision (Applications).")] = "",
     prune: Annotated[bool, typer.Option(help="Also remove what Git no longer has (Applications).")] = False,
     dry_run: Annotated[bool, typer.Option(help="Try out, and change nothing (Applications).")] = False,
-    with_source: Annotated[bool, typer.Option("--with-source", help="Look at its source first.")] = False,
+    with_source: Annotated[bool, typer.Option("--with-source", help="Poll its source first.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the outcome.")] = True,
     timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 300.0,
     namespace: Namespace = "",
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Ask the controller for a sync of a unit, or a look at a source, and wait for its outcome.
+    """Ask the controller for a sync of a unit, or a poll of a source, and wait for its outcome.
 
     Example: trueup sync ks/shop --with-source
     """
@@ -56,7 +56,7 @@ def suspend(
 @app.command(epilog=EPILOG)
 def resume(
     units: UnitNames,
-    wait: Annotated[bool, typer.Option(help="Wait until each was looked at.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait until each was reconciled.")] = True,
     timeout: Annotated[float, typer.Option(help="Seconds to wait, for all together.")] = 300.0,
     namespace: Namespace = "",
     kubeconfig: Kubeconfig = "",

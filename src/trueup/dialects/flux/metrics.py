@@ -14,7 +14,7 @@ from trueup.core.redaction import redact
 _RESOURCE_INFO = "A Flux object, as kube-state-metrics shows it by Flux' own configuration."
 _CONDITION = "Whether a Flux object has a condition of this type and status."
 _SUSPENDED = "Whether a Flux object is suspended."
-_RECONCILED = "Time that a look at a Flux object takes."
+_RECONCILED = "Time that a reconciliation of a Flux object takes."
 _FLUX_BUCKETS = tuple(round(0.01 * 180_000 ** (step / 9), 4) for step in range(10))
 """Ten from a hundredth of a second to half an hour, each as many times the one before."""
 
@@ -39,7 +39,7 @@ def flux_source_series(declaration: SourceDeclaration, report: SourceReport) -> 
 
 
 def flux_unit_observed(unit: Unit) -> Iterator[Observed]:
-    """Give what a look at a unit is counted in."""
+    """Give the metrics of a unit's reconciliation."""
     yield _reconciled(unit.ref)
 
 

@@ -1,7 +1,7 @@
 """The circuit breaker: which units are sick at the same time, so that a lost node is not taken for a bad commit.
 
-It knows what this process has seen. After a restart every unit is looked at again, and those that are not healthy count
-from then on.
+It knows what this process has seen. After a restart every unit is reconciled again, and those that are not healthy
+count from then on.
 """
 
 from __future__ import annotations

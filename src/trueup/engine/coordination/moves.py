@@ -53,7 +53,7 @@ def _of_the_same_origin(unit: Unit, context: EngineContext) -> dict[ObjectRef, s
     """Give the sources that follow a repository which the unit's sources follow, with the revision that counts.
 
     That is each one's present revision. One that follows the same branch has the unit's own before long, and its units
-    plan for that: it has not been looked at yet, cannot be reached, or is suspended.
+    plan for that: it has not been polled yet, cannot be reached, or is suspended.
     """
     found: dict[ObjectRef, str] = {}
     for one in unit.sources:

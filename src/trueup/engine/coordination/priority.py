@@ -1,6 +1,6 @@
 """Which units a commit touches: they go first, so that a change in a large repository need not wait behind the others.
 
-The others are looked at as well, but only to show the new revision. Nothing hangs on this order but time: a unit that
+The others are reconciled as well, but only to show the new revision. Nothing hangs on this order but time: a unit that
 is taken for touched, or for untouched, by mistake ends the same.
 """
 
@@ -22,7 +22,7 @@ FEW = 16
 """So many units of one source are not worth sorting: all of them go at once."""
 
 STRIDE = 100
-"""Units looked at before others may run: some milliseconds."""
+"""Units sorted before others may run: some milliseconds."""
 
 
 async def touched_first(

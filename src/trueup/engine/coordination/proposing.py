@@ -1,7 +1,7 @@
-"""Proposing reverts: beside the passes, so that no host of a repository ever holds up a sync.
+"""Proposing reverts: beside the reconciliations, so that no host of a repository ever holds up a sync.
 
-What is to be proposed stands in the unit's state; what has come of it is handed to the unit's next pass, which alone
-writes that state.
+What is to be proposed stands in the unit's state; what has come of it is handed to the unit's next reconciliation,
+which alone writes that state.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def open_record(run: Reconciliation, context: EngineContext) -> RecordBuilder:
 
 
 def initiator_of(run: Reconciliation) -> str:
-    """Name the person who asked for what this pass writes; empty for what happens by itself."""
+    """Name the person who asked for what this reconciliation writes; empty for what happens by itself."""
     if run.operation is not None:
         return run.operation.initiator
     if run.intent is Intent.PIN:

@@ -1,4 +1,4 @@
-"""The steps of a pass, in the order in which `reconciler.STEPS` names them.
+"""The steps of a reconciliation, in the order in which `reconciler.STEPS` names them.
 
 Each step is a coroutine over (run, parts). It fills in its part of the run, or raises `Halt`.
 """

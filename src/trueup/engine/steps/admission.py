@@ -206,11 +206,11 @@ def _as_reported(run: Reconciliation) -> bool:
 
 
 def _look_first(run: Reconciliation, context: EngineContext, dependency: Dependency) -> None:
-    """Raise `NotYetKnown` where a unit has not been looked at since this process began."""
+    """Raise `NotYetKnown` where a unit has not been reconciled since this process began."""
     runtime = context.runtime_of(dependency.ref)
     unknown = runtime is not None and runtime.report is None
     if unknown and _as_reported(run) and not context.registry.cycle(run.unit.ref):
-        raise NotYetKnown(f"{dependency.ref} has not been looked at yet")
+        raise NotYetKnown(f"{dependency.ref} has not been reconciled yet")
 
 
 async def _not_ready(run: Reconciliation, context: EngineContext, dependency: Dependency) -> str:

@@ -19,7 +19,7 @@ from trueup.engine.reconciliation import Halt, Intent, Next, Reconciliation
 from trueup.engine.state import change
 
 MOVE_PAUSE = 0.2
-"""Seconds between two looks whether other units have planned for a commit, at first; it grows to `LONG_PAUSE`."""
+"""Seconds between two checks whether other units have planned for a commit, at first; it grows to `LONG_PAUSE`."""
 
 LONG_PAUSE = 5.0
 SHARED_SHOWN = 5

@@ -38,7 +38,7 @@ async def judge_outcome(run: Reconciliation, context: EngineContext) -> None:
     if run.operation is not None and run.operation.dry_run:
         _end_operation(run, context)
         await store(run, context, msgspec.structs.replace(run.state, operation=run.operation.id))
-        # What is true without the question is looked at next.
+        # What is true without the question is judged next.
         run.again()
         return
     if run.inputs is None or run.out_of_sync:
@@ -81,7 +81,7 @@ def _adopt(run: Reconciliation) -> None:
         narrow(run, plan)
         state = run.state
     if plan is not None and (plan.blocking or plan.given):
-        # What a guard forbids, or another unit is about to take, is looked at again after a restart: the tree must not
+        # What a guard forbids, or another unit is about to take, is compared again after a restart: the tree must not
         # vouch for it.
         inputs = msgspec.structs.replace(inputs, tree="")
     if run.settled:
@@ -93,7 +93,7 @@ def _adopt(run: Reconciliation) -> None:
     if run.operation is not None:
         changed = msgspec.structs.replace(changed, operation=run.operation.id)
         if run.operation.revision or run.operation.recipe is not None:
-            # What was asked for need not be what Git says: how the unit stands is seen by the next look.
+            # What was asked for need not be what Git says: how the unit stands is seen by the next reconciliation.
             run.again()
     change(run, changed)
 
@@ -181,7 +181,7 @@ def _count(run: Reconciliation, context: EngineContext) -> None:
 
 
 async def _store_quietly(run: Reconciliation, context: EngineContext) -> None:
-    """Store what no attempt is about: a new revision of unchanged inputs, a seal that a heal changed."""
+    """Store what no attempt is about: a new revision of unchanged inputs, the managed fields that a heal changed."""
     runtime = run.runtime
     if not runtime.unstored or run.state.attempt is not None:
         return

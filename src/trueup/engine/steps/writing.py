@@ -1,7 +1,7 @@
-"""Carrying the plan out: the attempt is recorded, then stages are written, then what Git no longer has is removed.
+"""Carrying the plan out: the attempt is recorded, then task by task is written, then what Git no longer has is removed.
 
-Nothing here waits for health. Where a wave must be healthy before the next, the pass ends after it, and the event that
-says so begins the next pass, whose plan holds what is left.
+Nothing here waits for health. Where a wave must be healthy before the next, the reconciliation ends after it; the event
+that says so begins the next one, whose plan holds what is left.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import Desired, InventoryEntry, ObjectRef, Phase, ended
 from trueup.core.model.reports import ObjectResult, OperationReport, OperationState, ResultCode
 from trueup.core.model.state import Attempt, UnitState
-from trueup.core.plan.drift import HealLog
+from trueup.core.plan.heal_backoff import HealLog
 from trueup.core.plan.plan import Plan
 from trueup.core.plan.tasks import Action, ApplyTask, HookTask, PruneTask, Step, WaitTask
 from trueup.core.plan.waves import PHASES

@@ -18,7 +18,7 @@ _APP_INFO = "Information about an Application."
 _SYNCS = "Syncs of an Application, by how they ended."
 _SYNC_SECONDS = "Seconds that the syncs of an Application took, in all."
 _CONDITIONS = "Conditions of an Application."
-_LOOKED = "Time that a look at an Application takes."
+_LOOKED = "Time that a reconciliation of an Application takes."
 _ASKED = "Time that asking a Git repository takes, fetching included where it has moved."
 _ASKINGS = "How often Git repositories were asked."
 _NOT_FETCHED = "How often a Git repository could not be asked or fetched."
@@ -39,7 +39,7 @@ def application_series(unit: Unit, report: UnitReport, url: str, record: Deploym
 
 
 def application_observed(unit: Unit) -> Iterator[Observed]:
-    """Give what a look at an Application is counted in."""
+    """Give the metrics of a reconciliation of an Application."""
     labels = {"namespace": unit.ref.namespace, "dest_server": IN_CLUSTER}
     yield Observed("argocd_app_reconcile", _LOOKED, labels, _LOOK_BUCKETS)
 

@@ -53,7 +53,7 @@ _GROUPS = {repository.KIND: repository.GROUP, kustomization.KIND: kustomization.
 
 
 class Resource(Part, frozen=True):
-    """Objects that shall be looked at: one by name, or all of a kind that bear the labels."""
+    """Objects that are to be reconciled: one by name, or all of a kind that bear the labels."""
 
     kind: Text = ""
     name: Text = ""

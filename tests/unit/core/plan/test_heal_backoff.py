@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.core.plan.drift import FREE_HEALS, LONGEST_PAUSE, WINDOW, HealLog
+from trueup.core.plan.heal_backoff import FREE_HEALS, LONGEST_PAUSE, WINDOW, HealLog
 
 
 def fought(until: float) -> list[float]:
