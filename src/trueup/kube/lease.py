@@ -127,7 +127,7 @@ class Lease:
                 changes = int(spec.get("leaseTransitions") or 0) + (self.holder != self.identity)
                 reply = await self._client.replace(LEASES, self._body(live, changes), write)
         except (Conflict, AlreadyExists, NotFound):
-            # Somebody was faster; what that means is seen at the next look.
+            # Somebody was faster; what that means is seen at the next try.
             self._live = None
             found = await self._client.find(LEASES, self._name, self._namespace)
             if found is None or (found.body.get("spec") or {}).get("holderIdentity") != self.identity:

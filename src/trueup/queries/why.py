@@ -66,7 +66,7 @@ async def explanation(client: KubeClient, mapper: Mapper, body: Body, left_to: s
         *_own(unit, body, state),
         *await _source(client, mapper, unit),
         *await _dependencies(client, mapper, unit),
-        *await _objects(client, mapper, state.inventory.entries),
+        *await _objects(client, mapper, state.inventory.entries, deleting=_deleted_at(body) != ""),
     ]
     if left_to:
         said = f"; its status, written by that one, says: {found.message}" if found.message else ""
@@ -95,8 +95,7 @@ def _own(unit: Unit, body: Body, state: UnitState) -> list[Cause]:
         Cause(f"its own object asks for what cannot be done: {problem}", str(unit.ref), advice="correct it in Git")
         for problem in unit.problems
     ]
-    if body["metadata"].get("deletionTimestamp"):
-        since = str(body["metadata"]["deletionTimestamp"])
+    if since := _deleted_at(body):
         waits = tuple(
             text_of(item, "message")
             for item in list_of(mapping_of(body, "status"), "conditions")
@@ -138,6 +137,11 @@ def _own(unit: Unit, body: Body, state: UnitState) -> list[Cause]:
     if state.failures > 1:
         causes.append(Cause(f"the same inputs have failed {state.failures} times in a row", str(unit.ref)))
     return causes
+
+
+def _deleted_at(body: Body) -> str:
+    """Give since when an object is being deleted; empty where it is not."""
+    return str(body["metadata"].get("deletionTimestamp") or "")
 
 
 def _offers(state: UnitState, inputs: str) -> tuple[str, ...]:
@@ -191,27 +195,49 @@ async def _dependencies(client: KubeClient, mapper: Mapper, unit: Unit) -> list[
 # ------------------------------------------------------------------------------------------------- its objects
 
 
-async def _objects(client: KubeClient, mapper: Mapper, entries: Sequence[InventoryEntry]) -> list[Cause]:
+async def _objects(
+    client: KubeClient, mapper: Mapper, entries: Sequence[InventoryEntry], *, deleting: bool
+) -> list[Cause]:
+    """Tell of objects that are not as they should be: where the unit itself goes, of those that are still there."""
     lives = await asyncio.gather(*(_read(client, mapper, entry.ref) for entry in entries))
     causes: list[Cause] = []
     untold = 0
     for entry, live in zip(entries, lives, strict=True):
         ref = entry.ref
-        if isinstance(live, KubeError):
-            cause = Cause(f"cannot be read: {live.message}", str(ref))
-        elif live is None:
-            cause = Cause("is not in the cluster", str(ref), advice="the next look makes it again, if healing is on")
-        elif not judged(ref.group, ref.kind) or assess(live).status in (HealthStatus.HEALTHY, HealthStatus.SUSPENDED):
+        if _as_it_should_be(ref, live, deleting=deleting):
             continue
-        elif len(causes) >= OBJECTS_TOLD:
+        if len(causes) >= OBJECTS_TOLD:
             untold += 1
-            continue
+        elif isinstance(live, KubeError):
+            causes.append(Cause(f"cannot be read: {live.message}", str(ref)))
+        elif live is None:
+            advice = "the next reconciliation makes it again, if healing is on"
+            causes.append(Cause("is not in the cluster", str(ref), advice=advice))
+        elif deleting:
+            causes.append(_not_gone(ref, live))
         else:
-            cause = await _sick(client, mapper, ref, live)
-        causes.append(cause)
+            causes.append(await _sick(client, mapper, ref, live))
     if untold:
-        causes.append(Cause(f"and {untold} more objects are not healthy", advice="`trueup tree` shows all"))
+        what = "still there" if deleting else "not healthy"
+        causes.append(Cause(f"and {untold} more objects are {what}", advice="`trueup tree` shows all"))
     return causes
+
+
+def _as_it_should_be(ref: ObjectRef, live: Body | KubeError | None, *, deleting: bool) -> bool:
+    if isinstance(live, KubeError):
+        return False
+    if live is None or deleting:
+        return live is None and deleting
+    return not judged(ref.group, ref.kind) or assess(live).status in (HealthStatus.HEALTHY, HealthStatus.SUSPENDED)
+
+
+def _not_gone(ref: ObjectRef, live: Body) -> Cause:
+    """Tell of an object that is to go and is still there, with the finalizers that hold it."""
+    holders = ", ".join(str(name) for name in live["metadata"].get("finalizers") or [])
+    if not _deleted_at(live):
+        return Cause("is still there, and not asked to go yet", str(ref))
+    advice = f"see what works on {holders}; nobody else may remove it" if holders else ""
+    return Cause(f"is not gone yet{f', held by {holders}' if holders else ''}", str(ref), _deleted_at(live), (), advice)
 
 
 async def _sick(client: KubeClient, mapper: Mapper, ref: ObjectRef, live: Body) -> Cause:
