@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 # Tests mostly wait: more of them than there are cores run beside each other.
 TEST_WORKERS ?= 5
 
-.PHONY: help demo test test-all unit lint format bench soak clean lock binaries
+.PHONY: help demo test test-all unit lint format bench attack soak clean lock binaries
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ bench: $(VENV)/.ready binaries ## Measure: units, what recording adds, blame, th
 	@$(PY) -m bench --units 100 --recording 2
 	@$(PY) -m bench.blame
 	@$(PY) -m bench history
+
+attack: $(VENV)/.ready binaries ## Try every wall from inside, and print a table
+	@$(PY) -m pytest tests/security -q -n $(TEST_WORKERS) --attack-table $(PYTEST_ARGS)
 
 soak: $(VENV)/.ready binaries ## Kill a controller under load for 30 minutes (MINUTES=…), and hold the cluster against Git
 	@$(PY) -m bench.soak --minutes $(or $(MINUTES),30)

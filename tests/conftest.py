@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +9,8 @@ import hypothesis
 import pytest
 
 from support.scheduling import LongestFirstScheduling
+from support.worlds import kubectl_of
 from trueup.devtools.localcluster import Cluster
-from trueup.devtools.localcluster.kubectl import kubectl_command, kubectl_environment
 
 pytest_plugins = ["trueup.devtools.localcluster.fixtures"]
 
@@ -27,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--all-crash-points", action="store_true", help="kill a controller at every write of a sync, not at some"
     )
+    parser.addoption("--attack-table", action="store_true", help="print the outcome of each attack as a table")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -38,19 +38,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst
 @pytest.fixture(scope="session", name="kubectl")
 def kubectl_of_the_session(cluster: Cluster) -> Callable[..., str]:
     """Run kubectl against the session's cluster: gives what it prints; with `check=False` also what it complains of."""
-
-    def run(*arguments: str, stdin: str = "", check: bool = True) -> str:
-        done = subprocess.run(
-            kubectl_command(*arguments),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=kubectl_environment(cluster.kubeconfig),
-        )
-        if check:
-            assert done.returncode == 0, done.stderr
-            return done.stdout
-        return done.stdout + done.stderr
-
-    return run
+    return kubectl_of(cluster)

@@ -1,43 +1,5 @@
-"""A cluster and a controller for each module of end-to-end tests, so that none finds what another has left."""
+"""A cluster and a controller for each module of end-to-end tests."""
 
-from __future__ import annotations
+from support.worlds import a_world, kubectl_of_the_world
 
-import subprocess
-from collections.abc import AsyncIterator, Callable
-
-import pytest
-import pytest_asyncio
-
-from support.e2e import World, world
-from trueup.devtools.localcluster import Cluster
-from trueup.devtools.localcluster.kubectl import kubectl_command, kubectl_environment
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session", name="world")
-async def a_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with (
-        Cluster.start(ephemeral=True, nodes=1) as cluster,
-        world(cluster, tmp_path_factory.mktemp("world"), poll=1.0, jitter=0.0) as made,
-    ):
-        yield made
-
-
-@pytest.fixture(scope="module", name="kubectl")
-def kubectl_of_the_world(world: World) -> Callable[..., str]:
-    """Run kubectl against the module's cluster; `check=False` also gives what it complains of."""
-
-    def run(*arguments: str, stdin: str = "", check: bool = True) -> str:
-        done = subprocess.run(
-            kubectl_command(*arguments),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=kubectl_environment(world.cluster.kubeconfig),
-        )
-        if check:
-            assert done.returncode == 0, done.stderr
-            return done.stdout
-        return done.stdout + done.stderr
-
-    return run
+__all__ = ["a_world", "kubectl_of_the_world"]

@@ -54,6 +54,7 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
         holding=holding,
         deleting=True,
         prune=True,
+        permissions=unit.permissions,
     )
     plan = make_plan(given, lambda ref: context.live(unit, ref))
     waits = next((veto for veto in plan.vetoes if veto.asks), None)

@@ -50,6 +50,7 @@ async def plan_towards(
         holding=holding,
         selected=frozenset(operation.resources) if operation and operation.resources else None,
         prune=operation.prune if operation else unit.policy.prune,
+        permissions=unit.permissions,
     )
     plan = make_plan(given, lambda ref: context.live(unit, ref))
     if not asks(plan):

@@ -94,10 +94,13 @@ class FakeCluster:
         return Applied(live if isinstance(live, Live) else None, True, fields=fields)
 
     async def ensure_namespace(
-        self, name: str, labels: dict[str, str], annotations: dict[str, str], acting: Acting
+        self, name: str, labels: dict[str, str], annotations: dict[str, str], acting: Acting, forbidden: str = ""
     ) -> None:
         """Make the namespace."""
-        self.objects.setdefault(ObjectRef("", "Namespace", "", name), {"metadata": {"name": name}})
+        ref = ObjectRef("", "Namespace", "", name)
+        if forbidden and ref not in self.objects:
+            raise ApplyError(ref, "Forbidden", f"{ref} is not made: {forbidden}")
+        self.objects.setdefault(ref, {"metadata": {"name": name}})
 
     async def settled(self, refs: Sequence[ObjectRef], timeout: float) -> tuple[ObjectRef, ...]:
         """Everything settles at once."""

@@ -193,9 +193,90 @@ def test_another_namespace_needs_a_project_that_allows_it() -> None:
     unit = unit_of(body, context)
     assert not unit.problems
     assert unit.marks.annotations["argocd.argoproj.io/tracking-id"].startswith("team_web:")
-    for field, value in (("sourceRepos", ["https://other/*"]), ("destinations", []), ("clusterResourceWhitelist", [])):
+    for field, value in (
+        ("sourceRepos", ["https://other/*"]),
+        ("destinations", []),
+        ("syncWindows", [{"kind": "deny"}]),
+    ):
         denied = Context(projects={("argocd", "shop"): {"spec": {**project["spec"], field: value}}})
         assert unit_of(body, denied).problems
+
+
+EVERYWHERE = {"server": "*", "namespace": "*"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "ref", "refused"),
+    [
+        ({}, ("", "ConfigMap", "shop", "a"), ""),
+        ({}, ("", "ConfigMap", "other", "a"), "namespace other is not permitted in project 'shop'"),
+        ({}, ("rbac.authorization.k8s.io", "ClusterRole", "", "a"), "rbac.authorization.k8s.io:ClusterRole"),
+        ({"clusterResourceWhitelist": [{"group": "*", "kind": "*"}]}, ("", "Namespace", "", "a"), ""),
+        (
+            {"clusterResourceWhitelist": [{"group": "", "kind": "Namespace", "name": "team-*"}]},
+            ("", "Namespace", "", "team-a"),
+            "",
+        ),
+        (
+            {"clusterResourceWhitelist": [{"group": "", "kind": "Namespace", "name": "team-*"}]},
+            ("", "Namespace", "", "victim"),
+            "resource :Namespace is not permitted in project shop",
+        ),
+        (
+            {
+                "clusterResourceWhitelist": [{"group": "*", "kind": "*"}],
+                "clusterResourceBlacklist": [{"group": "", "kind": "{Node,Namespace}"}],
+            },
+            ("", "Namespace", "", "a"),
+            "resource :Namespace",
+        ),
+        (
+            {"namespaceResourceBlacklist": [{"group": "", "kind": "Secret"}]},
+            ("", "Secret", "shop", "a"),
+            "resource :Secret",
+        ),
+        (
+            {"namespaceResourceWhitelist": [{"group": "apps", "kind": "*"}]},
+            ("", "Secret", "shop", "a"),
+            "resource :Secret",
+        ),
+        ({"namespaceResourceWhitelist": [{"group": "apps", "kind": "*"}]}, ("apps", "Deployment", "shop", "a"), ""),
+        (
+            {"destinations": [EVERYWHERE, {"server": "*", "namespace": "!kube-*"}]},
+            ("", "Secret", "kube-system", "a"),
+            "kube-system",
+        ),
+        ({"destinations": [EVERYWHERE, {"server": "*", "namespace": "!kube-*"}]}, ("", "Secret", "other", "a"), ""),
+        (
+            {"destinations": [EVERYWHERE, {"name": "!in-cluster", "namespace": "shop-*"}]},
+            ("", "Secret", "shop-a", "a"),
+            "shop-a",
+        ),
+    ],
+)
+def test_a_project_is_asked_about_every_object(
+    spec: dict[str, Any], ref: tuple[str, str, str, str], refused: str
+) -> None:
+    body = changed(APPLICATION, {"project": "shop"})
+    given = {"sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "shop"}], **spec}
+    unit = unit_of(body, Context(projects={("argocd", "shop"): {"spec": given}}))
+    assert unit.permissions is not None and not unit.problems
+    words = unit.permissions.refusal(ObjectRef(*ref))
+    assert (refused in words) if refused else words == ""
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"namespaceResourceBlacklist": [{"group": "", "kind": "[Secret"}]},
+        {"destinations": [EVERYWHERE, {"server": "*", "namespace": "!{kube-system"}]},
+        {"permitOnlyProjectScopedClusters": True},
+    ],
+)
+def test_a_wall_that_cannot_be_read_or_held_up_lets_nothing_through(spec: dict[str, Any]) -> None:
+    given = {"sourceRepos": ["*"], "destinations": [EVERYWHERE], **spec}
+    context = Context(projects={("argocd", "shop"): {"spec": given}})
+    assert unit_of(changed(APPLICATION, {"project": "shop"}), context).problems
 
 
 def test_an_operation_is_asked_for_once() -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from trueup.core.model.artifact import IgnoreRules, SourceSpec
 from trueup.core.model.objects import LOCAL, ClusterRef, ObjectRef
+from trueup.core.model.permissions import Permissions
 from trueup.core.model.recipe import Recipe
 
 
@@ -245,6 +246,7 @@ class Unit(msgspec.Struct, frozen=True):
     `returns` is what happens when a change makes it sick; `inherited` applies in its place to a unit that another
     controller delivered before (`None`: the object itself names a policy, which holds always). `delivered`: the
     object's status showed a delivery when it was read. `past_jobs`: a return may go back past a Job that has run.
+    `permissions` bound what may be delivered, and what of it removed (`None`: nothing does).
     `requested_by` is the person whose request `requested` is, as far as that is known.
     `propose_revert`: a return that happens by itself also proposes the revert in Git. `approved` is when somebody
     approved what the unit asks for before it removes anything. `finalized`: the object bears its `finalizer`.
@@ -276,6 +278,7 @@ class Unit(msgspec.Struct, frozen=True):
     finalizer: str = ""
     finalized: bool = False
     project: str = ""
+    permissions: Permissions | None = None
     interval: float = 600.0
     retry_interval: float = 60.0
     suspended: bool = False

@@ -13,6 +13,7 @@ import msgspec
 
 from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import Desired, ObjectRef, PruneMode
+from trueup.core.model.permissions import Permissions
 
 MASS_PRUNE_LEAST = 20
 """Removing fewer objects than this is never a mass prune."""
@@ -66,6 +67,19 @@ def apply_veto(item: Desired, seen: Live | Presence, claim: Claimed | None, *, f
             retries=True,
         )
     return None
+
+
+def permission_veto(ref: ObjectRef, permissions: Permissions | None, *, gone: bool) -> Veto | None:
+    """Say why an object is none of this unit's affair: whoever owns the installation does not permit it.
+
+    One that is `gone` from Git stays; one that is wanted keeps the whole sync from being carried out.
+    """
+    words = permissions.refusal(ref) if permissions is not None else ""
+    if not words:
+        return None
+    if gone:
+        return Veto("not-permitted", ref, f"{ref} stays: {words}")
+    return Veto("not-permitted", ref, f"{ref}: {words}", blocks=True)
 
 
 APPROVE = "approve it with `trueup approve`, or by the annotation trueup.dev/approved with the time of now"

@@ -13,8 +13,9 @@ import msgspec
 
 from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import CREATED, SHARED, ApplyMode, Desired, Inventory, InventoryEntry, ObjectRef, ended
+from trueup.core.model.permissions import Permissions
 from trueup.core.model.unit import SyncPolicy
-from trueup.core.plan.guards import Veto, apply_veto, delete_veto, mass_prune_veto, prune_veto
+from trueup.core.plan.guards import Veto, apply_veto, delete_veto, mass_prune_veto, permission_veto, prune_veto
 from trueup.core.plan.tasks import (
     Action,
     ApplyTask,
@@ -47,7 +48,8 @@ class PlanInput(msgspec.Struct, frozen=True):
     `claims` gives the other units that want an object. `holding` says, for namespaces, definitions and volume claims
     about to be pruned, what of others they hold. `confirmed` holds what a user has approved for pruning. `deleting`:
     the unit itself goes, and everything it owns with it. `hooks` are those that this sync is to run, and `ended` those
-    of them that have ended already: they are neither run again nor waited for.
+    of them that have ended already: they are neither run again nor waited for. What `permissions` do not allow is
+    neither written nor removed.
     """
 
     unit: ObjectRef
@@ -62,6 +64,7 @@ class PlanInput(msgspec.Struct, frozen=True):
     prune: bool = False
     hooks: Sequence[Desired] = ()
     ended: frozenset[ObjectRef] = frozenset()
+    permissions: Permissions | None = None
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -126,6 +129,12 @@ def make_plan(given: PlanInput, live: Lookup) -> Plan:
     for item in wanted.values():
         entry = owned.get(item.ref)
         if given.selected is not None and item.ref not in given.selected:
+            if entry is not None:
+                kept.append(entry)
+            continue
+        refused = permission_veto(item.ref, given.permissions, gone=False)
+        if refused is not None:
+            vetoes.append(refused)
             if entry is not None:
                 kept.append(entry)
             continue
@@ -253,7 +262,11 @@ def _prunes(
             continue
         seen = live(ref)
         claim = given.claims.get(ref)
-        if _is_given(claim, seen, given.unit):
+        refused = permission_veto(ref, given.permissions, gone=True)
+        if refused is not None and claim is None and isinstance(seen, Live) and seen.owner == given.unit:
+            retained.append(entry)
+            vetoes.append(refused)
+        elif _is_given(claim, seen, given.unit):
             # Git has given it to another unit, which has not taken it yet: until then somebody has to know of it.
             retained.append(entry)
             handed.append(ref)

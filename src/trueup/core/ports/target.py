@@ -84,9 +84,12 @@ class Target(Protocol):
         ...
 
     async def ensure_namespace(
-        self, name: str, labels: dict[str, str], annotations: dict[str, str], acting: Acting
+        self, name: str, labels: dict[str, str], annotations: dict[str, str], acting: Acting, forbidden: str = ""
     ) -> None:
-        """Make a namespace that is not there, or set these labels and annotations on it. Raises `ApplyError`."""
+        """Make a namespace that is not there, or set these labels and annotations on it. Raises `ApplyError`.
+
+        `forbidden` says why the unit must do neither; one that is there and needs nothing is no fault.
+        """
         ...
 
     async def settled(self, refs: Sequence[ObjectRef], timeout: float) -> tuple[ObjectRef, ...]:

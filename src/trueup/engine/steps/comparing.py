@@ -22,7 +22,9 @@ MOVE_PAUSE = 0.2
 """Seconds between two checks whether other units have planned for a commit, at first; it grows to `LONG_PAUSE`."""
 
 LONG_PAUSE = 5.0
-SHARED_SHOWN = 5
+REFUSED_SHOWN = 5
+_REFUSES_ALL = ("not-permitted", "shared-refused")
+"""Vetoes for which nothing at all is applied."""
 
 
 async def compare(run: Reconciliation, context: EngineContext) -> None:
@@ -31,7 +33,7 @@ async def compare(run: Reconciliation, context: EngineContext) -> None:
     state = run.state
     await context.delivery(run.unit).observe(run.unit, _refs(run))
     if run.wanted is None:
-        if all(_unchanged(entry, run, context) for entry in state.inventory.entries):
+        if not _forbidden(run) and all(_unchanged(entry, run, context) for entry in state.inventory.entries):
             run.settled = True
             context.planned.note(run.unit.ref, run.revisions)
             return
@@ -70,7 +72,7 @@ async def decide(run: Reconciliation, context: EngineContext) -> None:
         return
     assert run.inputs is not None
     state, unit, runtime = run.state, run.unit, run.runtime
-    _refuse_shared(run, context, plan)
+    _refuse(run, context, plan)
     if run.operation is not None:
         # Somebody asks for it now: nothing is put off.
         run.intent = Intent.REQUEST
@@ -111,12 +113,19 @@ async def decide(run: Reconciliation, context: EngineContext) -> None:
     run.plan = _damped(run, plan)
 
 
-def _refuse_shared(run: Reconciliation, context: EngineContext, plan: Plan) -> None:
-    """Stop before anything is applied where the unit shall share no object, and one is another unit's."""
-    shared = [veto.message for veto in plan.vetoes if veto.code == "shared-refused"]
-    if not shared:
+def _forbidden(run: Reconciliation) -> bool:
+    """Say whether the unit has delivered anything that it is not permitted by now."""
+    permissions = run.unit.permissions
+    return permissions is not None and any(permissions.refusal(ref) for ref in run.state.inventory.refs)
+
+
+def _refuse(run: Reconciliation, context: EngineContext, plan: Plan) -> None:
+    """Stop before anything is applied where the unit wants an object that it is not permitted, or shall not share."""
+    refused = [veto for veto in plan.blocking if veto.code in _REFUSES_ALL]
+    if not refused:
         return
-    text = "; ".join(shared[:SHARED_SHOWN])
+    more = f"; and {len(refused) - REFUSED_SHOWN} more" if len(refused) > REFUSED_SHOWN else ""
+    text = "; ".join(veto.message for veto in refused[:REFUSED_SHOWN]) + more
     if run.operation is not None:
         refuse_operation(run, context, text)
     raise Halt(UnitPhase.FAILED, Reason.REFUSED, text, Next.WAIT)

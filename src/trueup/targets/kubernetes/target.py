@@ -231,7 +231,7 @@ class KubernetesTarget:
         return Applied(None, there)
 
     async def ensure_namespace(
-        self, name: str, labels: dict[str, str], annotations: dict[str, str], acting: Acting
+        self, name: str, labels: dict[str, str], annotations: dict[str, str], acting: Acting, forbidden: str = ""
     ) -> None:
         """Make a namespace that is not there, or set these labels and annotations on it. Raises `ApplyError`."""
         wanted = bool(labels or annotations)
@@ -247,6 +247,8 @@ class KubernetesTarget:
         try:
             resource = await self._mapper.of(ref)
             client = self._view(acting)
+            if forbidden and (wanted or await client.find(resource, name) is None):
+                raise ApplyError(ref, "Forbidden", f"{ref} is not made: {forbidden}")
             if wanted:
                 await client.server_side_apply(resource, body, Write(manager=acting.manager))
             elif await client.find(resource, name) is None:

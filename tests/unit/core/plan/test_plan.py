@@ -23,6 +23,7 @@ from trueup.core.model.objects import (
     Phase,
     PruneMode,
 )
+from trueup.core.model.permissions import NamespacePattern, Permissions
 from trueup.core.model.unit import SyncPolicy
 from trueup.core.plan.plan import Claim, Plan, PlanInput, make_plan
 from trueup.core.plan.tasks import Action, ApplyTask, PruneTask, Step
@@ -468,3 +469,24 @@ def test_what_is_only_created_waits_while_it_cannot_be_known_whether_it_exists()
     assert plan.empty
     assert plan.unknown == (WEB,)
     assert not plan.keep.entries, "what was neither made nor seen is not owned"
+
+
+FENCED = Permissions("shop", (NamespacePattern("shop"),))
+OUTSIDE = ObjectRef("", "ConfigMap", "victim", "a")
+INSIDE = ObjectRef("", "ConfigMap", "shop", "a")
+
+
+def test_what_is_not_permitted_is_never_written_removed_or_released() -> None:
+    mine = living(OUTSIDE, owner=UNIT)
+    plan = simple([wanted(INSIDE), wanted(OUTSIDE)], [], {}, permissions=FENCED)
+    assert [step.ref for step in plan.writes] == [INSIDE] and OUTSIDE not in plan.during.refs
+    (veto,) = plan.blocking
+    assert (veto.code, veto.ref) == ("not-permitted", OUTSIDE)
+    for deleting in (False, True):
+        plan = simple([], [owned(OUTSIDE)], {OUTSIDE: mine}, permissions=FENCED, deleting=deleting)
+        assert plan.empty and OUTSIDE in plan.keep.refs and not plan.blocking
+        assert [veto.code for veto in plan.vetoes] == ["not-permitted"]
+    plan = simple([], [owned(OUTSIDE)], {OUTSIDE: Presence.ABSENT}, permissions=FENCED)
+    assert plan.released == (OUTSIDE,)
+    asked = simple([wanted(OUTSIDE)], [], {}, permissions=FENCED, selected=frozenset({OUTSIDE}))
+    assert asked.empty and asked.blocking

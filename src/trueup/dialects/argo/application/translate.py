@@ -27,7 +27,8 @@ from trueup.dialects.argo.application.policy import SyncOptions, policy_of
 from trueup.dialects.argo.application.recipe import PLACEHOLDER, builder_for
 from trueup.dialects.argo.application.requests import refresh_token, request_of
 from trueup.dialects.argo.application.types import GROUP, KIND, Source, Spec
-from trueup.dialects.argo.appproject.types import DEFAULT, Wish, project_problems
+from trueup.dialects.argo.appproject.bounds import Wish, bounds
+from trueup.dialects.argo.appproject.types import DEFAULT
 from trueup.dialects.decode import list_of, mapping_of, metadata_of, read, text_of
 from trueup.dialects.rollback_options import approval, rollback_options
 from trueup.dialects.sync_options import UNKNOWN, digest_of_spec, literal, spread, version_of
@@ -70,7 +71,8 @@ def translate_application(body: Body, context: Context) -> Translated:
         cluster=spec.destination.name or (IN_CLUSTER_NAME if spec.destination.server == IN_CLUSTER_SERVER else ""),
         target=target.namespace,
     )
-    problems += project_problems(project, context.projects, context.home, wish)
+    permissions, forbidden = bounds(project, context.projects, context.home, wish)
+    problems += forbidden
     policy = policy_of(spec, sync_options, cascade if deleting else "", problems, warnings)
     request = request_of(body, source)
     rollback = rollback_options(annotations, context, warnings)
@@ -104,6 +106,7 @@ def translate_application(body: Body, context: Context) -> Translated:
         finalizer=finalizer,
         finalized=bool(finalizer),
         project=project,
+        permissions=permissions,
         suspended=annotations.get(SKIP_RECONCILE) == "true",
         deleting=deleting,
         requested=requested,
