@@ -55,6 +55,7 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
         deleting=True,
         prune=True,
         permissions=unit.permissions,
+        marked=unit.marks.any,
     )
     plan = make_plan(given, lambda ref: context.live(unit, ref))
     waits = next((veto for veto in plan.vetoes if veto.asks), None)

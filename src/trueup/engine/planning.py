@@ -51,6 +51,7 @@ async def plan_towards(
         selected=frozenset(operation.resources) if operation and operation.resources else None,
         prune=operation.prune if operation else unit.policy.prune,
         permissions=unit.permissions,
+        marked=unit.marks.any,
     )
     plan = make_plan(given, lambda ref: context.live(unit, ref))
     if not asks(plan):

@@ -29,7 +29,7 @@ from trueup.core.model.dialect import Context
 from trueup.core.model.objects import Body, ClusterRef, ObjectOptions, ObjectRef
 from trueup.core.model.unit import Unit
 from trueup.core.plan.desired import OptionsReader
-from trueup.core.ports import Clock, EventSink, Fence, Fenced
+from trueup.core.ports import Clock, EventSink, Fence, Fenced, Unreachable
 from trueup.dialects import definitions as definitions_of_kinds
 from trueup.dialects import dialects, live_options, owner_of, reported
 from trueup.dialects.argo.application.configuration import NAME as CONFIGURATION
@@ -61,6 +61,7 @@ from trueup.sources.registry import SourceRegistry
 from trueup.storage.declarations import Declarations
 from trueup.storage.finalizers import ObjectFinalizers
 from trueup.storage.requests import Requests
+from trueup.storage.signatures import StateKeys
 from trueup.storage.statuses import StatusWriter
 from trueup.storage.unit_states import UnitStates
 from trueup.storage.upstream_controllers import KnownControllers, UpstreamControllers
@@ -160,7 +161,7 @@ class Controller:
                         self.session = session
                         self.ready.set()
                         await lease.lost.wait()
-                except (KubeError, Fenced) as error:
+                except (KubeError, Fenced, Unreachable) as error:
                     log.warning("could not begin to work; trying again", error=str(error))
                     await asyncio.sleep(CONNECT_PAUSE)
                 finally:
@@ -229,7 +230,7 @@ class Controller:
             declarations.body,
             listener.upstream_controllers_changed,
         )
-        states = UnitStates(fenced)
+        states = UnitStates(fenced, StateKeys(fenced, settings.namespace))
         statuses = StatusWriter(
             fenced, mapper, clock, declarations.body, declarations.dialect_of, upstream_controllers.owner
         )

@@ -3,19 +3,22 @@
 They are read once, at the start; afterwards this controller is the only writer of their content, and compare-and-swap
 on the resource version tells when it is not. People write requests on them (`requests`).
 
-Each bears a finalizer: neither Kubernetes' garbage collector nor a person's `kubectl delete` takes away what a unit
-owns while that is still needed. One that was removed all the same is made anew from memory with the next write.
+Each is signed (`signatures`), because people with rights in its namespace can write it: what bears no valid signature
+is not believed. Each bears a finalizer: neither Kubernetes' garbage collector nor a person's `kubectl delete` takes
+away what a unit owns while that is still needed. One that was removed all the same is made anew from memory with the
+next write.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 
 import msgspec
 import structlog
 
-from trueup.core.model.objects import Body, join_api_version
+from trueup.core.model.objects import Body, Inventory, InventoryEntry, join_api_version
 from trueup.core.model.state import (
     EMPTY_STATE,
     STATE_GROUP,
@@ -31,6 +34,7 @@ from trueup.kube.client import KubeClient
 from trueup.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
 from trueup.kube.resource import Reply, Resource
 from trueup.kube.writes import Write
+from trueup.storage.signatures import SIGNATURE, Signer, StateKeys
 from trueup.workqueue import WorkQueue
 
 log = structlog.get_logger(__name__)
@@ -43,6 +47,9 @@ RETRY_AFTER = 5.0
 RESOURCE = Resource(STATE_GROUP, STATE_VERSION, STATE_PLURAL, STATE_KIND, True)
 
 
+SIGNED_AT_ONCE = 16
+
+
 @dataclass(slots=True)
 class _Stored:
     """What is known of one record. `held`: it bears our finalizer. `deleting`: somebody has asked that it go."""
@@ -52,6 +59,7 @@ class _Stored:
     raw: bytes | None
     held: bool = False
     deleting: bool = False
+    signature: str = ""
 
 
 class _Owner(msgspec.Struct):
@@ -65,6 +73,7 @@ class _Meta(msgspec.Struct, rename="camel"):
     owner_references: list[_Owner] = []
     finalizers: list[str] = []
     deletion_timestamp: str | None = None
+    annotations: dict[str, str] = {}
 
 
 class _Shell(msgspec.Struct):
@@ -79,15 +88,21 @@ _STATE = msgspec.json.Decoder(UnitState)
 class UnitStates:
     """Reads and writes unit states. Implements the `States` port."""
 
-    def __init__(self, client: KubeClient) -> None:
-        """Take a client whose writes are fenced."""
+    def __init__(self, client: KubeClient, keys: StateKeys) -> None:
+        """Take a client whose writes are fenced, and where the key of signatures lies."""
         self._client = client
+        self._keys = keys
+        self._signer = Signer(b"")
         self._stored: dict[tuple[str, str], _Stored] = {}
         self.queue: WorkQueue[tuple[str, str]] = WorkQueue("unit states", self._work, 2)
 
     async def start(self) -> None:
-        """Read all that is stored, and begin to let go of what is to go. Raises `KubeError`."""
+        """Read all that is stored, and begin to let go of what is to go. Raises `KubeError`, `Unreachable`."""
         await self.load()
+        first = not any(stored.signature for stored in self._stored.values())
+        self._signer, unsigned = await self._keys.read(first=first)
+        if unsigned:
+            await self._sign_all()
         self.queue.start()
 
     async def stop(self) -> None:
@@ -105,19 +120,23 @@ class UnitStates:
         stored = self._stored.get(_key(unit))
         if stored is None or stored.owner != unit.uid or stored.raw is None:
             return EMPTY_STATE
+        raw, stored.raw = stored.raw, None
         try:
-            return _STATE.decode(stored.raw)
+            state = _STATE.decode(raw)
         except msgspec.MsgspecError as error:
             log.error("unit state cannot be read and is begun anew", unit=str(unit.ref), error=str(error))
             return EMPTY_STATE
-        finally:
-            stored.raw = None
+        namespace, name = _key(unit)
+        if self._signer.signed(stored.signature, name, namespace, unit.uid, msgspec.json.decode(raw)):
+            return state
+        log.error("unit state was not written by this controller and is not believed", unit=str(unit.ref))
+        return _not_believed(state)
 
     async def put(self, unit: Unit, state: UnitState) -> None:
         """Write it if nobody else did since it was read. Raises `StaleState`, `Unreachable`."""
         key = _key(unit)
         stored = self._stored.get(key)
-        body = _body(unit, state)
+        body = self._body(unit, state)
         try:
             if stored is None:
                 reply = await self._client.create(RESOURCE, body, unit.ref.namespace)
@@ -239,7 +258,41 @@ class UnitStates:
             bytes(shell.state),
             held=FINALIZER in meta.finalizers,
             deleting=meta.deletion_timestamp is not None,
+            signature=meta.annotations.get(SIGNATURE, ""),
         )
+
+    async def _sign_all(self) -> None:
+        """Sign what was stored before there were signatures."""
+        turns = asyncio.Semaphore(SIGNED_AT_ONCE)
+
+        async def sign(key: tuple[str, str], stored: _Stored) -> None:
+            if stored.signature or stored.raw is None:
+                return
+            (namespace, name), state = key, msgspec.json.decode(stored.raw)
+            signature = self._signer.sign(name, namespace, stored.owner, state)
+            patch = {"metadata": {"annotations": {SIGNATURE: signature}, "resourceVersion": stored.version}}
+            async with turns:
+                # One that was written meanwhile was not written by us: it is not believed.
+                with contextlib.suppress(NotFound, Conflict):
+                    reply = await self._client.patch(RESOURCE, name, namespace, patch, write=Write(manager=MANAGER))
+                    stored.version, stored.signature = reply.meta.resource_version, signature
+
+        await asyncio.gather(*(sign(key, stored) for key, stored in self._stored.items()))
+        await self._keys.all_signed()
+
+    def _body(self, unit: Unit, state: UnitState) -> Body:
+        body = _body(unit, state)
+        # As it is read again: what is left out there must not be signed here.
+        written = msgspec.json.decode(msgspec.json.encode(body["state"]))
+        namespace, name = _key(unit)
+        body["metadata"]["annotations"] = {SIGNATURE: self._signer.sign(name, namespace, unit.uid, written)}
+        return body
+
+
+def _not_believed(state: UnitState) -> UnitState:
+    """Give what is left of a state that somebody else has written: names of objects, which count by their marks."""
+    entries = (InventoryEntry(*entry.ref, entry.version) for entry in state.inventory.entries)
+    return UnitState(inventory=Inventory.of(entries))
 
 
 def _key(unit: Unit) -> tuple[str, str]:

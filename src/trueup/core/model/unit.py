@@ -202,6 +202,11 @@ class TrackingLabels(msgspec.Struct, frozen=True):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
 
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return bool(self.labels or self.annotations)
+
 
 class Substitution(msgspec.Struct, frozen=True):
     """Variables put into the rendered text; later `sources` win over earlier, `inline` over all."""

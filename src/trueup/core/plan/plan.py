@@ -49,7 +49,7 @@ class PlanInput(msgspec.Struct, frozen=True):
     about to be pruned, what of others they hold. `confirmed` holds what a user has approved for pruning. `deleting`:
     the unit itself goes, and everything it owns with it. `hooks` are those that this sync is to run, and `ended` those
     of them that have ended already: they are neither run again nor waited for. What `permissions` do not allow is
-    neither written nor removed.
+    neither written nor removed. `marked`: the unit sets marks on its objects, so that one without them is not removed.
     """
 
     unit: ObjectRef
@@ -65,6 +65,7 @@ class PlanInput(msgspec.Struct, frozen=True):
     hooks: Sequence[Desired] = ()
     ended: frozenset[ObjectRef] = frozenset()
     permissions: Permissions | None = None
+    marked: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -272,13 +273,14 @@ def _prunes(
             handed.append(ref)
         elif claim is not None or seen is Presence.ABSENT or _belongs_elsewhere(seen, given.unit):
             released.append(ref)
-        elif not entry.taken and isinstance(seen, Live) and seen.owner != given.unit:
-            if entry.written:
-                # It was there before, and taking it over was refused: it has never been this unit's.
+        elif isinstance(seen, Live) and seen.owner != given.unit and (given.marked or not entry.taken):
+            if not entry.taken:
+                # It has never been this unit's: taking it over was refused, or the entry comes from where people can
+                # write. Nothing is said of it either, because that would tell whether it is there.
                 released.append(ref)
                 continue
             retained.append(entry)
-            text = f"{ref} stays: it was this unit's by its status of before, but bears no mark; remove it by hand"
+            text = f"{ref} stays: somebody has taken this unit's mark off it; remove it by hand"
             vetoes.append(Veto("not-marked", ref, text))
         elif isinstance(seen, Live) and seen.deleting and not given.deleting:
             # It goes already: there is nothing left to ask for.
