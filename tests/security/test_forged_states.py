@@ -14,7 +14,6 @@ from support.e2e import (
     KUSTOMIZATION,
     World,
     application,
-    eventually,
     kustomization,
     ready,
     repository,
@@ -192,7 +191,7 @@ async def test_a_lost_key_loses_no_object_and_believes_nobody(apart: tuple[World
     await made.settled()
     await made.stop()
     await made.delete(SECRETS, "trueup-system", "trueup-state-key")
-    await forge(made, "key", inventory={"entries": ENTRIES + [["", "ConfigMap", "key", "more", "v1"]]})
+    await forge(made, "key", inventory={"entries": [*ENTRIES, ["", "ConfigMap", "key", "more", "v1"]]})
     second = source.commit({"app/more.yaml": None}, "less")
     async with restarted(made, cluster, folder):
         await made.until(APPLICATION, "argocd", "key", lambda body: synced(body, second))
@@ -212,8 +211,7 @@ async def test_records_of_before_there_were_signatures_are_believed_once(apart: 
         async with restarted(made, cluster, folder) as controller:
             session = controller.session
             assert session is not None
-            await eventually(lambda: bool(session.engine.registry.all()))
-            await made.settled()
+            await made.seen(APPLICATION, "argocd", "old")
             assert session.renderer.renders == 0
             after = await made.get(STATES, "argocd", record("old"))
             assert after is not None and before is not None and after["state"] == before["state"]

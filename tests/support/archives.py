@@ -72,11 +72,13 @@ class ArchiveProvider:
     async def fetch(
         self, spec: SourceSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
     ) -> Resolved:
-        if (found := await self.recall(spec, revision, ignore)) is not None:
+        if (found := await self.recall(spec, revision, credentials, ignore)) is not None:
             return found
         raise SourceError(Fault.REF, f"{spec.url}: {revision} is not there any more")
 
-    async def recall(self, spec: SourceSpec, revision: Revision, ignore: IgnoreRules) -> Resolved | None:
+    async def recall(
+        self, spec: SourceSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
+    ) -> Resolved | None:
         folder = self._cache / revision.id
         if not folder.is_dir():
             return None

@@ -82,7 +82,7 @@ class ProviderContract:
         second = await newest(kit)
         await kit.disappear()
         for known in (first, second):
-            again = await kit.provider.recall(kit.spec, known.revision, NOTHING)
+            again = await kit.provider.recall(kit.spec, known.revision, None, NOTHING)
             assert again is not None and (again.revision.id, again.tree) == (known.revision.id, known.tree)
             named = await kit.provider.resolve(kit.spec, None, at=known.revision.id)
             assert named.id == known.revision.id

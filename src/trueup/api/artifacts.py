@@ -1,4 +1,7 @@
-"""Serving artifacts: `GET /<kind>/<namespace>/<name>/<commit>.tar.gz`, to whoever can reach the address."""
+"""Serving artifacts: `GET /<kind>/<namespace>/<name>/<commit>-<secret>.tar.gz`, to whoever knows the path.
+
+The path stands in the status of its source: who may read that may have the files.
+"""
 
 from __future__ import annotations
 

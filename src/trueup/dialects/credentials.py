@@ -44,7 +44,7 @@ class SecretCredentials:
     async def of(self, declaration: SourceDeclaration) -> SourceCredentials | None:
         """Give the credentials, `None` for anonymous access. Raises `SourceError` where a named Secret is not there."""
         if declaration.ref.group == ARGO_GROUP:
-            found = for_url(declaration.spec.url, self._secrets(), self._home)
+            found = for_url(declaration.spec.url, self._secrets(), self._home, declaration.project)
             return _readable(found, declaration.spec.url) if found is not None else None
         secret = await self._named(declaration, declaration.credentials)
         proxy = await self._named(declaration, declaration.proxy)
@@ -69,28 +69,30 @@ class SecretCredentials:
         return data
 
 
-def for_url(url: str, secrets: Iterable[Body], home: str) -> Data | None:
+def for_url(url: str, secrets: Iterable[Body], home: str, project: str = "") -> Data | None:
     """Give the decoded data of the Secret for a URL: its own `repository`, completed from the longest `repo-creds`.
 
-    Upstream takes credentials from the template where the repository's own Secret brings none.
+    Upstream takes credentials from the template where the repository's own Secret brings none. A Secret that names a
+    project is for that one's Applications alone, and theirs before those that are everybody's.
     """
     wanted = normal_url(url)
     own: Data | None = None
     template: Data | None = None
-    longest = -1
+    best = (-1, False)
     for body in sorted(secrets, key=lambda item: text_of(metadata_of(item), "name")):
         kind = labels_of(body).get(SECRET_TYPE)
         if kind not in (REPOSITORY, TEMPLATE) or text_of(metadata_of(body), "namespace") != home:
             continue
         data = decoded(body)
         its = normal_url(data.get("url", b"").decode(errors="replace"))
-        if data.get("type", b"git") not in (b"git", b"") or not its:
+        whose = data.get("project", b"").decode(errors="replace")
+        if data.get("type", b"git") not in (b"git", b"") or not its or whose not in ("", project):
             continue
         if kind == REPOSITORY:
-            if own is None and its == wanted:
+            if its == wanted and (own is None or (whose and not own.get("project"))):
                 own = data
-        elif len(its) > longest and _begins(wanted, its):
-            template, longest = data, len(its)
+        elif (len(its), bool(whose)) > best and _begins(wanted, its):
+            template, best = data, (len(its), bool(whose))
     if own is None or (template is not None and not _brings(own)):
         return {**(template or {}), **(own or {})} if own is not None or template is not None else None
     return own

@@ -179,10 +179,10 @@ class SourceController:
             raise SourceError(Fault.NOT_FOUND, f"{ref} is declared no more")
         declaration = state.declaration
         parsed = Revision.parse(revision)
-        found = await self._sources.recall(declaration.spec, parsed, declaration.ignore)
+        credentials = await self._credentials.of(declaration)
+        found = await self._sources.recall(declaration.spec, parsed, credentials, declaration.ignore)
         if found is not None:
             return found
-        credentials = await self._credentials.of(declaration)
         return await self._sources.fetch(declaration.spec, parsed, credentials, declaration.ignore)
 
     async def _poll(self, ref: ObjectRef) -> None:
@@ -276,7 +276,8 @@ class SourceController:
             return None
         try:
             revision = Revision.parse(declaration.remembered)
-            return await self._sources.recall(declaration.spec, revision, declaration.ignore)
+            credentials = await self._credentials.of(declaration)
+            return await self._sources.recall(declaration.spec, revision, credentials, declaration.ignore)
         except (ValueError, SourceError):
             return None
 

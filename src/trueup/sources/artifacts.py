@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
+import secrets
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -17,25 +20,35 @@ from trueup.sources.packing import pack
 FEW = 200
 _SCRIPT = Path(__file__).with_name("packing.py")
 
+KEY_FILE = ".key"
+SECRET_LETTERS = 32
+
 KEPT = 2
 """Tarballs of one source that stay: the current one and the one before, which others may be fetching just now."""
 
 
 class ArtifactStore:
-    """The folder of tarballs: `<kind>/<namespace>/<name>/<revision>.tar.gz`. `base_url` is where it is served."""
+    """The folder of tarballs: `<kind>/<namespace>/<name>/<revision>-<secret>.tar.gz`.
+
+    The secret is made of a key of this folder's, the source and the revision: nobody finds the path by knowing these,
+    and it is the same after a restart.
+    """
 
     def __init__(self, root: Path, base_url: str) -> None:
-        """Take the folder and the URL."""
+        """Take the folder, and the URL where it is served."""
         self.root = root
         self.base_url = base_url
+        self._key = b""
 
     async def put(self, ref: ObjectRef, resolved: Resolved, tree: Path) -> Artifact:
         """Write the tarball of a tree. Equal trees give equal bytes. Raises `SourceError`."""
         folder = self.root / _folder(ref)
-        path = folder / f"{resolved.revision.id}.tar.gz"
         part = folder / f".{uuid4().hex[:8]}.part"
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._key = self._key or await asyncio.to_thread(_key_of, self.root)
+            named = hmac.new(self._key, f"{_folder(ref)} {resolved.revision.id}".encode(), hashlib.sha256)
+            path = folder / f"{resolved.revision.id}-{named.hexdigest()[:SECRET_LETTERS]}.tar.gz"
             few = await asyncio.to_thread(_few, tree)
             packed = await (asyncio.to_thread(pack, tree, part) if few else run_script(_SCRIPT, [tree, part]))
             part.replace(path)
@@ -77,6 +90,19 @@ class ArtifactStore:
         tarballs = sorted(folder.iterdir(), key=lambda item: (item == current, item.stat().st_mtime), reverse=True)
         for path in tarballs[KEPT:]:
             path.unlink(missing_ok=True)
+
+
+def _key_of(root: Path) -> bytes:
+    """Give the folder's key, made where there is none (blocking)."""
+    path = root / KEY_FILE
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        part = root / f"{KEY_FILE}.{uuid4().hex[:8]}"
+        part.touch(mode=0o600)
+        part.write_bytes(secrets.token_bytes(32))
+        part.replace(path)
+        return path.read_bytes()
 
 
 def _few(tree: Path) -> bool:

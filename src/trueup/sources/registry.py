@@ -59,8 +59,11 @@ class SourceProvider(Protocol):
         """Give the content of a revision, fetched if it is not here."""
         ...
 
-    async def recall(self, spec: SourceSpec, revision: Revision, ignore: IgnoreRules) -> Resolved | None:
-        """Give the content of a revision without any network; `None` where it is not here."""
+    async def recall(
+        self, spec: SourceSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
+    ) -> Resolved | None:
+        """Give the content of a revision without any network; `None` where it is not here, or these credentials have
+        not been let in before."""
         ...
 
     async def ids(self, resolved: Resolved) -> TreeIds:
@@ -107,9 +110,11 @@ class SourceRegistry:
         """Give the content of a revision, fetched if it is not here."""
         return await self.of(spec.kind).fetch(spec, revision, credentials, ignore)
 
-    async def recall(self, spec: SourceSpec, revision: Revision, ignore: IgnoreRules) -> Resolved | None:
+    async def recall(
+        self, spec: SourceSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
+    ) -> Resolved | None:
         """Give the content of a revision without any network."""
-        return await self.of(spec.kind).recall(spec, revision, ignore)
+        return await self.of(spec.kind).recall(spec, revision, credentials, ignore)
 
     async def ids(self, resolved: Resolved) -> TreeIds:
         """Give the digest of every path."""

@@ -98,12 +98,14 @@ class FakeRepository:
         self, spec: SourceSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
     ) -> Resolved:
         """Give a commit."""
-        found = await self.recall(spec, revision, ignore)
+        found = await self.recall(spec, revision, credentials, ignore)
         if found is None:
             raise self.fault or SourceError(Fault.REF, f"there is no commit {revision.id}")
         return found
 
-    async def recall(self, spec: SourceSpec, revision: Revision, ignore: IgnoreRules) -> Resolved | None:
+    async def recall(
+        self, spec: SourceSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
+    ) -> Resolved | None:
         """Give an earlier commit."""
         return self._resolved(spec, revision) if revision.id in self.commits else None
 
@@ -157,11 +159,13 @@ class FakeRepositories(FakeRepository):
         ask = other.resolve if other is not None else super().resolve
         return await ask(spec, credentials, at, fresh)
 
-    async def recall(self, spec: SourceSpec, revision: Revision, ignore: IgnoreRules) -> Resolved | None:
+    async def recall(
+        self, spec: SourceSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
+    ) -> Resolved | None:
         """Give an earlier commit of the repository."""
         other = self._of(spec.url)
         ask = other.recall if other is not None else super().recall
-        return await ask(spec, revision, ignore)
+        return await ask(spec, revision, credentials, ignore)
 
     async def ids(self, resolved: Resolved) -> TreeIds:
         """Give the commit's tree."""

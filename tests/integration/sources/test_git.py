@@ -144,12 +144,12 @@ async def test_a_forced_push_is_followed_and_the_old_commit_remembered(place: Pl
     place.repository.commit({"other.yaml": "1\n"}, "another history", parents=[])
     new = await place.git.resolve(place.spec(branch="main"), None, NOTHING, fresh=True)
     assert new.revision != old.revision
-    recalled = await place.git.recall(place.spec(branch="main"), old.revision, NOTHING)
+    recalled = await place.git.recall(place.spec(branch="main"), old.revision, None, NOTHING)
     assert recalled is not None and recalled.tree == old.tree
     place.server.faults.down = True
     restarted = GitSource(GitSettings(cache=place.cache))
     async with restarted:
-        assert await restarted.recall(place.spec(branch="main"), old.revision, NOTHING) is not None
+        assert await restarted.recall(place.spec(branch="main"), old.revision, None, NOTHING) is not None
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,8 @@ async def test_of_a_repository_that_nobody_follows_nothing_is_kept(place: Place,
     assert mirror.exists()
     place.git.forget(spec)
     assert not mirror.exists()
-    kept = (place.git._mirrors, place.git._answers, place.git._resolved, place.git._ref_of)
+    remotes = place.git._remotes
+    kept = (place.git._mirrors, remotes._answers, remotes._proven, place.git._resolved, place.git._ref_of)
     assert not any(kept)
     assert (await place.git.resolve(spec, None, NOTHING)).tree == resolved.tree
 

@@ -44,7 +44,7 @@ async def test_each_kind_is_asked_of_its_own_provider(tmp_path: Path) -> None:
         assert revision.id == provider.head
         found: Resolved = await sources.fetch(spec, revision, None, IgnoreRules())
         assert found.kind == provider.kind
-        assert await sources.recall(spec, revision, IgnoreRules()) == found
+        assert await sources.recall(spec, revision, None, IgnoreRules()) == found
         assert await sources.ids(found) is provider.commits[provider.head]
         async with sources.checkout(found) as held:
             assert held.ids is provider.commits[provider.head]

@@ -37,6 +37,7 @@ class SourceDeclaration(msgspec.Struct, frozen=True):
     `ref` is the declaring object. `interval` is the time between polls of the remote's refs, in seconds. `artifact`
     says whether a tarball for others is wanted. `requested` is the token of the last request by hand: a new one polls
     at once. `remembered` is the revision its status shows: it is used while the remote cannot be reached.
+    `project` is whose credentials it may use, beside those that are everybody's.
     """
 
     ref: ObjectRef
@@ -52,6 +53,7 @@ class SourceDeclaration(msgspec.Struct, frozen=True):
     artifact: bool = False
     requested: str = ""
     remembered: str = ""
+    project: str = ""
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

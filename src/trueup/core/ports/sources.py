@@ -40,8 +40,13 @@ class Sources(Protocol):
         """Give the content of a revision, fetched if it is not here."""
         ...
 
-    async def recall(self, spec: SourceSpec, revision: Revision, ignore: IgnoreRules) -> Resolved | None:
-        """Give the content of a revision that was fetched before, without any network; `None` where it is not here."""
+    async def recall(
+        self, spec: SourceSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
+    ) -> Resolved | None:
+        """Give the content of a revision that was fetched before, without any network; `None` where it is not here.
+
+        What was fetched with other credentials is given only to whom the remote has let in by these.
+        """
         ...
 
     async def ids(self, resolved: Resolved) -> TreeIds:

@@ -34,7 +34,10 @@ class GitProvider:
     async def resolve(
         self, spec: SourceSpec, credentials: SourceCredentials | None, at: str = "", fresh: bool = False
     ) -> Revision:
-        """Ask the remote for its refs only; a full commit id asks nobody. `at` is a branch, tag, commit or range."""
+        """Ask the remote for its refs only; for a full commit id only whether it lets one in.
+
+        `at` is a branch, tag, commit or range.
+        """
         git = _git(spec)
         if at:
             git = msgspec.structs.replace(git, ref=GitRef(revision=at))
@@ -46,9 +49,11 @@ class GitProvider:
         """Give a commit's tree, fetched if it is not here."""
         return await self._git.fetch(_git(spec), revision, git_credentials(credentials), ignore)
 
-    async def recall(self, spec: SourceSpec, revision: Revision, ignore: IgnoreRules) -> Resolved | None:
-        """Give a commit's tree without any network; `None` where it is not here."""
-        return await self._git.recall(_git(spec), revision, ignore)
+    async def recall(
+        self, spec: SourceSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
+    ) -> Resolved | None:
+        """Give a commit's tree without any network; `None` where it is not here, or is not for these credentials."""
+        return await self._git.recall(_git(spec), revision, git_credentials(credentials), ignore)
 
     async def ids(self, resolved: Resolved) -> Listing:
         """Give Git's own id of every path."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,8 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self, TypeVar
-
-import msgspec
 
 from trueup.core.model.artifact import Fault, IgnoreRules, Resolved, Revision, SourceError
 from trueup.core.model.git import GIT, GitSpec, git_revision
@@ -23,15 +19,15 @@ from trueup.git.listing import RULES_FILE, Item, Listing, ignored, read_listing
 from trueup.git.log import GitLog
 from trueup.git.mirror import Mirror, remove_leftovers
 from trueup.git.process import GitFailed, disk, failure
-from trueup.git.refs import HEADS, NOTHING_LISTED, Advertised, Found, check_ref, choose, pinned, prefixes, tied
+from trueup.git.refs import HEADS, NOTHING_LISTED, Found, check_ref, choose, pinned, prefixes, tied
 from trueup.git.reverting import Pushed, Wanted, take_back
 from trueup.git.settings import GitSettings
 from trueup.git.trees import Checkout, Trees
 from trueup.git.urls import GitUrl, read_url
+from trueup.sources.git.remotes import Remotes
 from trueup.sources.git.shared import Shared
 
 LISTINGS_KEPT = 32
-HOSTS_KEPT = 1000
 RESOLVED_KEPT = 2000
 RULES_LIMIT = 1024 * 1024
 
@@ -50,9 +46,7 @@ class GitSource:
         self._settings = settings
         self._mirrors: dict[str, Mirror] = {}
         self._trees = Trees(settings.cache / "trees", settings.keep_trees, settings.git)
-        self._polls: Shared[Advertised] = Shared()
-        self._answers: dict[tuple[str, str, tuple[str, ...]], tuple[float, Advertised]] = {}
-        self._parallel: dict[str, asyncio.Semaphore] = {}
+        self._remotes = Remotes(settings)
         self._resolved: OrderedDict[tuple[str, str, str, str], Resolved] = OrderedDict()
         self._ref_of: OrderedDict[tuple[str, Revision], str] = OrderedDict()
         self._listings: OrderedDict[str, Listing] = OrderedDict()
@@ -63,6 +57,7 @@ class GitSource:
         try:
             self._settings.cache.mkdir(parents=True, exist_ok=True)
             await self._trees.start()
+            await self._remotes.start()
             await asyncio.to_thread(remove_leftovers, self._settings.cache)
         except OSError as error:
             raise disk(error, str(self._settings.cache)) from error
@@ -74,10 +69,15 @@ class GitSource:
     # -------------------------------------------------------------------------------------------------- asking
 
     async def poll(self, spec: GitSpec, creds: GitCredentials | None, fresh: bool = False) -> Revision:
-        """Ask the remote for its refs only; a pinned commit asks nobody. Raises `SourceError`."""
+        """Ask the remote for its refs only; for a pinned commit only whether it lets these credentials in.
+
+        Raises `SourceError`.
+        """
         check_ref(spec.ref)
         fixed = pinned(spec.ref)
         if fixed is not None:
+            url = self._url(spec)
+            await self._remotes.prove(url, self._mirror(url), creds, spec.timeout)
             return fixed
         found = await self._found(spec, creds, fresh)
         self._ref_of[self._url(spec).address, found.revision] = found.ref
@@ -94,16 +94,17 @@ class GitSource:
     async def fetch(
         self, spec: GitSpec, revision: Revision, creds: GitCredentials | None, ignore: IgnoreRules
     ) -> Resolved:
-        """Give a commit, fetched if it is not here. Raises `SourceError`."""
+        """Give a commit, fetched if it is not here, to whom the remote lets in. Raises `SourceError`."""
         url = self._url(spec)
         mirror = self._mirror(url)
+        await self._remotes.prove(url, mirror, creds, spec.timeout)
         found = Found(revision.id, self._ref(spec, url, revision), revision)
         key = (url.address, found.commit, found.revision.name, _ignore_key(spec, ignore))
         known = self._resolved.get(key)
         if known is not None:
             self._resolved.move_to_end(key)
             return known
-        async with self._turn(url):
+        async with self._remotes.turn(url):
             raw = None if mirror.suspect else await mirror.commit(found.commit)
             if raw is None:
                 await self._fetched(mirror, url, creds, found, spec.timeout)
@@ -113,10 +114,17 @@ class GitSource:
             raise SourceError(Fault.REF, text)
         return self._keep(key, await self._described(spec, url, mirror, (found.revision, raw), ignore))
 
-    async def recall(self, spec: GitSpec, revision: Revision, ignore: IgnoreRules) -> Resolved | None:
-        """Give a commit that was fetched before, without any network; `None` where it is not here."""
+    async def recall(
+        self, spec: GitSpec, revision: Revision, creds: GitCredentials | None, ignore: IgnoreRules
+    ) -> Resolved | None:
+        """Give a commit that was fetched before, without any network, to whom the remote has let in before.
+
+        `None` where it is not here, or the remote has to be asked.
+        """
         url = self._url(spec)
         mirror = self._mirror(url)
+        if not self._remotes.proven(url, mirror, creds):
+            return None
         key = (url.address, revision.id, revision.name, _ignore_key(spec, ignore))
         known = self._resolved.get(key)
         if known is not None:
@@ -134,7 +142,7 @@ class GitSource:
         """Give the history that ends in what was resolved, whole. Raises `SourceError`."""
         url = self._url(spec)
         mirror = self._mirror(url)
-        async with self._turn(url):
+        async with self._remotes.turn(url):
             await mirror.deepen(url, creds, resolved.revision.id, spec.timeout)
         return GitLog(mirror, url.shown)
 
@@ -149,14 +157,15 @@ class GitSource:
     def forget(self, spec: GitSpec) -> None:
         """Remove the mirror of a repository that no source follows any more, and all that is known of it."""
         try:
-            address = self._url(spec).address
+            url = self._url(spec)
         except SourceError:
             return
+        address = url.address
         self._resolved = OrderedDict(each for each in self._resolved.items() if each[0][0] != address)
         self._ref_of = OrderedDict(each for each in self._ref_of.items() if each[0][0] != address)
-        self._answers = {key: answer for key, answer in self._answers.items() if key[0] != address}
         mirror = self._mirrors.pop(address, None)
         if mirror is not None:
+            self._remotes.forget(url, mirror)
             self._trees.forget(mirror.folder)
             mirror.remove()
 
@@ -167,19 +176,10 @@ class GitSource:
     async def take_back(self, spec: GitSpec, creds: GitCredentials | None, wanted: Wanted) -> Pushed:
         """Push a branch that takes commits back. Raises `SourceError`, `NothingToTakeBack`."""
         url = self._url(spec)
-        async with self._turn(url):
+        async with self._remotes.turn(url):
             return await take_back(self._mirror(url), url, creds, wanted, spec.timeout)
 
     # ------------------------------------------------------------------------------------------------- finding
-
-    def _turn(self, url: GitUrl) -> asyncio.Semaphore:
-        """Give what bounds the work on one host: one that hangs keeps no other's repositories waiting."""
-        while len(self._parallel) > HOSTS_KEPT:
-            idle = next((host for host, turn in self._parallel.items() if not turn.locked()), None)
-            if idle is None:
-                break
-            del self._parallel[idle]
-        return self._parallel.setdefault(url.host, asyncio.Semaphore(self._settings.parallel))
 
     def _url(self, spec: GitSpec) -> GitUrl:
         return read_url(spec.url, instead_of=self._settings.instead_of, allow_file=self._settings.allow_file)
@@ -199,7 +199,7 @@ class GitSource:
     async def _found(self, spec: GitSpec, creds: GitCredentials | None, fresh: bool) -> Found:
         url = self._url(spec)
         mirror = self._mirror(url)
-        remote = await self._refs(url, mirror, creds, prefixes(spec.ref), spec.timeout, fresh)
+        remote = await self._remotes.refs(url, mirror, creds, prefixes(spec.ref), spec.timeout, fresh)
         try:
             found = choose(spec.ref, remote)
         except SourceError as error:
@@ -234,37 +234,8 @@ class GitSource:
 
     async def _lists_something(self, url: GitUrl, mirror: Mirror, creds: GitCredentials | None, timeout: float) -> bool:
         """Say whether a remote has any ref: one that answers with a web page has none, and says so of each."""
-        async with self._turn(url):
+        async with self._remotes.turn(url):
             return bool((await mirror.refs(url, creds, (HEADS,), timeout)).refs)
-
-    async def _refs(
-        self,
-        url: GitUrl,
-        mirror: Mirror,
-        creds: GitCredentials | None,
-        wanted: tuple[str, ...],
-        timeout: float,
-        fresh: bool,
-    ) -> Advertised:
-        """Ask once for all who want the same at about the same time."""
-        key = (url.address, _who(creds), wanted)
-        answer = self._answers.get(key)
-        if answer is not None and not fresh and time.monotonic() - answer[0] < self._settings.poll_window:
-            return answer[1]
-
-        async def ask() -> Advertised:
-            async with self._turn(url):
-                asked = time.monotonic()
-                remote = await mirror.refs(url, creds, wanted, timeout)
-            self._answers[key] = (asked, remote)
-            return remote
-
-        began = time.monotonic()
-        remote = await self._polls.one(key, ask)
-        if fresh and (key not in self._answers or self._answers[key][0] < began):
-            # Somebody had asked before us, and may not have seen what we are to find.
-            remote = await self._polls.one(key, ask)
-        return remote
 
     async def _fetched(
         self, mirror: Mirror, url: GitUrl, creds: GitCredentials | None, found: Found, timeout: float
@@ -382,12 +353,6 @@ class _Held:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if self._inner is not None:
             await self._inner.__aexit__(kind, error, trace)  # type: ignore[arg-type]
-
-
-def _who(creds: GitCredentials | None) -> str:
-    if creds is None:
-        return ""
-    return hashlib.sha256(msgspec.json.encode(creds)).hexdigest()
 
 
 def _ignore_key(spec: GitSpec, ignore: IgnoreRules) -> str:

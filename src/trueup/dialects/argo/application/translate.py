@@ -129,6 +129,7 @@ def translate_application(body: Body, context: Context) -> Translated:
         interval=context.poll + spread(uid or str(ref), context.jitter),
         requested=requested,
         remembered=text_of(mapping_of(mapping_of(body, "status"), "sync"), "revision"),
+        project=project,
         problems=tuple(problems),
     )
     return Translated(unit, (declaration,))
