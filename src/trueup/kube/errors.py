@@ -7,6 +7,7 @@ translated here and kept as the cause.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import msgspec
@@ -301,18 +302,30 @@ def read_status(raw: bytes) -> Status | None:
     return status if status.status or status.reason or status.message else None
 
 
-def error_of(code: int, raw: bytes, *, what: str = "", retry_after: float = 0.0) -> KubeError:
-    """Give the error that an answer with this HTTP code and body means."""
+def error_of(
+    code: int, raw: bytes, *, what: str = "", retry_after: float = 0.0, told: Callable[[str], str] = str
+) -> KubeError:
+    """Give the error that an answer with this HTTP code and body means; its words are those that `told` gives."""
     status = read_status(raw)
     if status is None:
         kind = _BY_CODE.get(code) or (ServerError if code >= 500 else BadAnswer)
-        words = raw[:300].decode("utf-8", "replace").strip() or "no explanation"
+        words = told(raw[:300].decode("utf-8", "replace")).strip() or "no explanation"
         return kind(f"HTTP {code}: {words}", what=what, code=code, retry_after=retry_after)
     if status.details and status.details.retry_after_seconds:
         retry_after = max(retry_after, float(status.details.retry_after_seconds))
     kind = _kind_of(code, status)
+    status = _told(status, told)
     message = status.message or status.reason or f"HTTP {code}"
     return kind(message, what=what, code=code, status=status, retry_after=retry_after)
+
+
+def _told(status: Status, told: Callable[[str], str]) -> Status:
+    """Give a status in which no word stands that is not to be told."""
+    details = status.details
+    if details is not None and details.causes:
+        causes = tuple(msgspec.structs.replace(each, message=told(each.message)) for each in details.causes)
+        details = msgspec.structs.replace(details, causes=causes)
+    return msgspec.structs.replace(status, message=told(status.message), details=details)
 
 
 def _kind_of(code: int, status: Status) -> type[KubeError]:

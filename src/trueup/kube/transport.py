@@ -12,6 +12,7 @@ import random
 import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import aiohttp
@@ -33,6 +34,7 @@ from trueup.kube.errors import (
     Unavailable,
     error_of,
 )
+from trueup.kube.hidden_values import RESOURCE, without_values
 
 USER_AGENT = f"trueup/{__version__}"
 
@@ -146,7 +148,11 @@ class Transport:
                     return answer
                 sent = True
                 failure = error_of(
-                    code, answer.raw, what=call.what, retry_after=_retry_after(answer.headers.get("Retry-After"))
+                    code,
+                    answer.raw,
+                    what=call.what,
+                    retry_after=_retry_after(answer.headers.get("Retry-After")),
+                    told=partial(without_values, sent=call.body) if call.resource == RESOURCE else str,
                 )
             except aiohttp.ClientConnectorCertificateError as error:
                 raise CertificateError(f"the server's certificate is refused: {error}", what=call.what) from error

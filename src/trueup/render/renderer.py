@@ -33,6 +33,7 @@ from trueup.render.pool import WorkerPool
 from trueup.render.process import Worker, WorkerGone
 from trueup.render.protocol import Answer, EvaluateRequest, RenderRequest
 from trueup.render.settings import RenderSettings
+from trueup.render.words import without_values
 
 _answers = msgspec.json.Decoder(Answer)
 _EVALUATE_MEMORY_MIB = 128
@@ -222,6 +223,8 @@ class WorkerRenderer:
             answer = _lost(recipe, context, "protocol", f"the worker's answer holds what is no object: {error}")
         except WorkerGone as gone:
             answer = _lost(recipe, context, gone.code, str(gone))
+        if answer.problem is not None:
+            answer = msgspec.structs.replace(answer, problem=without_values(answer.problem, recipe))
         inputs = self._remember(answer, key, trees)
         if answer.problem is not None:
             raise RenderError(answer.problem, answer.looked_at, inputs)
