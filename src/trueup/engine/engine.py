@@ -50,7 +50,7 @@ from trueup.workqueue import WorkQueue
 
 log = structlog.get_logger(__name__)
 
-WORKERS = 16
+WORKERS = 40
 BESIDE = 1
 """Units that a commit does not touch, reconciled beside those that it does."""
 

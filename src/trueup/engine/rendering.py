@@ -78,6 +78,8 @@ def _context(
         tree=next(tree for other, tree in pairs if other is one),
         roots=dict.fromkeys(named, ""),
         root_trees=dict(named),
+        unit=str(unit.ref),
+        tenant=unit.tenant,
     )
 
 

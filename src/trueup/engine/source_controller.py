@@ -24,7 +24,7 @@ from trueup.workqueue import WorkQueue
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY = 2.0
-POLLERS = 48
+POLLERS = 256
 """Sources polled at once. A remote that hangs holds one of them until its timeout; the others must not wait for it."""
 
 ANEW_EVERY = 0.5

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from trueup.core.model.artifact import Fault, SourceError
 from trueup.git.access import base_environment, remote_environment
+from trueup.git.bounds import ProcessBounds
 from trueup.git.credentials import GitCredentials
 from trueup.git.process import GitFailed, disk, failure, run, too_slow
 from trueup.git.refs import Advertised
@@ -19,7 +20,7 @@ from trueup.git.settings import GitSettings
 from trueup.git.urls import GitUrl
 
 _BROKEN = ("not a git repository", "bad object", "is corrupt", "unable to read", "loose object", "packfile", "inflate")
-LOCAL_TIMEOUT = 60.0
+LOCAL = ProcessBounds(timeout=60.0)
 CHECK_TIMEOUT = 600.0
 """Seconds that reading every object of a mirror may take."""
 
@@ -145,7 +146,7 @@ class Mirror:
                 arguments,
                 environment=base_environment({}),
                 folder=self.folder,
-                timeout=LOCAL_TIMEOUT,
+                bounds=LOCAL,
             )
         except GitFailed:
             return False
@@ -195,13 +196,21 @@ class Mirror:
         try:
             with remote_environment(url, credentials, timeout) as environment:
                 environment |= extra or {}
-                return await run(self._settings.git, arguments, environment=environment, folder=folder, timeout=timeout)
+                bounds = self._bounds(timeout, fetching=folder is not None)
+                return await run(self._settings.git, arguments, environment=environment, folder=folder, bounds=bounds)
         except TimeoutError as error:
             raise too_slow(url.shown, timeout) from error
         except GitFailed as error:
             raise failure(error.words, url.shown, credentials) from None
         except OSError as error:
             raise disk(error, url.shown) from error
+
+    def _bounds(self, timeout: float, *, fetching: bool) -> ProcessBounds:
+        """Give what an exchange with a remote may use: a list of refs is held in memory, a pack is written."""
+        limits = self._settings.limits
+        if fetching:
+            return ProcessBounds(timeout, limits.refs, limits.fetch_memory, limits.pack)
+        return ProcessBounds(timeout, limits.refs, limits.refs_memory)
 
     async def _open(self) -> None:
         """Make the mirror if it is not there; remove the locks that a killed Git has left."""
@@ -222,7 +231,7 @@ class Mirror:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         part = self.folder.with_name(f"{self.key}.{uuid4().hex[:8]}.part")
         arguments = ["init", "--quiet", "--bare", "--template=", "--initial-branch=trueup", str(part)]
-        await run(self._settings.git, arguments, environment=base_environment(), timeout=LOCAL_TIMEOUT)
+        await run(self._settings.git, arguments, environment=base_environment(), bounds=LOCAL)
         try:
             part.rename(self.folder)
         except OSError:
@@ -277,7 +286,7 @@ class Mirror:
                 environment=environment,
                 folder=self.folder,
                 stdin=stdin,
-                timeout=LOCAL_TIMEOUT,
+                bounds=LOCAL,
             )
         except GitFailed as error:
             self.suspect = self.suspect or any(word in error.words.lower() for word in _BROKEN)

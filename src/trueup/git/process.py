@@ -11,14 +11,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from trueup.core.model.artifact import Fault, SourceError
+from trueup.git.bounds import MEGABYTE, ProcessBounds, hold_to
 from trueup.git.credentials import GitCredentials
 from trueup.git.urls import redact
 
 _ERRORS_KEPT = 16 * 1024
-_OUTPUT_LIMIT = 256 * 1024 * 1024
+_CHUNK = 256 * 1024
 
 _FAULTS: tuple[tuple[Fault, str], ...] = (
-    (Fault.DISK, r"no space left on device|disk quota exceeded|file too large"),
+    (Fault.TOO_LARGE, r"the answer is too large|file too large|file size limit exceeded|out of memory|malloc failed"),
+    (Fault.DISK, r"no space left on device|disk quota exceeded"),
     (
         Fault.CREDENTIALS,
         r"authentication failed|could not read (username|password)|returned error: 40[13]|permission denied"
@@ -56,6 +58,7 @@ _ADVICE = {
     Fault.TIMEOUT: "it is tried again; what was fetched before stays in use",
     Fault.PROTOCOL: "what answers there speaks no Git; it is tried again",
     Fault.DISK: "the cache's disk is full: make room, or move the cache",
+    Fault.TOO_LARGE: "it is not read any further; see the limits of Git sources",
     Fault.REF: "check the ref",
     Fault.URL: "the server redirects, which is not followed with credentials: write the URL it redirects to",
     Fault.HOSTILE: "the repository's objects are damaged or made to do harm; they were not taken",
@@ -89,7 +92,7 @@ async def run(
     environment: Mapping[str, str],
     folder: Path | None = None,
     stdin: bytes = b"",
-    timeout: float = 60.0,
+    bounds: ProcessBounds = ProcessBounds(),
 ) -> bytes:
     """Run Git and give what it prints. Raises `GitFailed`, `TimeoutError`, OSError."""
     process = await asyncio.create_subprocess_exec(
@@ -103,20 +106,63 @@ async def run(
         # Git's helpers (remote-http, index-pack) go with it when it is killed.
         start_new_session=True,
     )
+    holding = asyncio.create_task(hold_to(process.pid, bounds)) if bounds.memory or bounds.file else None
     try:
-        async with asyncio.timeout(timeout):
-            output, errors = await process.communicate(stdin or None)
+        async with asyncio.timeout(bounds.timeout):
+            output, errors, _ = await asyncio.gather(
+                _read(process.stdout, bounds.output), _last(process.stderr), _write(process.stdin, stdin)
+            )
+            await process.wait()
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(Exception):
             await asyncio.shield(process.wait())
         raise
+    finally:
+        if holding is not None:
+            holding.cancel()
     if process.returncode:
-        raise GitFailed(process.returncode, errors[-_ERRORS_KEPT:].decode(errors="replace"))
-    if len(output) > _OUTPUT_LIMIT:
-        raise GitFailed(0, "the answer is too large")
+        raise GitFailed(process.returncode, errors.decode(errors="replace") or _ended_by(process.returncode))
     return output
+
+
+async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:
+    """Read all that comes, and no more than so many bytes. Raises `GitFailed` where more comes."""
+    chunks: list[bytes] = []
+    size = 0
+    while stream is not None and (chunk := await stream.read(_CHUNK)):
+        size += len(chunk)
+        if size > limit:
+            raise GitFailed(0, f"fatal: the answer is too large: more than {limit // MEGABYTE} MiB")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def _last(stream: asyncio.StreamReader | None) -> bytes:
+    """Read all that comes, and keep the end of it."""
+    kept = b""
+    while stream is not None and (chunk := await stream.read(_CHUNK)):
+        kept = (kept + chunk)[-_ERRORS_KEPT:]
+    return kept
+
+
+async def _write(stream: asyncio.StreamWriter | None, data: bytes) -> None:
+    if stream is None or not data:
+        return
+    # A process that does not read to the end says itself why.
+    with contextlib.suppress(ConnectionError):
+        stream.write(data)
+        await stream.drain()
+    with contextlib.suppress(ConnectionError):
+        stream.close()
+
+
+def _ended_by(code: int) -> str:
+    """Name what ended a process that could say nothing itself."""
+    if code == -signal.SIGXFSZ or code == 128 + signal.SIGXFSZ:
+        return "fatal: file too large"
+    return f"fatal: it was ended by signal {-code}" if code < 0 else ""
 
 
 def failure(words: str, shown: str, credentials: GitCredentials | None) -> SourceError:

@@ -15,7 +15,8 @@ _YES = frozenset({"1", "true", "yes", "on"})
 class Limits(msgspec.Struct, frozen=True):
     """What one repository may cost. Sizes are bytes; a tree beyond a limit is refused with the file's name.
 
-    `pack` bounds what one fetch may write. `depth` bounds folders within folders.
+    `pack` bounds what one fetch may write, `refs` the list of refs that a remote gives; `fetch_memory` and
+    `refs_memory` bound Git's own processes meanwhile. `depth` bounds folders within folders.
     """
 
     tree: int = 1024 * 1024 * 1024
@@ -23,6 +24,9 @@ class Limits(msgspec.Struct, frozen=True):
     files: int = 200_000
     depth: int = 64
     pack: int = 4 * 1024 * 1024 * 1024
+    refs: int = 64 * 1024 * 1024
+    fetch_memory: int = 4 * 1024 * 1024 * 1024
+    refs_memory: int = 512 * 1024 * 1024
 
 
 class GitSettings(msgspec.Struct, frozen=True):

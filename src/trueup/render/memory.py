@@ -4,6 +4,8 @@ Results are kept as the JSON they came in, which is a tenth of what the objects 
 costs some microseconds. Bounded by bytes; what was used longest ago goes first.
 """
 
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 
@@ -32,7 +34,7 @@ def decode_objects(encoded: msgspec.Raw | bytes) -> tuple[RenderedObject, ...]:
 
 
 class Known(msgspec.Struct, frozen=True, eq=False):
-    """One answer and the content it is for: `problem` where it was a failure."""
+    """One answer and the content it is for: `problem` where it was a failure, which holds `until` then (monotonic)."""
 
     proof: Proof
     inputs: str
@@ -41,6 +43,7 @@ class Known(msgspec.Struct, frozen=True, eq=False):
     objects: bytes = b"[]"
     warnings: tuple[RenderWarning, ...] = ()
     problem: RenderProblem | None = None
+    until: float = math.inf
 
     @property
     def cost(self) -> int:
@@ -80,7 +83,7 @@ class Memory:
         if not candidates:
             return None
         for place, known in enumerate(candidates):
-            if known.proof.holds(trees):
+            if known.until > time.monotonic() and known.proof.holds(trees):
                 if place:
                     candidates.insert(0, candidates.pop(place))
                 self._used.move_to_end(id(known))

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import math
+import time
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -28,6 +30,7 @@ from trueup.core.model.recipe import (
 from trueup.devtools.toolchain import binary
 from trueup.render.expressions import WorkerExpressions
 from trueup.render.inputs import prove
+from trueup.render.lanes import RenderLanes
 from trueup.render.memory import Known, Memory, decode_objects
 from trueup.render.pool import WorkerPool
 from trueup.render.process import Worker, WorkerGone
@@ -37,6 +40,9 @@ from trueup.render.words import without_values
 
 _answers = msgspec.json.Decoder(Answer)
 _EVALUATE_MEMORY_MIB = 128
+LATE_SECONDS = 300.0
+"""Seconds for which what has run out of time is not tried again with the same inputs."""
+
 _EVALUATE_GRACE = 1.0
 """The worker ends an expression by itself at its deadline; only one that does not even do that is killed."""
 
@@ -49,7 +55,7 @@ class WorkerRenderer:
         self._settings = settings or RenderSettings()
         self._executable = ""
         self._version = ""
-        self._renderers: WorkerPool | None = None
+        self._renderers: RenderLanes | None = None
         self._evaluators: WorkerPool | None = None
         self._wordings: WorkerPool | None = None
         self._memory = Memory(self._settings.cache_bytes)
@@ -68,7 +74,11 @@ class WorkerRenderer:
             executable = await asyncio.to_thread(binary, "worker")
         self._executable = str(executable)
         self._version = await asyncio.to_thread(_name_executable, executable)
-        self._renderers = WorkerPool(settings.workers, lambda: self._spawn("render", settings.memory_mib))
+        quick, slow = (
+            WorkerPool(size, lambda: self._spawn("render", settings.memory_mib))
+            for size in (settings.workers, max(1, settings.workers // 2))
+        )
+        self._renderers = RenderLanes(quick, slow, settings.quick_seconds)
         self._evaluators = WorkerPool(1, lambda: self._spawn("evaluate", _EVALUATE_MEMORY_MIB))
         # Users' notifications must not hold up health: they have a process of their own, started when first needed.
         self._wordings = WorkerPool(1, lambda: self._spawn("evaluate", _EVALUATE_MEMORY_MIB))
@@ -217,7 +227,10 @@ class WorkerRenderer:
         request = RenderRequest(self._requests, str(tree), context.roots, recipe, seen)
         objects: tuple[RenderedObject, ...] = ()
         try:
-            answer = _decode(await self._renderers.ask(msgspec.json.encode(request), context.deadline), request.id)
+            asked = msgspec.json.encode(request)
+            answer = _decode(
+                await self._renderers.ask(asked, context.deadline, context.unit, context.tenant), request.id
+            )
             objects = decode_objects(answer.objects)
         except msgspec.DecodeError as error:
             answer = _lost(recipe, context, "protocol", f"the worker's answer holds what is no object: {error}")
@@ -246,10 +259,12 @@ class WorkerRenderer:
         inputs = proof.digest(key, self.version)
         problem = answer.problem
         lasting = problem is None or (problem.next_step != "retry" and problem.code != "protocol")
-        if lasting and not answer.uncacheable:
+        late = problem is not None and problem.code == "deadline"
+        if (lasting and not answer.uncacheable) or late:
             objects = bytes(answer.objects) if problem is None else b"[]"
+            until = time.monotonic() + LATE_SECONDS if late else math.inf
             self._memory.keep(
-                key, Known(proof, inputs, answer.looked_at, answer.recipe, objects, answer.warnings, problem)
+                key, Known(proof, inputs, answer.looked_at, answer.recipe, objects, answer.warnings, problem, until)
             )
         return inputs
 

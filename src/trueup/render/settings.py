@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from trueup.render.lanes import QUICK_SECONDS
+
 
 def _default_workers() -> int:
     return max(1, min(os.cpu_count() or 1, 4))
@@ -15,7 +17,8 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `executable` is the worker; `None` builds it, or finds the built one. `workers` bounds the processes that render,
     `memory_mib` the heap of each, `cache_bytes` what is remembered of earlier results. Times are in seconds:
-    `start_deadline` until a new process has greeted, `evaluate_deadline` for one expression.
+    `start_deadline` until a new process has greeted, `evaluate_deadline` for one expression, `quick_seconds` until a
+    render counts as one that takes long (`lanes`).
     """
 
     executable: Path | None = None
@@ -24,3 +27,4 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True):
     cache_bytes: int = 48 << 20
     start_deadline: float = 30.0
     evaluate_deadline: float = 2.0
+    quick_seconds: float = QUICK_SECONDS

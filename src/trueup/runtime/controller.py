@@ -313,6 +313,11 @@ class Controller:
             )
             self.metrics.add(*leader_gauges(engine, notifying.dispatcher.delivered, renderer, target))
             log.info("working", identity=self.identity)
+            if not settings.default_service_account:
+                log.warning(
+                    "Kustomizations that name no service account are delivered with the controller's own rights",
+                    hint="where tenants write them, set --default-service-account",
+                )
             yield Session(engine, declarations, statuses, target, states, renderer, webhook_handler)
 
 

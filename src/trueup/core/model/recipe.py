@@ -304,6 +304,7 @@ NextStep: TypeAlias = Literal["stall", "retry", "fetch"]
 _NEXT_STEP: Mapping[str, NextStep] = {
     "deadline": "retry",
     "crashed": "retry",
+    "busy": "retry",
     "unavailable": "retry",
     "missing-dependency": "fetch",
     "remote-base": "fetch",
@@ -325,7 +326,7 @@ class RenderProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     `cycle`, `parse` (file and line known), `not-an-object`, `missing-kind`, `missing-name`, `missing-api-version`,
     `build` (kustomize's words), `template`, `values`, `schema`, `chart`, `missing-dependency`, `jsonnet`, `too-large`,
     `too-many-objects`, `plugin` (kustomize plugins and Helm inflation are off), `expression`, `cost`, `deadline`,
-    `memory`, `crashed`, `unavailable`, `protocol`.
+    `busy`, `memory`, `crashed`, `unavailable`, `protocol`.
     """
 
     code: str
@@ -377,7 +378,8 @@ class RenderContext(msgspec.Struct, frozen=True):
     """What a render may use besides the artifact's folder.
 
     `tree` gives the artifact's ids: without it nothing is cached. `roots` are further read-only folders by name, with
-    their ids in `root_trees`. `deadline` is in seconds.
+    their ids in `root_trees`. `deadline` is in seconds. `unit` and its `tenant` name who asks: those whose renders
+    take long wait for each other, and nobody else for them.
     """
 
     capabilities: Capabilities = Capabilities()
@@ -385,6 +387,8 @@ class RenderContext(msgspec.Struct, frozen=True):
     roots: dict[str, str] = {}
     root_trees: dict[str, TreeIds] = {}
     deadline: float = 60.0
+    unit: str = ""
+    tenant: str = ""
 
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}\Z")

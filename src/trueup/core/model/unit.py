@@ -308,6 +308,11 @@ class Unit(msgspec.Struct, frozen=True):
         """How the files of the first source that is rendered become objects."""
         return next(one.recipe for one in self.sources if one.recipe is not None)
 
+    @property
+    def tenant(self) -> str:
+        """Whose unit it is: its namespace, and its project where several share a namespace."""
+        return f"{self.ref.namespace}/{self.project}"
+
     def shares_source(self, other: Unit) -> bool:
         """Say whether two units have a source in common."""
         return not {one.ref for one in self.sources}.isdisjoint(one.ref for one in other.sources)

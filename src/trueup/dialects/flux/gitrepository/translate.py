@@ -33,6 +33,8 @@ from trueup.dialects.times import seconds, stamp
 STATUS_MANAGER = "source-controller"
 DEFAULT_INTERVAL = 60.0
 DEFAULT_TIMEOUT = 60.0
+LONGEST_TIMEOUT = 600.0
+"""Seconds for one exchange with a server, whatever a source asks for: it holds a place that others of the host need."""
 FETCH_FAILED, STORAGE_FAILED = "FetchFailed", "StorageOperationFailed"
 IN_STORAGE, OUTDATED = "ArtifactInStorage", "ArtifactOutdated"
 _OWNED = frozenset(
@@ -89,6 +91,9 @@ def translate_repository(body: Body, context: Context) -> Translated:
             problems.append(f"spec.sparseCheckout: {path!r} leads out of the repository")
     interval = _duration("interval", spec.interval, DEFAULT_INTERVAL, problems)
     timeout = _duration("timeout", spec.timeout, DEFAULT_TIMEOUT, problems)
+    if timeout > LONGEST_TIMEOUT:
+        warnings.append(f"spec.timeout: {spec.timeout} is longer than is waited for; {LONGEST_TIMEOUT:.0f} s holds")
+        timeout = LONGEST_TIMEOUT
     given = spec.ref
     declaration = SourceDeclaration(
         ref=ObjectRef(GROUP, KIND, namespace, text_of(metadata, "name")),
