@@ -19,7 +19,11 @@ _ERRORS_KEPT = 16 * 1024
 _CHUNK = 256 * 1024
 
 _FAULTS: tuple[tuple[Fault, str], ...] = (
-    (Fault.TOO_LARGE, r"the answer is too large|file too large|file size limit exceeded|out of memory|malloc failed"),
+    (
+        Fault.TOO_LARGE,
+        r"the answer is too large|file too large|file size limit exceeded|died of signal 25"
+        r"|out of memory|malloc failed",
+    ),
     (Fault.DISK, r"no space left on device|disk quota exceeded"),
     (
         Fault.CREDENTIALS,

@@ -47,14 +47,17 @@ class Remotes:
         """Read who has been let in before. Raises `OSError`."""
         self._proven = await asyncio.to_thread(_read, self._folder)
 
-    def turn(self, url: GitUrl) -> asyncio.Semaphore:
-        """Give what bounds the work on one host: one that hangs keeps no other's repositories waiting."""
+    def turn(self, url: GitUrl, creds: GitCredentials | None) -> asyncio.Semaphore:
+        """Give what bounds the work on one host, by one proxy, for one who asks: nobody who is slow there holds up
+        anybody else."""
         while len(self._parallel) > HOSTS_KEPT:
             idle = next((host for host, turn in self._parallel.items() if not turn.locked()), None)
             if idle is None:
                 break
             del self._parallel[idle]
-        return self._parallel.setdefault(url.host, asyncio.Semaphore(self._settings.parallel))
+        server = url.address.split("/")[2]
+        key = f"{server} {creds.proxy if creds else ''} {who(url, creds)}"
+        return self._parallel.setdefault(key, asyncio.Semaphore(self._settings.parallel))
 
     async def refs(
         self,
@@ -72,7 +75,7 @@ class Remotes:
             return answer[1]
 
         async def ask() -> Advertised:
-            async with self.turn(url):
+            async with self.turn(url, creds):
                 asked = time.monotonic()
                 try:
                     remote = await mirror.refs(url, creds, wanted, timeout)

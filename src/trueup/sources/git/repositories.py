@@ -104,7 +104,7 @@ class GitSource:
         if known is not None:
             self._resolved.move_to_end(key)
             return known
-        async with self._remotes.turn(url):
+        async with self._remotes.turn(url, creds):
             raw = None if mirror.suspect else await mirror.commit(found.commit)
             if raw is None:
                 await self._fetched(mirror, url, creds, found, spec.timeout)
@@ -142,7 +142,7 @@ class GitSource:
         """Give the history that ends in what was resolved, whole. Raises `SourceError`."""
         url = self._url(spec)
         mirror = self._mirror(url)
-        async with self._remotes.turn(url):
+        async with self._remotes.turn(url, creds):
             await mirror.deepen(url, creds, resolved.revision.id, spec.timeout)
         return GitLog(mirror, url.shown)
 
@@ -176,7 +176,7 @@ class GitSource:
     async def take_back(self, spec: GitSpec, creds: GitCredentials | None, wanted: Wanted) -> Pushed:
         """Push a branch that takes commits back. Raises `SourceError`, `NothingToTakeBack`."""
         url = self._url(spec)
-        async with self._remotes.turn(url):
+        async with self._remotes.turn(url, creds):
             return await take_back(self._mirror(url), url, creds, wanted, spec.timeout)
 
     # ------------------------------------------------------------------------------------------------- finding
@@ -234,7 +234,7 @@ class GitSource:
 
     async def _lists_something(self, url: GitUrl, mirror: Mirror, creds: GitCredentials | None, timeout: float) -> bool:
         """Say whether a remote has any ref: one that answers with a web page has none, and says so of each."""
-        async with self._remotes.turn(url):
+        async with self._remotes.turn(url, creds):
             return bool((await mirror.refs(url, creds, (HEADS,), timeout)).refs)
 
     async def _fetched(
