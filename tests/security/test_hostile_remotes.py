@@ -15,11 +15,14 @@ from aiohttp import web
 from support.e2e import KUSTOMIZATION, REPOSITORY, World, kustomization, ready, repository
 from trueup.core.model.artifact import Fault, IgnoreRules, SourceError
 from trueup.core.model.git import GitRef, GitSpec
+from trueup.core.model.objects import ObjectRef
 from trueup.git.settings import GitSettings, Limits
+from trueup.sources.artifacts import ArtifactStore
 from trueup.sources.git.repositories import GitSource
 
 MEGABYTE = 1024 * 1024
 SHA = "1" * 40
+_SOURCE = ObjectRef(*REPOSITORY, "team", "zeros")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -120,6 +123,31 @@ async def test_holds_more_than_one_fetch_may_write(tmp_path: Path, world: World)
     assert caught.value.fault is Fault.TOO_LARGE, caught.value
     written = sum(path.stat().st_size for path in (tmp_path / "cache").rglob("*") if path.is_file())
     assert written < 2 * MEGABYTE
+
+
+async def test_holds_far_more_than_it_weighs(tmp_path: Path, world: World) -> None:
+    """A repository of less than a megabyte, with 400 MB of zeros in it."""
+    made = world.repository("team/zeros", {f"app/zeros-{number}": bytes(100 * MEGABYTE) for number in range(4)})
+    async with GitSource(GitSettings(cache=tmp_path / "cache")) as source:
+        spec = GitSpec(f"{world.server.url}/team/zeros", GitRef(branch="main"))
+        Path("/proc/self/clear_refs").write_text("5")
+        before = highest_so_far()
+        resolved = await source.resolve(spec, None, IgnoreRules())
+        async with source.checkout(resolved) as held:
+            assert (held.path / "app" / "zeros-3").stat().st_size == 100 * MEGABYTE
+            packed = await ArtifactStore(tmp_path / "store", "http://x").put(_SOURCE, resolved, held.path)
+        assert packed.size < 2 * MEGABYTE and resolved.revision.id == made.head()
+        assert highest_so_far() - before < 60 * MEGABYTE
+        settings = GitSettings(cache=tmp_path / "smaller", limits=Limits(tree=300 * MEGABYTE))
+    async with GitSource(settings) as source:
+        with pytest.raises(SourceError) as caught:
+            await source.resolve(spec, None, IgnoreRules())
+    assert caught.value.fault is Fault.TOO_LARGE
+
+
+def highest_so_far() -> int:
+    """Give the most memory that this process has held since that was last asked to be counted anew, in bytes."""
+    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
 
 
 async def drip(request: web.Request) -> web.StreamResponse:

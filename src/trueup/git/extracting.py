@@ -16,6 +16,7 @@ import sys
 import threading
 from typing import IO
 
+CHUNK = 1024 * 1024
 LINK = b"120000"
 EXECUTABLE = b"100755"
 
@@ -95,16 +96,23 @@ def _extracted(
             if len(head) != 3 or head[1] != b"blob":
                 process.kill()
                 return path
-            content = process.stdout.read(int(head[2]))
-            process.stdout.read(1)
+            size = int(head[2])
             target = _place(folder, path, folders)
             if mode == LINK:
-                os.symlink(content, target)
-                continue
-            with open(target, "xb") as file:
-                file.write(content)
-            os.chmod(target, 0o555 if mode == EXECUTABLE else 0o444)
+                os.symlink(process.stdout.read(size), target)
+            else:
+                with open(target, "xb") as file:
+                    _copy(process.stdout, file, size)
+                os.chmod(target, 0o555 if mode == EXECUTABLE else 0o444)
+            process.stdout.read(1)
     return None
+
+
+def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
+    """Copy so many bytes, of which only some are held at once."""
+    while size > 0 and (chunk := source.read(min(size, CHUNK))):
+        target.write(chunk)
+        size -= len(chunk)
 
 
 def _ask(stdin: IO[bytes], ids: list[bytes]) -> None:

@@ -23,6 +23,9 @@ from trueup.scripts import run_script
 FEW = 200
 """Files that are written sooner than another process has started."""
 
+SMALL = 16 * 1024 * 1024
+"""Bytes that are written so."""
+
 _SCRIPT = Path(__file__).with_name("extracting.py")
 
 
@@ -121,7 +124,7 @@ class Trees:
         wanted = [_record(item, known.get(item.path)) for item in listing.files()]
         places: list[str | Path] = [self._git, part, *([self._folder / base.tree] if base is not None else [])]
         records, environment = b"".join(wanted), {**base_environment(), "GIT_DIR": str(mirror)}
-        if len(wanted) > FEW:
+        if len(wanted) > FEW or sum(item.size for item in listing.files()) > SMALL:
             said = await run_script(_SCRIPT, places, stdin=records, environment=environment)
         else:
             git, folder, *before = (os.fsencode(place) for place in places)
