@@ -196,6 +196,55 @@ async def test_of_a_chart(world: World, capfd: pytest.CaptureFixture[str]) -> No
     assert not leaks, "\n".join(f"{place}: {words}" for place, words in leaks.items())
 
 
+URLS = {
+    "a plain password": f"http://alice:{CANARY}@127.0.0.1:1/a",
+    "a slash in it": f"http://alice:pa/{CANARY}@127.0.0.1:1/a",
+    "a sign in it": f"http://alice:p@{CANARY}@127.0.0.1:1/a",
+    "a quote in it": f"http://alice:p'{CANARY}@127.0.0.1:1/a",
+    "a blank in it": f"http://alice:p {CANARY}@127.0.0.1:1/a",
+    "no user": f"http://:{CANARY}@127.0.0.1:1/a",
+    "a token alone": f"http://{CANARY}@127.0.0.1:1/a",
+    "as ssh has it": f"alice:{CANARY}@127.0.0.1:a/b",
+    "no scheme": f"alice:{CANARY}@127.0.0.1/a/b",
+    "another scheme": f"ftp://alice:{CANARY}@127.0.0.1/a",
+    "a port that is none": f"http://alice:{CANARY}@127.0.0.1:x/a",
+    "a query": f"http://alice:{CANARY}@127.0.0.1:1/a?b=c",
+}
+
+
+async def test_of_urls(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    from support.e2e import APPLICATION, application
+
+    fenced = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AppProject",
+        "metadata": {"name": "fenced", "namespace": "argocd"},
+        "spec": {"sourceRepos": ["https://none.example.com/*"], "destinations": [{"server": "*", "namespace": "*"}]},
+    }
+    await world.apply(yaml.safe_dump(fenced))
+    names = {f"url-{number}": what for number, what in enumerate(URLS)}
+    for name, what in names.items():
+        url = URLS[what]
+        if what not in ("as ssh has it", "no scheme", "another scheme"):
+            await world.apply(repository(name, url))
+        await world.apply(application(name, url, "app", "default"))
+        body = yaml.safe_load(application(f"{name}-fenced", url, "app", "default"))
+        body["spec"]["project"] = "fenced"
+        await world.apply(yaml.safe_dump(body))
+    units = [*names, *(f"{name}-fenced" for name in names)]
+    for name in units:
+        await world.until(
+            APPLICATION, "argocd", name, lambda body: bool((body or {}).get("status", {}).get("conditions"))
+        )
+    await world.settled()
+    everything = await all_words(world, [("app", "argocd", name) for name in units], APPLICATION)
+    for name in names:
+        everything[f"source {name}"] = str((await world.get(REPOSITORY, "flux-system", name) or {}).get("status"))
+    everything["the log"] = "".join(capfd.readouterr())
+    leaks = {place: _around(text) for place, text in everything.items() if CANARY in text}
+    assert not leaks, "\n".join(f"{place}: {words}" for place, words in leaks.items())
+
+
 async def _get(world: World, name: str) -> Body | None:
     return await world.get(KUSTOMIZATION, "flux-system", name)
 

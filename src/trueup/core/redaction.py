@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 HIDDEN = "***"
-_USER_INFO = re.compile(r"([a-z][a-z0-9+.-]*://)[^/@\s'\"]+@", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 _HEADER = re.compile(r"(authorization\s*[:=]\s*)\S+(?:\s+\S+)?", re.IGNORECASE)
 _SHORTEST_SECRET = 4
 
@@ -17,9 +17,26 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
     Secrets of less than four characters are left: they would take half of every text with them.
     """
-    text = _HEADER.sub(rf"\1{HIDDEN}", _USER_INFO.sub(rf"\1{HIDDEN}@", text))
+    text = _HEADER.sub(rf"\1{HIDDEN}", _URL.sub(lambda found: hide_user(found[0]), text))
     for secret in secrets:
         for form in (secret, quote(secret, safe="")):
             if len(form) >= _SHORTEST_SECRET:
                 text = text.replace(form, HIDDEN)
     return text
+
+
+def hide_user(url: str) -> str:
+    """Give a URL as it was written, without user and password, whatever these hold: a slash, an `@`, a quote, a blank.
+
+    `HOST:PATH` as ssh has it keeps a user without a password. What may be either a part of a password or of a path is
+    taken for a part of a password.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        user, at, place = url.rpartition("@")
+        return f"{HIDDEN}@{place}" if at and ":" in user else url
+    user, at, place = rest.rpartition("@")
+    # Without a colon before it, a slash ends the host, and the sign belongs to the path.
+    if not at or ("/" in user and ":" not in user and "@" not in user.partition("/")[0]):
+        return url
+    return f"{scheme}://{HIDDEN}@{place}"

@@ -8,7 +8,7 @@ from trueup.core.model.deployment_record import DeploymentRecord
 from trueup.core.model.metrics import Observed, Series
 from trueup.core.model.reports import SourceReport, UnitReport
 from trueup.core.model.unit import SourceDeclaration, Unit
-from trueup.core.redaction import redact
+from trueup.core.redaction import hide_user
 from trueup.dialects.argo.application.metrics import CLUSTER_LABELS, cluster_labels
 from trueup.dialects.registry import adapter_of
 
@@ -20,7 +20,7 @@ def unit_series(
 ) -> Iterable[Series]:
     """Give a unit's series; `source` is where it comes from. With a `record`, what that sync adds to totals."""
     adapter = adapter_of(unit.ref.group, unit.ref.kind)
-    url = redact(source.spec.url) if source is not None else ""
+    url = hide_user(source.spec.url) if source is not None else ""
     return adapter.unit_series(unit, report, url, record) if adapter is not None else ()
 
 

@@ -37,7 +37,7 @@ def rewrite(url: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 def read_url(url: str, *, instead_of: Iterable[tuple[str, str]] = (), allow_file: bool = False) -> GitUrl:
     """Read a declared URL. Raises SourceError (URL) that says what is wrong with it."""
-    shown = redact(url)
+    shown = redaction.hide_user(url)
 
     def refuse(why: str) -> SourceError:
         return SourceError(Fault.URL, f"Git URL {shown!r} {why}")

@@ -9,7 +9,7 @@ from trueup.core.model.metrics import Observed, Series
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import SourceReport, UnitPhase, UnitReport
 from trueup.core.model.unit import SourceDeclaration, Unit
-from trueup.core.redaction import redact
+from trueup.core.redaction import hide_user
 
 _RESOURCE_INFO = "A Flux object, as kube-state-metrics shows it by Flux' own configuration."
 _CONDITION = "Whether a Flux object has a condition of this type and status."
@@ -34,7 +34,7 @@ def flux_source_series(declaration: SourceDeclaration, report: SourceReport) -> 
     """Give the series of a source of Flux."""
     ref = declaration.ref
     ready = "False" if report.fault is not None else "True" if report.revision else "Unknown"
-    extra = {"revision": report.revision, "url": redact(declaration.spec.url)}
+    extra = {"revision": report.revision, "url": hide_user(declaration.spec.url)}
     yield from _flux(ref.kind, ref.namespace, ref.name, ready, report.suspended, extra)
 
 

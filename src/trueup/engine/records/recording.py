@@ -16,7 +16,7 @@ from trueup.core.model.events import SyncEnded
 from trueup.core.model.state import Attempt
 from trueup.core.plan.tasks import Step
 from trueup.core.ports import Applied, ApplyError
-from trueup.core.redaction import redact
+from trueup.core.redaction import hide_user
 from trueup.engine.context import EngineContext
 from trueup.engine.reconciliation import Intent, Reconciliation
 from trueup.engine.records.builder import RecordBuilder
@@ -189,7 +189,7 @@ def _record(
         cluster=unit.target.cluster,
         namespace=unit.target.namespace,
         manager=unit.field_manager,
-        source=redact(spec.url) if spec else "",
+        source=hide_user(spec.url) if spec else "",
         path=(inputs.recipe if inputs and inputs.recipe else unit.recipe).path,
         revision=record.revision,
         previous=record.previous,

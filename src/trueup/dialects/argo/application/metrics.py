@@ -10,7 +10,7 @@ from trueup.core.model.git import GitSpec
 from trueup.core.model.metrics import Observed, Series
 from trueup.core.model.reports import Reason, SyncState, UnitPhase, UnitReport
 from trueup.core.model.unit import SourceDeclaration, Unit
-from trueup.core.redaction import redact
+from trueup.core.redaction import hide_user
 
 IN_CLUSTER = "https://kubernetes.default.svc"
 _SYNC = {SyncState.SYNCED: "Synced", SyncState.OUT_OF_SYNC: "OutOfSync", SyncState.UNKNOWN: "Unknown"}
@@ -46,7 +46,7 @@ def application_observed(unit: Unit) -> Iterator[Observed]:
 
 def repository_observed(declaration: SourceDeclaration, failed: bool) -> Iterator[Observed]:
     """Give what asking an Application's repository is counted in."""
-    repo = {"repo": redact(declaration.spec.url)}
+    repo = {"repo": hide_user(declaration.spec.url)}
     labels = {**repo, "request_type": "ls-remote"}
     yield Observed("argocd_git_request_duration_seconds", _ASKED, labels, _GIT_BUCKETS)
     yield Observed("argocd_git_request", _ASKINGS, labels)

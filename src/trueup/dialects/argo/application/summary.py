@@ -7,6 +7,7 @@ from typing import Any
 
 from trueup.core.model.dialect import annotations_of
 from trueup.core.model.objects import ObjectRef
+from trueup.core.redaction import hide_user
 from trueup.dialects.adapter import Standing
 from trueup.dialects.argo.application.translate import SKIP_RECONCILE
 from trueup.dialects.decode import list_of, mapping_of, text_of
@@ -37,5 +38,5 @@ def application_origin(body: Mapping[str, Any], urls: Mapping[ObjectRef, str]) -
     """Read an Application's repositories and folders (or charts)."""
     spec = mapping_of(body, "spec")
     sources = [item for item in list_of(spec, "sources") if isinstance(item, Mapping)] or [mapping_of(spec, "source")]
-    source = ", ".join(filter(None, (text_of(item, "repoURL") for item in sources)))
+    source = ", ".join(filter(None, (hide_user(text_of(item, "repoURL")) for item in sources)))
     return source, ", ".join(filter(None, (text_of(item, "path") or text_of(item, "chart") for item in sources)))

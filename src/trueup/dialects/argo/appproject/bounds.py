@@ -12,6 +12,7 @@ import msgspec
 from trueup.core.globs import check_glob, matches
 from trueup.core.model.objects import Body
 from trueup.core.model.permissions import KindPattern, NamespacePattern, Permissions
+from trueup.core.redaction import hide_user
 from trueup.dialects.argo.appproject.types import BUILT_IN, DEFAULT, GroupKind, ProjectDestination, ProjectSpec
 from trueup.dialects.decode import mapping_of, read
 
@@ -49,7 +50,7 @@ def bounds(
         )
     repo = _plain(wish.repo)
     if repo and not _permitted(spec.source_repos, lambda glob: glob == "*" or matches(repo, _plain(glob), "/")):
-        problems.append(f"application repo {wish.repo} is not permitted in project {name}")
+        problems.append(f"application repo {hide_user(wish.repo)} is not permitted in project {name}")
     if not permissions.reaches(wish.target):
         problems.append(
             f"application destination server {wish.server!r} and namespace {wish.target!r} do not match any of the "

@@ -1,0 +1,44 @@
+"""What must be told to nobody is in no text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trueup.core.redaction import hide_user, redact
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://git.example.com/a/b.git", "https://git.example.com/a/b.git"),
+        ("https://alice:word@git.example.com/a", "https://***@git.example.com/a"),
+        ("https://token@git.example.com/a", "https://***@git.example.com/a"),
+        ("https://alice:w/or/d@git.example.com/a", "https://***@git.example.com/a"),
+        ("https://alice:w@rd@git.example.com/a", "https://***@git.example.com/a"),
+        ("https://al/ice:word@git.example.com/a", "https://***@git.example.com/a"),
+        ("https://alice:w' o\"rd@git.example.com/a", "https://***@git.example.com/a"),
+        ("https://alice:w://d@git.example.com/a", "https://***@git.example.com/a"),
+        ("https://git.example.com/a@v1/b", "https://git.example.com/a@v1/b"),
+        ("ssh://git@git.example.com:22/a", "ssh://***@git.example.com:22/a"),
+        ("git@git.example.com:a/b", "git@git.example.com:a/b"),
+        ("alice:word@git.example.com:a/b", "***@git.example.com:a/b"),
+        ("/var/repositories/a", "/var/repositories/a"),
+    ],
+)
+def test_a_url_is_shown_without_user_and_password(url: str, shown: str) -> None:
+    assert hide_user(url) == shown
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(lambda text: f"wo{text}rd"))
+def test_whatever_a_password_holds(password: str) -> None:
+    assert hide_user(f"https://alice:{password}@git.example.com/a") == "https://***@git.example.com/a"
+
+
+def test_in_a_text() -> None:
+    said = "fatal: unable to access 'https://alice:w@rd@git.example.com/a/': authorization: Basic abc; see http://x/y@z"
+    assert redact(said) == (
+        "fatal: unable to access 'https://***@git.example.com/a/': authorization: *** see http://x/y@z"
+    )
+    assert redact("the word is s3cret/word, or s3cret%2Fword", ["s3cret/word"]) == "the word is ***, or ***"
