@@ -9,6 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from trueup.commands.waiting import Outcome, Progress, silent
+from trueup.core.model.initiator import REQUESTED_BY
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.state import UnitState, state_name
 from trueup.core.problem import Kind, Problem
@@ -82,8 +83,11 @@ async def unpin(cluster: Objects, word: str, namespace: str, asked: UnpinRequest
 
 
 async def _ask(cluster: Objects, ref: ObjectRef, request: Request) -> None:
-    wish = msgspec.json.encode(request).decode()
-    patch = {"metadata": {"labels": {REQUEST: request.wish.value}, "annotations": {REQUEST: wish}}}
+    marks = {
+        REQUEST: msgspec.json.encode(request).decode(),
+        REQUESTED_BY: f"{request.token} {request.by}" if request.by else None,
+    }
+    patch = {"metadata": {"labels": {REQUEST: request.wish.value}, "annotations": marks}}
     try:
         await cluster.client.patch(RESOURCE, state_name(ref), ref.namespace, patch, write=Write(manager="trueup-cli"))
     except NotFound as error:

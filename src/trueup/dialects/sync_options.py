@@ -11,9 +11,6 @@ import msgspec
 from trueup.core.model.artifact import Revision
 from trueup.core.model.objects import ObjectRef, split_api_version
 
-REQUESTED_BY = "trueup.dev/requested-by"
-"""Annotation: the token of a request by hand, a space, and who made it."""
-
 UNKNOWN = "unknown field {}: it is kept and has no effect"
 
 
@@ -56,12 +53,6 @@ def same_identity(body: Mapping[str, object], ref: ObjectRef) -> bool:
     if found.kind in ("", "PartialObjectMetadata"):
         return (found.namespace or ref.namespace, found.name) == (ref.namespace, ref.name)
     return (found.group, found.kind, found.namespace or ref.namespace, found.name) == ref
-
-
-def requested_by(annotations: Mapping[str, str], token: str) -> str:
-    """Name who made the request with this token; empty where another one is meant, or nobody is named."""
-    made, _, who = annotations.get(REQUESTED_BY, "").partition(" ")
-    return who.strip()[:256] if token and made == token else ""
 
 
 def commit_of(revision: str) -> str:

@@ -58,6 +58,7 @@ from trueup.sources.artifacts import ArtifactStore
 from trueup.sources.git import GitProvider, GitSettings, GitSource
 from trueup.sources.git.proposals import ProposalSettings, RevertProposals
 from trueup.sources.registry import SourceRegistry
+from trueup.storage.admission import ensure_policy
 from trueup.storage.declarations import Declarations
 from trueup.storage.finalizers import ObjectFinalizers
 from trueup.storage.requests import Requests
@@ -218,6 +219,7 @@ class Controller:
             default_service_account=settings.default_service_account,
             returns=settings.rollback,
             taken_over=settings.taken_over,
+            proven=await ensure_policy(fenced, install=settings.install_definitions),
         )
         clock = self._clock
         listener = EventRelay()
@@ -298,7 +300,7 @@ class Controller:
             if await declarations.start(engine):
                 states.sweep(frozenset(unit.uid for unit in engine.registry.all()))
             await engine.start()
-            requests = Requests(client, mapper, states, engine.asked)
+            requests = Requests(client, mapper, states, engine.asked, proven=context.proven)
             stack.push_async_callback(requests.stop)
             await requests.start()
             receivers = Receivers(fenced, mapper, _receiver_kind(settings), values, clock, upstream_controllers.owner)

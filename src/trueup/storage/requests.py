@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import structlog
 
 from trueup.core.model.dialect import annotations_of
+from trueup.core.model.initiator import initiator, requested_by
 from trueup.core.model.objects import Body, ObjectRef, split_api_version
 from trueup.core.model.state import STATE_GROUP, STATE_KIND
 from trueup.core.rollback.pinning import REQUEST, Request, request_from
@@ -24,10 +26,20 @@ class Requests:
     """Watches requests and hands each on. Storing the unit's state again removes it."""
 
     def __init__(
-        self, client: KubeClient, mapper: Mapper, states: UnitStates, asked: Callable[[ObjectRef, Request], None]
+        self,
+        client: KubeClient,
+        mapper: Mapper,
+        states: UnitStates,
+        asked: Callable[[ObjectRef, Request], None],
+        *,
+        proven: bool = False,
     ) -> None:
-        """Take the cluster, the states that requests are written on, and who is told."""
+        """Take the cluster, the states that requests are written on, and who is told.
+
+        `proven`: the API server admits no request in another person's name.
+        """
         self._states = states
+        self._proven = proven
         self._asked = asked
         self._feed = ObjectFeed(
             client, mapper, Selection(STATE_GROUP, STATE_KIND, selectors={"labelSelector": REQUEST})
@@ -51,7 +63,9 @@ class Requests:
             log.warning("a request cannot be read", state=str(ObjectRef.of(new)))
             return
         self._states.touched(new)
-        self._asked(unit, request)
+        # What the request itself says of its maker is for older controllers.
+        maker = initiator(requested_by(annotations_of(new), request.token), proven=self._proven)
+        self._asked(unit, msgspec.structs.replace(request, by=maker))
 
 
 def unit_of(state: Body) -> ObjectRef | None:

@@ -160,3 +160,11 @@ def test_a_repository_is_a_source_with_an_artifact() -> None:
     assert source.proxy == ValueRef("Secret", "flux-system", "proxy")
     assert source_of({"ref": None}).spec.ref == GitRef(branch="master")
     assert source_of({"suspend": True}).suspended
+
+
+def test_nobody_asks_more_often_than_each_second() -> None:
+    unit = unit_of(changed(KUSTOMIZATION, {"interval": "1ms", "retryInterval": "10ms"}))
+    assert (unit.interval, unit.retry_interval, unit.policy.retry.base) == (1.0, 1.0, 1.0) and not unit.problems
+    source = translated(changed(REPOSITORY, {"interval": "1ms", "timeout": "2h"})).sources[0]
+    assert source.interval == 1.0 and source.timeout == 600.0
+    assert any("spec.timeout: 2h is longer" in text for text in source.warnings)

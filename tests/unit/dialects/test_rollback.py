@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from trueup.core.model.dialect import Context
+from trueup.core.model.initiator import initiator
 from trueup.core.model.unit import ReturnPolicy, Unit
 from trueup.dialects.argo.application.translate import translate_application
 from trueup.dialects.flux.kustomization.translate import translate_kustomization
@@ -107,7 +108,8 @@ def test_a_status_that_tells_of_a_deployment_is_noticed() -> None:
 
 def test_who_made_a_request_is_read_only_with_its_own_token() -> None:
     at = "reconcile.fluxcd.io/requestedAt"
-    assert kustomization({at: "t1", "trueup.dev/requested-by": "t1 jane"}).requested_by == "jane"
+    assert kustomization({at: "t1", "trueup.dev/requested-by": "t1 jane"}).requested_by == "jane (not proven)"
+    assert initiator("jane", proven=True) == "jane" and initiator("", proven=False) == ""
     assert kustomization({at: "t2", "trueup.dev/requested-by": "t1 jane"}).requested_by == ""
     assert kustomization({at: "t2"}).requested_by == ""
 

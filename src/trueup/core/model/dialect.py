@@ -47,7 +47,7 @@ class Context(msgspec.Struct, frozen=True):
     between polls of sources that set no interval of their own. `cross_namespace`: objects may refer to sources and
     units in other namespaces. `default_service_account` is the service account used when a unit names none. `returns`
     is the rollback policy of units that name none, `taken_over` that of those which another controller delivered
-    before.
+    before. `proven`: the API server admits no request in another person's name.
     """
 
     projects: Mapping[tuple[str, str], Body] = {}
@@ -59,6 +59,7 @@ class Context(msgspec.Struct, frozen=True):
     default_service_account: str = ""
     returns: ReturnPolicy = ReturnPolicy.AUTO
     taken_over: ReturnPolicy = ReturnPolicy.REPORT
+    proven: bool = False
 
 
 class Translated(msgspec.Struct, frozen=True):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from trueup.core.model.initiator import REQUESTED_BY
 from trueup.core.model.objects import Body
 from trueup.dialects.adapter import Answer, CannotAsk, SyncWish, standing_by_conditions
-from trueup.dialects.sync_options import REQUESTED_BY
 
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 FORCE_AT = "reconcile.fluxcd.io/forceAt"
@@ -35,7 +35,7 @@ class FluxRequests:
                 "--revision, --prune and --dry-run are for Applications",
                 "a Kustomization says these itself, in its spec and its source",
             )
-        marks = {REQUESTED_AT: token, FORCE_AT: token, REQUESTED_BY: f"{token} {user}".strip()}
+        marks = {REQUESTED_AT: token, FORCE_AT: token, REQUESTED_BY: f"{token} {user}" if user else None}
         return {"metadata": {"annotations": marks}}
 
     def synced(self, before: Body, body: Body, token: str) -> Answer | None:

@@ -18,6 +18,10 @@ AUTOMATED_TRIES = 5
 """How often upstream retries an automated sync that sets no `retry`."""
 
 
+LEAST_PAUSE = 1.0
+"""Seconds between two tries, however often an Application asks for them: each costs what is everybody's."""
+
+
 class SyncOptions:
     """The sync options of an Application, by name; what is unknown or has no effect becomes a warning."""
 
@@ -83,7 +87,7 @@ def _pause(text: str, default: float, problems: list[str], where: str) -> float:
     if value is None:
         problems.append(f"{where}: {text!r} is no duration; write for example 5s or 3m")
         return default
-    return value
+    return max(value, LEAST_PAUSE)
 
 
 def policy_of(

@@ -32,6 +32,8 @@ from trueup.dialects.times import seconds, stamp
 
 STATUS_MANAGER = "source-controller"
 DEFAULT_INTERVAL = 60.0
+LEAST_PAUSE = 1.0
+"""Seconds between two tries, however often an object asks for them: each costs what is everybody's."""
 DEFAULT_TIMEOUT = 60.0
 LONGEST_TIMEOUT = 600.0
 """Seconds for one exchange with a server, whatever a source asks for: it holds a place that others of the host need."""
@@ -89,7 +91,7 @@ def translate_repository(body: Body, context: Context) -> Translated:
     for path in spec.sparse_checkout:
         if leads_outside(path.lstrip("/")):
             problems.append(f"spec.sparseCheckout: {path!r} leads out of the repository")
-    interval = _duration("interval", spec.interval, DEFAULT_INTERVAL, problems)
+    interval = max(_duration("interval", spec.interval, DEFAULT_INTERVAL, problems), LEAST_PAUSE)
     timeout = _duration("timeout", spec.timeout, DEFAULT_TIMEOUT, problems)
     if timeout > LONGEST_TIMEOUT:
         warnings.append(f"spec.timeout: {spec.timeout} is longer than is waited for; {LONGEST_TIMEOUT:.0f} s holds")

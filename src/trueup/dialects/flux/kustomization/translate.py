@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from trueup.core.model.dialect import Context, Translated, annotations_of
+from trueup.core.model.initiator import initiator, requested_by
 from trueup.core.model.objects import Body, ObjectRef, split_api_version
 from trueup.core.model.recipe import ImageOverride, KustomizeRecipe, Patch, PatchTarget, Recipe
 from trueup.core.model.unit import (
@@ -28,7 +29,7 @@ from trueup.dialects.flux.gitrepository.types import GROUP as SOURCE_GROUP
 from trueup.dialects.flux.gitrepository.types import KIND as SOURCE_KIND
 from trueup.dialects.flux.kustomization.types import GROUP, KIND, Selector, Spec
 from trueup.dialects.rollback_options import approval, rollback_options
-from trueup.dialects.sync_options import UNKNOWN, digest_of_spec, folder, literal, requested_by, version_of
+from trueup.dialects.sync_options import UNKNOWN, digest_of_spec, folder, literal, version_of
 from trueup.dialects.times import seconds
 
 FIELD_MANAGER = "kustomize-controller"
@@ -40,6 +41,8 @@ REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 NAME_LABEL = f"{GROUP}/name"
 NAMESPACE_LABEL = f"{GROUP}/namespace"
 DEFAULT_INTERVAL = 600.0
+LEAST_PAUSE = 1.0
+"""Seconds between two tries, however often an object asks for them: each costs what is everybody's."""
 LEAST_TIMEOUT = 30.0
 NO_API_VERSION = "apps/v1"
 """What upstream takes a health check to be that names no apiVersion."""
@@ -60,11 +63,12 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
     found = read(body.get("spec"), Spec)
     spec = found.value
     requested = annotations.get(REQUESTED_AT, "")
+    asker = initiator(requested_by(annotations, requested), proven=context.proven)
     problems, warnings = list(found.problems), [UNKNOWN.format(path) for path in found.unknown]
     _unsupported(spec, problems, warnings)
-    interval = _duration("interval", spec.interval, DEFAULT_INTERVAL, problems)
+    interval = max(_duration("interval", spec.interval, DEFAULT_INTERVAL, problems), LEAST_PAUSE)
     timeout = _duration("timeout", spec.timeout, HEALTH_DEADLINE, problems)
-    retry_interval = _duration("retryInterval", spec.retry_interval, interval, problems)
+    retry_interval = max(_duration("retryInterval", spec.retry_interval, interval, problems), LEAST_PAUSE)
     target = _target(spec, namespace, context)
     rollback = rollback_options(annotations, context, warnings)
     gate = msgspec.structs.replace(
@@ -122,8 +126,8 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
         suspended=spec.suspend,
         deleting=metadata.get("deletionTimestamp") is not None,
         requested=requested,
-        requested_by=requested_by(annotations, requested),
-        operation=Operation(f"force@{requested}", prune=spec.prune, initiator=requested_by(annotations, requested))
+        requested_by=asker,
+        operation=Operation(f"force@{requested}", prune=spec.prune, initiator=asker)
         if requested and annotations.get(FORCE_AT) == requested
         else None,
         problems=tuple(problems),
