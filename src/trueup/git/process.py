@@ -17,6 +17,7 @@ from trueup.git.urls import redact
 
 _ERRORS_KEPT = 16 * 1024
 _CHUNK = 256 * 1024
+REAP_SECONDS = 5.0
 
 _FAULTS: tuple[tuple[Fault, str], ...] = (
     (
@@ -111,17 +112,20 @@ async def run(
         start_new_session=True,
     )
     holding = asyncio.create_task(hold_to(process.pid, bounds)) if bounds.memory or bounds.file else None
+    reading = asyncio.create_task(_read(process.stdout, bounds.output))
+    listening = asyncio.create_task(_last(process.stderr))
+    writing = asyncio.create_task(_write(process.stdin, stdin))
     try:
         async with asyncio.timeout(bounds.timeout):
-            output, errors, _ = await asyncio.gather(
-                _read(process.stdout, bounds.output), _last(process.stderr), _write(process.stdin, stdin)
-            )
+            output, errors, _ = await asyncio.gather(reading, listening, writing)
             await process.wait()
     except BaseException:
+        for task in (reading, listening, writing):
+            task.cancel()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(Exception):
-            await asyncio.shield(process.wait())
+            await asyncio.shield(_reaped(process))
         raise
     finally:
         if holding is not None:
@@ -129,6 +133,15 @@ async def run(
     if process.returncode:
         raise GitFailed(process.returncode, errors.decode(errors="replace") or _ended_by(process.returncode))
     return output
+
+
+async def _reaped(process: asyncio.subprocess.Process) -> None:
+    """Wait until a killed process is gone; what it had still to say is read, because its end waits for that."""
+    async with asyncio.timeout(REAP_SECONDS):
+        for stream in (process.stdout, process.stderr):
+            while stream is not None and await stream.read(_CHUNK):
+                pass
+        await process.wait()
 
 
 async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:
