@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from trueup.commands.waiting import Outcome, Progress, silent
-from trueup.core.model.initiator import REQUESTED_BY
+from trueup.core.initiator import REQUESTED_BY
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.state import UnitState, state_name
 from trueup.core.problem import Kind, Problem

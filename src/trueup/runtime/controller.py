@@ -27,11 +27,12 @@ from trueup.controllers.kinds import Kind
 from trueup.controllers.receivers import ReceiverKind, Receivers
 from trueup.core.model.dialect import Context
 from trueup.core.model.objects import Body, ClusterRef, ObjectOptions, ObjectRef
+from trueup.core.model.state import STATE_GROUP, STATE_PLURAL
 from trueup.core.model.unit import Unit
 from trueup.core.plan.desired import OptionsReader
 from trueup.core.ports import Clock, EventSink, Fence, Fenced, Unreachable
+from trueup.dialects import adapters, dialects, live_options, owner_of, reported
 from trueup.dialects import definitions as definitions_of_kinds
-from trueup.dialects import dialects, live_options, owner_of, reported
 from trueup.dialects.argo.application.configuration import NAME as CONFIGURATION
 from trueup.dialects.argo.webhook import key_of
 from trueup.dialects.credentials import SecretCredentials
@@ -58,7 +59,7 @@ from trueup.sources.artifacts import ArtifactStore
 from trueup.sources.git import GitProvider, GitSettings, GitSource
 from trueup.sources.git.proposals import ProposalSettings, RevertProposals
 from trueup.sources.registry import SourceRegistry
-from trueup.storage.admission import ensure_policy
+from trueup.storage.admission import Asking, ensure_policy
 from trueup.storage.declarations import Declarations
 from trueup.storage.finalizers import ObjectFinalizers
 from trueup.storage.requests import Requests
@@ -219,7 +220,7 @@ class Controller:
             default_service_account=settings.default_service_account,
             returns=settings.rollback,
             taken_over=settings.taken_over,
-            proven=await ensure_policy(fenced, install=settings.install_definitions),
+            proven=await ensure_policy(fenced, _asking(), install=settings.install_definitions),
         )
         clock = self._clock
         listener = EventRelay()
@@ -321,6 +322,13 @@ class Controller:
                     hint="where tenants write them, set --default-service-account",
                 )
             yield Session(engine, declarations, statuses, target, states, renderer, webhook_handler)
+
+
+def _asking() -> list[Asking]:
+    """Give the kinds on which people write requests: users' units and sources, and their states."""
+    known = (adapter for adapter in adapters() if adapter.requests is not None)
+    asking = [Asking(one.kind.group, one.kind.plural, tuple(one.requests.look(""))) for one in known if one.requests]
+    return [*asking, Asking(STATE_GROUP, STATE_PLURAL)]
 
 
 def _receiver_kind(settings: Settings) -> ReceiverKind:

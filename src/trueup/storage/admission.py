@@ -6,10 +6,14 @@ the user that the API server itself knows the writer by. Without it, a name is w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
 import structlog
 
+from trueup.core.initiator import REQUESTED_BY
 from trueup.core.model.objects import Body
-from trueup.core.model.state import STATE_GROUP, STATE_PLURAL
+from trueup.core.rollback.pinning import REQUEST
 from trueup.kube.client import KubeClient
 from trueup.kube.errors import KubeError
 from trueup.kube.resource import Resource
@@ -23,20 +27,20 @@ MANAGER = "trueup"
 POLICIES = Resource(GROUP, "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", False)
 BINDINGS = Resource(GROUP, "v1", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", False)
 
-_BY, _ASKS, _AT = "trueup.dev/requested-by", "trueup.dev/request", "reconcile.fluxcd.io/requestedAt"
-_UNITS = {
-    "kustomize.toolkit.fluxcd.io": ["kustomizations"],
-    "source.toolkit.fluxcd.io": ["gitrepositories"],
-    "argoproj.io": ["applications"],
-    STATE_GROUP: [STATE_PLURAL],
-}
+
+class Asking(msgspec.Struct, frozen=True):
+    """A kind on which requests are written, by group and plural; `tokens` are the annotations that hold a token."""
+
+    group: str
+    plural: str
+    tokens: tuple[str, ...] = ()
 
 
-async def ensure_policy(client: KubeClient, *, install: bool) -> bool:
+async def ensure_policy(client: KubeClient, kinds: Sequence[Asking], *, install: bool) -> bool:
     """Install the policy where that is wanted, and say whether names in requests are proven."""
     try:
         if install:
-            for resource, body in ((POLICIES, policy()), (BINDINGS, binding())):
+            for resource, body in ((POLICIES, policy(kinds)), (BINDINGS, binding())):
                 await client.server_side_apply(resource, body, Write(manager=MANAGER))
         found = [await client.find(resource, NAME) for resource in (POLICIES, BINDINGS)]
     except KubeError as error:
@@ -45,7 +49,7 @@ async def ensure_policy(client: KubeClient, *, install: bool) -> bool:
     return all(reply is not None for reply in found)
 
 
-def policy() -> Body:
+def policy(kinds: Sequence[Asking]) -> Body:
     """Give the policy: a name may stay as it was, for the same request, or be the writer's own."""
 
     def annotation(of: str, key: str) -> str:
@@ -53,20 +57,27 @@ def policy() -> Body:
 
     variables = {
         "after": "has(object.metadata.annotations) ? object.metadata.annotations : {}",
-        "before": ("oldObject != null && has(oldObject.metadata.annotations) ? oldObject.metadata.annotations : {}"),
-        "by": annotation("after", _BY),
-        "was": annotation("before", _BY),
-        "asks": annotation("after", _ASKS),
-        "asked": annotation("before", _ASKS),
-        "at": annotation("after", _AT),
-        "wasAt": annotation("before", _AT),
+        "before": "oldObject != null && has(oldObject.metadata.annotations) ? oldObject.metadata.annotations : {}",
+        "by": annotation("after", REQUESTED_BY),
+        "was": annotation("before", REQUESTED_BY),
+        "asks": annotation("after", REQUEST),
+        "asked": annotation("before", REQUEST),
     }
+    same = "variables.by == variables.was && variables.asks == variables.asked"
+    for number, key in enumerate(sorted({key for kind in kinds for key in kind.tokens})):
+        # A name of before must not be that of a request of now, whose token is the same again.
+        variables |= {f"at{number}": annotation("after", key), f"was{number}": annotation("before", key)}
+        moved = f"variables.at{number} != variables.was{number}"
+        same += f" && !({moved} && variables.by.startsWith(variables.at{number} + ' '))"
     own = "variables.by == variables.by.split(' ')[0] + ' ' + request.userInfo.username"
-    anew = "variables.at != variables.wasAt && variables.by.startsWith(variables.at + ' ')"
-    same = f"variables.by == variables.was && variables.asks == variables.asked && !({anew})"
     rules = [
-        {"apiGroups": [group], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"], "resources": resources}
-        for group, resources in _UNITS.items()
+        {
+            "apiGroups": [kind.group],
+            "apiVersions": ["*"],
+            "operations": ["CREATE", "UPDATE"],
+            "resources": [kind.plural],
+        }
+        for kind in kinds
     ]
     return {
         "apiVersion": f"{GROUP}/v1",
@@ -79,7 +90,7 @@ def policy() -> Body:
             "validations": [
                 {
                     "expression": f"variables.by == '' || {own} || ({same})",
-                    "message": f"{_BY} must name who makes the request: the user that you are known by, or nobody",
+                    "message": f"{REQUESTED_BY} must name who makes the request: yourself, as the API server knows you",
                 }
             ],
         },

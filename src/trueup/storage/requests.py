@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import structlog
 
+from trueup.core.initiator import initiator, requested_by
 from trueup.core.model.dialect import annotations_of
-from trueup.core.model.initiator import initiator, requested_by
 from trueup.core.model.objects import Body, ObjectRef, split_api_version
 from trueup.core.model.state import STATE_GROUP, STATE_KIND
 from trueup.core.rollback.pinning import REQUEST, Request, request_from

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -191,7 +192,9 @@ async def test_a_unit_is_pinned_to_an_earlier_deployment_by_any_of_its_names(to:
     cluster = FakeObjects(WEB, REPO, state=deployed())
     await pin(cluster, "web", "", PinRequest(to, "it fails", wait=False))
     [(name, patch)] = cluster.fake.patches
-    [wish] = patch["metadata"]["annotations"].values()
+    marks = patch["metadata"]["annotations"]
+    wish = marks["trueup.dev/request"]
+    assert marks["trueup.dev/requested-by"] == f"{json.loads(wish)['token']} jane"
     asked = msgspec.json.decode(wish)
     assert name.startswith("kustomization.web") and "record-1" in wish
     assert {"jane", "it fails"} <= set(asked.values())

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from trueup.core.initiator import initiator
 from trueup.core.model.dialect import Context
-from trueup.core.model.initiator import initiator
 from trueup.core.model.unit import ReturnPolicy, Unit
 from trueup.dialects.argo.application.translate import translate_application
 from trueup.dialects.flux.kustomization.translate import translate_kustomization

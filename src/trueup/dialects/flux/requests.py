@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trueup.core.model.initiator import REQUESTED_BY
+from trueup.core.initiator import REQUESTED_BY
 from trueup.core.model.objects import Body
 from trueup.dialects.adapter import Answer, CannotAsk, SyncWish, standing_by_conditions
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from trueup.core.initiator import initiator, requested_by
 from trueup.core.model.dialect import Context, Translated, annotations_of
-from trueup.core.model.initiator import initiator, requested_by
 from trueup.core.model.objects import Body, ObjectRef, split_api_version
 from trueup.core.model.recipe import ImageOverride, KustomizeRecipe, Patch, PatchTarget, Recipe
 from trueup.core.model.unit import (
