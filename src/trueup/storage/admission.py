@@ -12,9 +12,10 @@ import msgspec
 import structlog
 
 from trueup.core.initiator import REQUESTED_BY
-from trueup.core.model.objects import Body
+from trueup.core.model.objects import Body, digest_of
 from trueup.core.rollback.pinning import REQUEST
 from trueup.kube.client import KubeClient
+from trueup.kube.crd import DIGEST_ANNOTATION
 from trueup.kube.errors import KubeError
 from trueup.kube.resource import Resource
 from trueup.kube.writes import Write
@@ -39,14 +40,24 @@ class Asking(msgspec.Struct, frozen=True):
 async def ensure_policy(client: KubeClient, kinds: Sequence[Asking], *, install: bool) -> bool:
     """Install the policy where that is wanted, and say whether names in requests are proven."""
     try:
-        if install:
-            for resource, body in ((POLICIES, policy(kinds)), (BINDINGS, binding())):
-                await client.server_side_apply(resource, body, Write(manager=MANAGER))
-        found = [await client.find(resource, NAME) for resource in (POLICIES, BINDINGS)]
+        objects = ((POLICIES, policy(kinds)), (BINDINGS, binding()))
+        found = [await _ensure(client, resource, body, install=install) for resource, body in objects]
     except KubeError as error:
         log.warning("names in requests are not proven", policy=NAME, error=str(error))
         return False
-    return all(reply is not None for reply in found)
+    return all(found)
+
+
+async def _ensure(client: KubeClient, resource: Resource, body: Body, *, install: bool) -> bool:
+    """Write an object where it is to be installed and is another; say whether it is there."""
+    reply = await client.find(resource, NAME)
+    digest = digest_of(body)
+    if not install:
+        return reply is not None
+    if reply is None or (reply.body["metadata"].get("annotations") or {}).get(DIGEST_ANNOTATION) != digest:
+        marked = {**body, "metadata": {**body["metadata"], "annotations": {DIGEST_ANNOTATION: digest}}}
+        await client.server_side_apply(resource, marked, Write(manager=MANAGER))
+    return True
 
 
 def policy(kinds: Sequence[Asking]) -> Body:
