@@ -13,6 +13,7 @@ import yaml
 
 from support.e2e import KUSTOMIZATION, REPOSITORY, World, condition, kustomization, repository, told
 from trueup.core.model.objects import Body
+from trueup.queries import explanation
 
 CANARY = "CANARY77"
 NUMBER = 990011223344
@@ -259,14 +260,15 @@ async def all_words(world: World, units: list[tuple[str, str, str]], kind: tuple
     found: dict[str, str] = {}
     turns = asyncio.Semaphore(COMMANDS_AT_ONCE)
 
-    async def ask(command: str, unit: tuple[str, str, str]) -> None:
+    async def differences(unit: tuple[str, str, str]) -> None:
         short, namespace, name = unit
         async with turns:
-            found[f"{command} {name}"] = await _trueup(world, command, f"{short}/{name}", "-n", namespace)
+            found[f"diff {name}"] = await _trueup(world, "diff", f"{short}/{name}", "-n", namespace)
 
-    await asyncio.gather(*(ask(command, unit) for command in ("why", "diff") for unit in units))
+    await asyncio.gather(*(differences(unit) for unit in units))
     for _, namespace, name in units:
         body = await world.get(kind, namespace, name) or {}
+        found[f"why {name}"] = str(await explanation(world.client, world.mapper, body)) if body else ""
         # What was compared is the object's own spec, which Argo CD repeats in its status.
         status = {**(body.get("status") or {})}
         status["sync"] = {**(status.get("sync") or {}), "comparedTo": None}
