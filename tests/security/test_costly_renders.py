@@ -40,7 +40,7 @@ async def test_six_charts_that_only_cost_time(world: World) -> None:
         await world.until(KUSTOMIZATION, "flux-system", "beside", lambda body, it=commit: ready(body, it))
         took.append(clock() - began)
     # The first of them may wait until those that are new to us have shown that they take long.
-    assert max(took) < 60.0 and min(took) < 10.0, took
+    assert max(took) < 100.0 and min(took) < 40.0, took
     await world.until(APPLICATION, "argocd", "costly-0", lambda body: "longer than 60 s" in told(body))
     for number in range(ATTACKERS):
         await world.delete(APPLICATION, "argocd", f"costly-{number}")

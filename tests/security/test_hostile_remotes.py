@@ -178,7 +178,7 @@ async def test_answers_a_byte_at_a_time(world: World) -> None:
             commit = beside.commit({"app/map.yaml": files["app/map.yaml"].replace("'1'", f"'more {number}'")}, "more")
             began = asyncio.get_running_loop().time()
             await world.until(KUSTOMIZATION, "flux-system", "beside", lambda body, it=commit: ready(body, it))
-            assert asyncio.get_running_loop().time() - began < 30.0
+            assert asyncio.get_running_loop().time() - began < 90.0
         seen = await world.get(REPOSITORY, "flux-system", "slow-0")
         assert seen is not None
         for number in range(60):

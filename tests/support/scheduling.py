@@ -8,7 +8,29 @@ from pathlib import PurePosixPath
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
-LONGEST_FIRST: tuple[str, ...] = ()
+LONGEST_FIRST: tuple[str, ...] = (
+    "e2e/test_hostile_objects.py",
+    "e2e/test_history.py",
+    "e2e/test_returns_together.py",
+    "e2e/test_restart.py",
+    "e2e/test_cli.py",
+    "e2e/test_demo.py",
+    "e2e/test_returns.py",
+    "e2e/test_crashes.py",
+    "security/test_secrets_in_words.py",
+    "e2e/test_api_faults.py",
+    "integration/devtools/localcluster/test_command.py",
+    "e2e/test_pins.py",
+    "security/test_hostile_remotes.py",
+    "security/test_costly_renders.py",
+    "e2e/test_argo_notifications.py",
+    "e2e/test_records.py",
+    "e2e/test_proposes.py",
+    "e2e/test_faults.py",
+    "unit/engine/test_random_histories.py",
+    "e2e/test_flux_notifications.py",
+    "e2e/test_full_disk.py",
+)
 """Modules that take longer than ten seconds on two cores, the longest first."""
 
 
