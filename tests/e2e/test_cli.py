@@ -10,12 +10,12 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
 import yaml
 
+from support.commands import Ended, run_trueup
 from support.e2e import (
     APPLICATION,
     KUSTOMIZATION,
@@ -65,32 +65,10 @@ subjects: [{kind: ServiceAccount, name: deployer, namespace: tenant}]
 SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {{name: key}}\nstringData: {{password: {word}}}\n"
 
 
-class Ended(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture(scope="module")
 def trueup(world: World) -> Callable[..., Awaitable[Ended]]:
     async def run(*arguments: str) -> Ended:
-        nowhere = "sqlite:////nonexistent/history.db"
-        kubeconfig = str(world.cluster.kubeconfig)
-        environment = {**os.environ, "KUBECONFIG": kubeconfig, "NO_COLOR": "1", "TRUEUP_HISTORY": nowhere}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "trueup.cli.main",
-            *arguments,
-            env=environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        async with asyncio.timeout(120):
-            out, err = await process.communicate()
-        return Ended(process.returncode or 0, out.decode(), err.decode())
+        return await run_trueup(world.cluster, *arguments, TRUEUP_HISTORY="sqlite:////nonexistent/history.db")
 
     return run
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from typing import Any
 
 import yaml
 
+from support.commands import run_trueup
 from support.e2e import (
     APPLICATION,
     KUSTOMIZATION,
@@ -86,11 +84,7 @@ async def test_an_application_waits_for_what_does_not_go_and_names_it(world: Wor
         APPLICATION, "argocd", "waits", says("being deleted", "ConfigMap/waits/stuck", "example.com/never")
     )
     assert await world.get(MAPS, "waits", "left") is None
-    environment = {**os.environ, "KUBECONFIG": str(world.cluster.kubeconfig), "NO_COLOR": "1"}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "trueup.cli.main", "why", "app/waits", env=environment, stdout=asyncio.subprocess.PIPE
-    )
-    answer = " ".join((await process.communicate())[0].decode().split())
+    answer = " ".join((await run_trueup(world.cluster, "why", "app/waits")).out.split())
     assert "ConfigMap/waits/stuck" in answer and "example.com/never" in answer, answer
     assert "ConfigMap/waits/left" not in answer, "what is gone as it should be is no fault"
     await world.patch(MAPS, "waits", "stuck", {"metadata": {"finalizers": None}})

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 import time
 from typing import Any
 
+from support.commands import Ended, run_trueup
 from support.e2e import KUSTOMIZATION, PATIENCE, World, kustomization, ready, repository, says
 
 URL = "https://github.com/team/shop"
@@ -35,21 +34,9 @@ stringData: {{password: secret-{tag}-word}}
     return {"web/web.yaml": manifest}
 
 
-async def trueup(world: World, *arguments: str) -> tuple[int, str, str]:
+async def trueup(world: World, *arguments: str) -> Ended:
     database = world.controller.settings.data / "history" / "history.db"
-    environment = {
-        **os.environ,
-        "KUBECONFIG": str(world.cluster.kubeconfig),
-        "TRUEUP_HISTORY": f"sqlite:///{database}",
-        "NO_COLOR": "1",
-    }
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "trueup.cli.main", *arguments, env=environment, stdout=pipe, stderr=pipe
-    )
-    async with asyncio.timeout(PATIENCE):
-        out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
+    return await run_trueup(world.cluster, *arguments, TRUEUP_HISTORY=f"sqlite:///{database}")
 
 
 async def records(world: World, *arguments: str, count: int) -> list[dict[str, Any]]:

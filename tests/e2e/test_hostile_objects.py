@@ -7,25 +7,17 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
 
+from support.commands import Ended, run_trueup
 from support.e2e import KUSTOMIZATION, World, kustomization, ready, repository
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.state import STATE_GROUP, STATE_KIND, state_name
 
 NAME = "odd"
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: odd}\ndata: {a: b}\n"
-
-
-class Ended(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
 
 
 Run = Callable[..., Awaitable[Ended]]
@@ -43,18 +35,7 @@ async def delivered(world: World) -> AsyncIterator[None]:
 @pytest.fixture(scope="module")
 def trueup(world: World) -> Run:
     async def run(*arguments: str, **environment: str) -> Ended:
-        given = {"KUBECONFIG": str(world.cluster.kubeconfig), "TRUEUP_HISTORY": "none", "NO_COLOR": "1", **environment}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "trueup.cli.main", *arguments),
-            env={**os.environ, **given},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        async with asyncio.timeout(120):
-            out, err = await process.communicate()
-        return Ended(process.returncode or 0, out.decode(), err.decode())
+        return await run_trueup(world.cluster, *arguments, **{"TRUEUP_HISTORY": "none", **environment})
 
     return run
 

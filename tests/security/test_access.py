@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 import yaml
@@ -26,7 +25,7 @@ from support.e2e import (
     working,
     world,
 )
-from trueup.core.model.objects import Body
+from trueup.core.model.objects import Body, ObjectRef
 from trueup.devtools.gitserver import GitServer, Repository
 from trueup.devtools.localcluster import Cluster
 from trueup.runtime.controller import Controller
@@ -131,7 +130,7 @@ async def test_claiming_a_revision_in_ones_own_status(scene: Scene) -> None:
     made = scene.world
     await made.apply(source("claims", "team-b", scene.url))
     await made.until(REPOSITORY, "team-b", "claims", refused)
-    resource = await made.mapper.of(_ref("claims"))
+    resource = await made.mapper.of(ObjectRef(*REPOSITORY, "team-b", "claims"))
     artifact = {
         "revision": f"main@sha1:{scene.commit}",
         "path": "x",
@@ -148,12 +147,6 @@ async def test_claiming_a_revision_in_ones_own_status(scene: Scene) -> None:
     assert await made.get(MAPS, "team-b", "private") is None
     await made.delete(KUSTOMIZATION, "team-b", "claims")
     await made.delete(REPOSITORY, "team-b", "claims")
-
-
-def _ref(name: str) -> Any:
-    from trueup.core.model.objects import ObjectRef
-
-    return ObjectRef(*REPOSITORY, "team-b", name)
 
 
 async def test_a_password_in_somebody_elses_url(scene: Scene) -> None:
@@ -217,8 +210,6 @@ async def test_credentials_of_another_project(scene: Scene) -> None:
 
 
 async def test_guessing_the_path_of_a_tarball(scene: Scene) -> None:
-    import aiohttp
-
     made = scene.world
     seen = await made.until(REPOSITORY, "team-a", "a", is_ready)
     url = str(seen["status"]["artifact"]["url"])
@@ -240,7 +231,6 @@ async def test_a_restart_beside_a_host_that_is_down(scene: Scene, tmp_path: Path
     await made.stop()
     scene.host.faults.down = True
     settings = Settings(kubeconfig=str(made.cluster.kubeconfig), data=data, poll=1.0, jitter=0.0)
-    os.environ["TRUEUP_GIT_INSTEAD_OF"] = f"https://github.com/={made.server.url}/"
     async with working(Controller(settings)) as controller:
         made.controller = controller
         await made.apply(kustomization("down", "./app", "down", "team-b", targetNamespace="team-b"))

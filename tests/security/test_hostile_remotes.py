@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -110,8 +111,6 @@ async def test_sends_a_larger_list_than_is_read(tmp_path: Path) -> None:
 
 
 async def test_holds_more_than_one_fetch_may_write(tmp_path: Path, world: World) -> None:
-    import os
-
     made = world.repository("team/heavy", {"app/blob": os.urandom(3 * MEGABYTE)})
     settings = GitSettings(cache=tmp_path / "cache", limits=Limits(pack=MEGABYTE))
     async with GitSource(settings) as source:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from typing import Any
 
 import aiohttp
 import pytest
 import yaml
 
-from support.e2e import KUSTOMIZATION, REPOSITORY, World, condition, kustomization, repository, told
+from support.commands import run_trueup
+from support.e2e import (
+    APPLICATION,
+    KUSTOMIZATION,
+    REPOSITORY,
+    World,
+    application,
+    condition,
+    kustomization,
+    repository,
+    told,
+)
 from trueup.core.model.objects import Body
 from trueup.queries import explanation
 
@@ -174,8 +183,6 @@ CHARTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
 
 
 async def test_of_a_chart(world: World, capfd: pytest.CaptureFixture[str]) -> None:
-    from support.e2e import APPLICATION, application
-
     names = {f"chart-{number}": what for number, what in enumerate(CHARTS)}
     for name, what in names.items():
         files, helm = CHARTS[what]
@@ -214,8 +221,6 @@ URLS = {
 
 
 async def test_of_urls(world: World, capfd: pytest.CaptureFixture[str]) -> None:
-    from support.e2e import APPLICATION, application
-
     fenced = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
@@ -288,14 +293,5 @@ async def all_words(world: World, units: list[tuple[str, str, str]], kind: tuple
 
 
 async def _trueup(world: World, *arguments: str) -> str:
-    environment = {**os.environ, "KUBECONFIG": str(world.cluster.kubeconfig), "NO_COLOR": "1"}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "trueup.cli.main",
-        *arguments,
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    return (await process.communicate())[0].decode()
+    ended = await run_trueup(world.cluster, *arguments)
+    return ended.out + ended.err

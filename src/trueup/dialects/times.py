@@ -13,6 +13,9 @@ _NUMBER = re.compile(r"\d{1,12}(?:\.\d{0,9})?", re.ASCII)
 LONGEST = 100 * 365 * 86400.0
 """Longer durations than this many seconds are a mistake."""
 
+LEAST_PAUSE = 1.0
+"""Seconds between two tries, however often an object asks for them: each costs what is everybody's."""
+
 
 def seconds(text: str, *, bare: bool = False) -> float | None:
     """Read a Go duration (`1m30s`) as seconds; `bare` allows a plain number of seconds. `None`: it is none."""

@@ -218,14 +218,13 @@ def _objects(run: Reconciliation, context: EngineContext) -> tuple[ObjectReport,
     """Say of each object, wanted or still owned, how it stands against what Git says."""
     owned = {entry.ref: entry for entry in run.state.inventory.entries}
     wanted = {item.ref: item for item in run.declared.prepared.desired} if run.declared else None
-    permissions = run.unit.permissions
     reports = []
     for ref in sorted({*owned, *(wanted or ())}):
         seen = context.live(run.unit, ref)
         item = wanted.get(ref) if wanted is not None else None
         entry = owned.get(ref)
         extra = wanted is not None and item is None
-        if extra and (seen is Presence.ABSENT or (permissions is not None and permissions.refusal(ref))):
+        if extra and (seen is Presence.ABSENT or run.unit.refusal(ref)):
             # What the unit may not touch any more is not compared either: nothing that it does brings it in sync.
             continue
         gone = seen is Presence.ABSENT and item is not None and ended(item, entry)

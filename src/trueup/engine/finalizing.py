@@ -30,7 +30,8 @@ _WAITS = (DeletionPolicy.PRUNE_AND_WAIT, DeletionPolicy.PRUNE_AND_WAIT_FOREVER)
 LEFT_TOLD = 5
 RETRY_PAUSE = 5.0
 WAIT_PAUSE = 0.5
-"""Seconds between two checks whether what was deleted is gone; they ask the cache, not the server."""
+LONGEST_PAUSE = 60.0
+"""Seconds between two checks whether what was deleted is gone, at first and at last; they ask the cache."""
 
 
 async def finalize(run: Reconciliation, context: EngineContext) -> bool:
@@ -108,10 +109,11 @@ async def finalize(run: Reconciliation, context: EngineContext) -> bool:
         names = ", ".join(_still_there(ref, context.live(unit, ref)) for ref in still[:LEFT_TOLD])
         moves = run.runtime.moves
         moves.going_since = moves.going_since or run.now
-        waited, timeout = run.now - moves.going_since, unit.gate.timeout
-        if waited >= timeout and unit.deletion is DeletionPolicy.PRUNE_AND_WAIT:
-            return await _let_go(run, context, f"these are not gone after {timeout:.0f} s: {names}")
-        run.later(min(max(WAIT_PAUSE, waited / 10), max(WAIT_PAUSE, timeout - waited)))
+        waited = run.now - moves.going_since
+        rest = unit.gate.timeout - waited if unit.deletion is DeletionPolicy.PRUNE_AND_WAIT else LONGEST_PAUSE
+        if rest <= 0:
+            return await _let_go(run, context, f"these are not gone after {unit.gate.timeout:.0f} s: {names}")
+        run.later(min(max(WAIT_PAUSE, waited / 10), rest))
         raise Halt(UnitPhase.DELETING, Reason.PROGRESSING, f"waiting until these are gone: {names}", Next.WAIT)
     return await _let_go(run, context, kept=_kept(plan))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
+from itertools import chain, repeat
 from pathlib import Path
 
 import msgspec
 
 MEGABYTE = 1024 * 1024
-LOOKS = (0.0, 0.05, 0.2, 0.5, 1.0)
-"""Seconds after which the process' helpers, which it starts by itself, are bounded too; then each second."""
+PAUSES = (0.0, 0.05, 0.15, 0.3, 0.5)
+"""Seconds before each search for the process' helpers, which it starts by itself; then it is each second."""
 
 
 class ProcessBounds(msgspec.Struct, frozen=True):
@@ -26,13 +27,8 @@ class ProcessBounds(msgspec.Struct, frozen=True):
 async def hold_to(pid: int, bounds: ProcessBounds) -> None:
     """Keep a process and all that it has started within its bounds, until cancelled."""
     held: set[int] = set()
-    passed = 0.0
-    for when in LOOKS:
-        await asyncio.sleep(when - passed)
-        passed = when
-        _bound(pid, bounds, held)
-    while True:
-        await asyncio.sleep(1.0)
+    for pause in chain(PAUSES, repeat(1.0)):
+        await asyncio.sleep(pause)
         _bound(pid, bounds, held)
 
 

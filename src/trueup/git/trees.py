@@ -121,10 +121,11 @@ class Trees:
     async def _extract(self, mirror: Path, listing: Listing, part: Path, shown: str, base: Listing | None) -> None:
         """Write every file, linked from the tree before where it stands there as it is wanted."""
         known = base.items if base is not None else {}
-        wanted = [_record(item, known.get(item.path)) for item in listing.files()]
+        files = [(item, _stands(item, known.get(item.path))) for item in listing.files()]
+        wanted = [_record(item, stands) for item, stands in files]
         places: list[str | Path] = [self._git, part, *([self._folder / base.tree] if base is not None else [])]
         records, environment = b"".join(wanted), {**base_environment(), "GIT_DIR": str(mirror)}
-        if len(wanted) > FEW or sum(item.size for item in listing.files()) > SMALL:
+        if len(wanted) > FEW or sum(item.size for item, stands in files if not stands) > SMALL:
             said = await run_script(_SCRIPT, places, stdin=records, environment=environment)
         else:
             git, folder, *before = (os.fsencode(place) for place in places)
@@ -133,9 +134,13 @@ class Trees:
             raise SourceError(Fault.CACHE, f"{shown}: {said['missing']} is missing in the cache; it is fetched again")
 
 
-def _record(item: Item, before: Item | None) -> bytes:
-    same = before is not None and (before.mode, before.id) == (item.mode, item.id)
-    head = f"{item.mode} {item.id} {'link' if same else 'write'} "
+def _stands(item: Item, before: Item | None) -> bool:
+    """Say whether a file is as it was in the tree before."""
+    return before is not None and (before.mode, before.id) == (item.mode, item.id)
+
+
+def _record(item: Item, stands: bool) -> bytes:
+    head = f"{item.mode} {item.id} {'link' if stands else 'write'} "
     return head.encode() + item.path.encode("utf-8", "surrogateescape") + b"\0"
 
 

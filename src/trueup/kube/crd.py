@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 import structlog
 
 from trueup.core.fields.ownership import APPLY
-from trueup.core.model.objects import Body, canonical_json, digest_bytes
+from trueup.core.model.objects import Body, digest_of
 from trueup.kube.cache.informer import ObjectFeed
 from trueup.kube.cache.watch import Selection
 from trueup.kube.client import KubeClient
@@ -84,17 +84,28 @@ async def ensure_definitions(
     return found
 
 
+async def ensure_object(
+    client: KubeClient, resource: Resource, wanted: Body, ours: Callable[[Body], bool] = lambda found: True
+) -> Body:
+    """Apply an object of the installation's where there is none, or an earlier one of `ours`; give what stands.
+
+    One that is as it was applied costs no write. Raises `KubeError`.
+    """
+    metadata = wanted["metadata"]
+    digest = digest_of(wanted)
+    reply = await client.find(resource, str(metadata["name"]))
+    if reply is not None:
+        applied = (reply.body["metadata"].get("annotations") or {}).get(DIGEST_ANNOTATION)
+        if applied == digest or not ours(reply.body):
+            return reply.body
+    annotations = {**(metadata.get("annotations") or {}), DIGEST_ANNOTATION: digest}
+    marked = {**wanted, "metadata": {**metadata, "annotations": annotations}}
+    return (await client.server_side_apply(resource, marked, Write(manager=MANAGER))).body
+
+
 async def _ensure(client: KubeClient, crd: Body, deadline: float) -> tuple[str, Definition]:
     name = str(crd["metadata"]["name"])
-    digest = digest_bytes(canonical_json(crd))
-    reply = await client.find(DEFINITIONS, name)
-    body = reply.body if reply is not None else None
-    if body is None or (
-        Definition.of(body).ours and (body["metadata"].get("annotations") or {}).get(DIGEST_ANNOTATION) != digest
-    ):
-        annotations = {**(crd["metadata"].get("annotations") or {}), DIGEST_ANNOTATION: digest}
-        wanted = {**crd, "metadata": {**crd["metadata"], "annotations": annotations}}
-        body = (await client.server_side_apply(DEFINITIONS, wanted, Write(manager=MANAGER))).body
+    body = await ensure_object(client, DEFINITIONS, crd, lambda found: Definition.of(found).ours)
     pause = 0.03
     while not is_established(body):
         if time.monotonic() > deadline:

@@ -28,9 +28,7 @@ def without_values(words: str, sent: bytes | None) -> str:
     """Give what was said about a Secret without values; `sent` is the request's body (JSON or YAML that is JSON)."""
     words = _GOT.sub(", got something else", words)
     words = _INVALID.sub(rf"\1{HIDDEN}", words)
-    words = _KEY.sub(
-        lambda found: found[0] if _PLAIN_KEY.fullmatch(found[2]) else f"{found[1]}{HIDDEN}{found[3]}", words
-    )
+    words = _KEY.sub(_without_odd_key, words)
     return redact(words, sorted(set(_values(sent)), key=len, reverse=True))
 
 

@@ -224,10 +224,10 @@ async def _objects(
 
 
 def _as_it_should_be(ref: ObjectRef, live: Body | KubeError | None, *, deleting: bool) -> bool:
-    if isinstance(live, KubeError):
+    if deleting:
+        return live is None
+    if live is None or isinstance(live, KubeError):
         return False
-    if live is None or deleting:
-        return live is None and deleting
     return not judged(ref.group, ref.kind) or assess(live).status in (HealthStatus.HEALTHY, HealthStatus.SUSPENDED)
 
 

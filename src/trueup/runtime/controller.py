@@ -326,8 +326,11 @@ class Controller:
 
 def _asking() -> list[Asking]:
     """Give the kinds on which people write requests: users' units and sources, and their states."""
-    known = (adapter for adapter in adapters() if adapter.requests is not None)
-    asking = [Asking(one.kind.group, one.kind.plural, tuple(one.requests.look(""))) for one in known if one.requests]
+    asking = [
+        Asking(adapter.kind.group, adapter.kind.plural, tuple(adapter.requests.look("")))
+        for adapter in adapters()
+        if adapter.requests is not None
+    ]
     return [*asking, Asking(STATE_GROUP, STATE_PLURAL)]
 
 

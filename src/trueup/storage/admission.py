@@ -12,19 +12,17 @@ import msgspec
 import structlog
 
 from trueup.core.initiator import REQUESTED_BY
-from trueup.core.model.objects import Body, digest_of
+from trueup.core.model.objects import Body
 from trueup.core.rollback.pinning import REQUEST
 from trueup.kube.client import KubeClient
-from trueup.kube.crd import DIGEST_ANNOTATION
+from trueup.kube.crd import ensure_object
 from trueup.kube.errors import KubeError
 from trueup.kube.resource import Resource
-from trueup.kube.writes import Write
 
 log = structlog.get_logger(__name__)
 
 NAME = "trueup-requests"
 GROUP = "admissionregistration.k8s.io"
-MANAGER = "trueup"
 POLICIES = Resource(GROUP, "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", False)
 BINDINGS = Resource(GROUP, "v1", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", False)
 
@@ -39,25 +37,16 @@ class Asking(msgspec.Struct, frozen=True):
 
 async def ensure_policy(client: KubeClient, kinds: Sequence[Asking], *, install: bool) -> bool:
     """Install the policy where that is wanted, and say whether names in requests are proven."""
+    objects = ((POLICIES, policy(kinds)), (BINDINGS, binding()))
     try:
-        objects = ((POLICIES, policy(kinds)), (BINDINGS, binding()))
-        found = [await _ensure(client, resource, body, install=install) for resource, body in objects]
+        if install:
+            for resource, body in objects:
+                await ensure_object(client, resource, body)
+            return True
+        return all([await client.find(resource, NAME) is not None for resource, _ in objects])
     except KubeError as error:
         log.warning("names in requests are not proven", policy=NAME, error=str(error))
         return False
-    return all(found)
-
-
-async def _ensure(client: KubeClient, resource: Resource, body: Body, *, install: bool) -> bool:
-    """Write an object where it is to be installed and is another; say whether it is there."""
-    reply = await client.find(resource, NAME)
-    digest = digest_of(body)
-    if not install:
-        return reply is not None
-    if reply is None or (reply.body["metadata"].get("annotations") or {}).get(DIGEST_ANNOTATION) != digest:
-        marked = {**body, "metadata": {**body["metadata"], "annotations": {DIGEST_ANNOTATION: digest}}}
-        await client.server_side_apply(resource, marked, Write(manager=MANAGER))
-    return True
 
 
 def policy(kinds: Sequence[Asking]) -> Body:

@@ -308,6 +308,10 @@ class Unit(msgspec.Struct, frozen=True):
         """How the files of the first source that is rendered become objects."""
         return next(one.recipe for one in self.sources if one.recipe is not None)
 
+    def refusal(self, ref: ObjectRef) -> str:
+        """Say why the unit must not deliver an object, nor remove it; empty where it may."""
+        return self.permissions.refusal(ref) if self.permissions is not None else ""
+
     @property
     def tenant(self) -> str:
         """Whose unit it is: its namespace, and its project where several share a namespace."""

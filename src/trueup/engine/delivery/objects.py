@@ -72,9 +72,8 @@ class ObjectDelivery:
         place = unit.target
         ref = ObjectRef("", "Namespace", "", place.namespace)
         if place.create_namespace and place.namespace and all(item.ref != ref for item in wanted):
-            forbidden = unit.permissions.refusal(ref) if unit.permissions is not None else ""
             await self._target(unit).ensure_namespace(
-                place.namespace, place.namespace_labels, place.namespace_annotations, acting, forbidden
+                place.namespace, place.namespace_labels, place.namespace_annotations, acting, unit.refusal(ref)
             )
 
     async def try_out(self, unit: Unit, step: Step, acting: Acting) -> None:

@@ -115,8 +115,7 @@ async def decide(run: Reconciliation, context: EngineContext) -> None:
 
 def _forbidden(run: Reconciliation) -> bool:
     """Say whether the unit has delivered anything that it is not permitted by now."""
-    permissions = run.unit.permissions
-    return permissions is not None and any(permissions.refusal(ref) for ref in run.state.inventory.refs)
+    return any(run.unit.refusal(entry.ref) for entry in run.state.inventory.entries)
 
 
 def _refuse(run: Reconciliation, context: EngineContext, plan: Plan) -> None:

@@ -56,7 +56,7 @@ class Remotes:
                 break
             del self._parallel[idle]
         server = url.address.split("/")[2]
-        key = f"{server} {creds.proxy if creds else ''} {who(url, creds)}"
+        key = f"{server} {who(url, creds)}"
         return self._parallel.setdefault(key, asyncio.Semaphore(self._settings.parallel))
 
     async def refs(
@@ -138,7 +138,7 @@ class Remotes:
 
 
 def who(url: GitUrl, creds: GitCredentials | None) -> str:
-    """Name who asks, by all that a remote is told: the credentials, and user and password of the URL."""
+    """Name who asks, by all that a remote is told: the credentials, the proxy among them, and what the URL holds."""
     if creds is None and not url.username and not url.password:
         return ""
     told = [url.username, url.password, creds]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trueup.core.model.unit import Retry, SyncPolicy
 from trueup.dialects.argo.application.types import RetryPolicy, Spec
-from trueup.dialects.times import seconds
+from trueup.dialects.times import LEAST_PAUSE, seconds
 
 _ALWAYS_SO = frozenset({"serversideapply", "applyoutofsynconly", "skipdryrunonmissingresource"})
 """Options that ask for what is done anyway, or that change only how it is done."""
@@ -16,10 +16,6 @@ _NO_EFFECT = {
 _PROPAGATION = {"foreground": "Foreground", "background": "Background", "orphan": "Orphan"}
 AUTOMATED_TRIES = 5
 """How often upstream retries an automated sync that sets no `retry`."""
-
-
-LEAST_PAUSE = 1.0
-"""Seconds between two tries, however often an Application asks for them: each costs what is everybody's."""
 
 
 class SyncOptions:

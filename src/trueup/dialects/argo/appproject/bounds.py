@@ -33,16 +33,13 @@ def bounds(
 ) -> tuple[Permissions | None, list[str]]:
     """Give what a project lets an Application deliver (`None`: everything), and what it forbids the Application."""
     body = projects.get((home, name))
-    if body is None:
-        known = name == DEFAULT
-        spec = BUILT_IN if known else ProjectSpec()
-        problems = [] if known else [f"Application referencing project {name} which does not exist"]
-    else:
+    spec, problems = BUILT_IN, list[str]()
+    if body is not None:
         found = read(mapping_of(body, "spec"), ProjectSpec)
         spec, problems = found.value, [f"project {name}: {text}" for text in found.problems]
+    elif name != DEFAULT:
+        return Permissions(name), [f"Application referencing project {name} which does not exist"]
     permissions = _permissions(name, spec, wish)
-    if body is None and name != DEFAULT:
-        return permissions, problems
     if wish.namespace != home and not any(matches(wish.namespace, glob) for glob in spec.source_namespaces):
         problems.append(
             f"application in namespace {wish.namespace} is not permitted to use project {name}; "

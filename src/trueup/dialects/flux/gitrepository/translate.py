@@ -28,12 +28,10 @@ from trueup.dialects.flux.conditions import (
 from trueup.dialects.flux.gitrepository.types import GROUP, KIND, Spec
 from trueup.dialects.flux.kustomization.translate import REQUESTED_AT
 from trueup.dialects.sync_options import UNKNOWN, leads_outside
-from trueup.dialects.times import seconds, stamp
+from trueup.dialects.times import LEAST_PAUSE, seconds, stamp
 
 STATUS_MANAGER = "source-controller"
 DEFAULT_INTERVAL = 60.0
-LEAST_PAUSE = 1.0
-"""Seconds between two tries, however often an object asks for them: each costs what is everybody's."""
 DEFAULT_TIMEOUT = 60.0
 LONGEST_TIMEOUT = 600.0
 """Seconds for one exchange with a server, whatever a source asks for: it holds a place that others of the host need."""

@@ -30,7 +30,7 @@ from trueup.dialects.flux.gitrepository.types import KIND as SOURCE_KIND
 from trueup.dialects.flux.kustomization.types import GROUP, KIND, Selector, Spec
 from trueup.dialects.rollback_options import approval, rollback_options
 from trueup.dialects.sync_options import UNKNOWN, digest_of_spec, folder, literal, version_of
-from trueup.dialects.times import seconds
+from trueup.dialects.times import LEAST_PAUSE, seconds
 
 FIELD_MANAGER = "kustomize-controller"
 FINALIZER = "finalizers.fluxcd.io"
@@ -41,8 +41,6 @@ REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 NAME_LABEL = f"{GROUP}/name"
 NAMESPACE_LABEL = f"{GROUP}/namespace"
 DEFAULT_INTERVAL = 600.0
-LEAST_PAUSE = 1.0
-"""Seconds between two tries, however often an object asks for them: each costs what is everybody's."""
 LEAST_TIMEOUT = 30.0
 NO_API_VERSION = "apps/v1"
 """What upstream takes a health check to be that names no apiVersion."""
