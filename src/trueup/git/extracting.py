@@ -1,9 +1,14 @@
 """Writes the files of a tree to disk. Large ones are written by this module run as a script (see `trueup.scripts`).
 
 `extracting.py GIT FOLDER [BASE]`, with `GIT_DIR` set. Standard input has a record for each file, ended by a NUL:
-`MODE ID HOW PATH`. HOW is `link` for a file that stands in BASE, an earlier tree, as it is wanted here: it is linked
-instead of written, since neither is ever changed. Every other file is copied out of the repository byte by byte: no
-filter, no attribute and no hook has a say. Prints `{}`, or `{"missing": PATH}` for what the repository lacks.
+`MODE ID HOW PATH`. HOW is one of
+
+- `write`: it is copied out of the repository byte by byte; no filter, no attribute and no hook has a say;
+- `link`: it stands in BASE, an earlier tree, as it is wanted here: it is linked, since neither is ever changed;
+- `keep`: FOLDER was an earlier tree itself, and the file stands there as it is wanted;
+- `gone`: it stands in FOLDER, and not as it is wanted. These records come first.
+
+Prints `{}`, or `{"missing": PATH}` for what the repository lacks.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -37,11 +43,14 @@ def extract(git: bytes, folder: bytes, base: bytes, records: bytes, environment:
     """
     linked: list[File] = []
     written: list[File] = []
+    folders = {folder}
     for record in records.split(b"\0"):
         if record:
             mode, object_id, how, path = record.split(b" ", 3)
-            (linked if how == b"link" else written).append((mode, object_id, path))
-    folders = {folder}
+            if how == b"gone":
+                _remove(folder, path, folders)
+            elif how != b"keep" or not os.path.lexists(os.path.join(folder, path)):
+                (linked if how == b"link" else written).append((mode, object_id, path))
     if base:
         written += [file for file in linked if not _linked(base, folder, file, folders)]
     missing = _extracted(git, folder, written, folders, environment) if written else None
@@ -63,16 +72,38 @@ def _linked(base: bytes, folder: bytes, file: File, folders: set[bytes]) -> bool
     return True
 
 
+def _remove(folder: bytes, path: bytes, folders: set[bytes]) -> None:
+    """Remove a file, and the folders that are empty without it. `gone` records stand before all others."""
+    target = _place(folder, path, folders)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(target)
+    above = os.path.dirname(target)
+    while above != folder:
+        try:
+            os.rmdir(above)
+        except OSError:
+            return
+        folders.discard(above)
+        above = os.path.dirname(above)
+
+
 def _place(folder: bytes, path: bytes, folders: set[bytes]) -> bytes:
-    """Make the folders above a file, and give where it goes."""
+    """Make the folders above a file, or make them writable, and give where it goes. `folders` are those that are."""
     target = os.path.join(folder, path)
-    parent = os.path.dirname(target)
-    if parent not in folders:
-        os.makedirs(parent, exist_ok=True)
-        above = parent
-        while above not in folders:
-            folders.add(above)
-            above = os.path.dirname(above)
+    missing: list[bytes] = []
+    above = os.path.dirname(target)
+    while above not in folders:
+        missing.append(above)
+        above = os.path.dirname(above)
+    for each in reversed(missing):
+        try:
+            os.mkdir(each)
+        except FileExistsError:
+            # Nothing is ever written through a link.
+            if not stat.S_ISDIR(os.lstat(each).st_mode):
+                raise
+            os.chmod(each, 0o755)
+        folders.add(each)
     return target
 
 

@@ -16,15 +16,21 @@ import msgspec
 from trueup.core.model.artifact import Fault, SourceError
 from trueup.git.access import base_environment
 from trueup.git.extracting import extract
-from trueup.git.listing import Item, Listing
 from trueup.git.process import disk
+from trueup.git.tree.listing import Item, Listing
 from trueup.scripts import run_script
 
 FEW = 200
-"""Files that are written sooner than another process has started."""
+"""Files that are written sooner than another process has started; a tree that differs by so few is changed in place."""
 
 SMALL = 16 * 1024 * 1024
 """Bytes that are written so."""
+
+LINK, WRITE, GONE, KEEP = "link", "write", "gone", "keep"
+"""What is done with a file, as the script is told."""
+
+Wanted = tuple[Item, str]
+"""A file, and what is done with it."""
 
 _SCRIPT = Path(__file__).with_name("extracting.py")
 
@@ -99,10 +105,14 @@ class Trees:
 
     async def _write(self, mirror: Path, listing: Listing, path: Path, shown: str) -> None:
         part = path.with_name(f"{path.name}.{uuid4().hex[:6]}.part")
-        base = self._base(mirror)
         try:
-            part.mkdir(parents=True)
-            await self._extract(mirror, listing, part, shown, base)
+            base = self._base(mirror)
+            wanted = _changes(base, listing) if base is not None else []
+            if base is not None and _few(wanted) and self._taken(base, part):
+                await self._extract(mirror, wanted, part, shown, None)
+            else:
+                part.mkdir(parents=True)
+                await self._extract(mirror, _all(base, listing), part, shown, base)
             part.rename(path)
         except OSError as error:
             await asyncio.to_thread(_remove, part)
@@ -118,14 +128,23 @@ class Trees:
         last = self._last.get(mirror)
         return last if last is not None and (self._folder / last.tree).exists() else None
 
-    async def _extract(self, mirror: Path, listing: Listing, part: Path, shown: str, base: Listing | None) -> None:
-        """Write every file, linked from the tree before where it stands there as it is wanted."""
-        known = base.items if base is not None else {}
-        files = [(item, _stands(item, known.get(item.path))) for item in listing.files()]
-        wanted = [_record(item, stands) for item, stands in files]
+    def _taken(self, base: Listing, part: Path) -> bool:
+        """Take a tree that nobody holds, to make the next one of it: the two differ by little."""
+        if base.tree in self._held:
+            return False
+        try:
+            (self._folder / base.tree).rename(part)
+        except OSError:
+            return False
+        self._idle.pop(base.tree, None)
+        return True
+
+    async def _extract(self, mirror: Path, wanted: list[Wanted], part: Path, shown: str, base: Listing | None) -> None:
+        """Do in a folder what is wanted of its files; `base` is the tree that they are linked from."""
         places: list[str | Path] = [self._git, part, *([self._folder / base.tree] if base is not None else [])]
-        records, environment = b"".join(wanted), {**base_environment(), "GIT_DIR": str(mirror)}
-        if len(wanted) > FEW or sum(item.size for item, stands in files if not stands) > SMALL:
+        records = b"".join(_record(item, how) for item, how in wanted)
+        environment = {**base_environment(), "GIT_DIR": str(mirror)}
+        if not _few(wanted):
             said = await run_script(_SCRIPT, places, stdin=records, environment=environment)
         else:
             git, folder, *before = (os.fsencode(place) for place in places)
@@ -134,13 +153,26 @@ class Trees:
             raise SourceError(Fault.CACHE, f"{shown}: {said['missing']} is missing in the cache; it is fetched again")
 
 
-def _stands(item: Item, before: Item | None) -> bool:
-    """Say whether a file is as it was in the tree before."""
-    return before is not None and (before.mode, before.id) == (item.mode, item.id)
+def _all(base: Listing | None, listing: Listing) -> list[Wanted]:
+    """Give every file: linked where it stands in the tree before as it is wanted, else written."""
+    known = base.items if base is not None else {}
+    return [(item, LINK if known.get(item.path) == item else WRITE) for item in listing.files()]
 
 
-def _record(item: Item, stands: bool) -> bytes:
-    head = f"{item.mode} {item.id} {'link' if stands else 'write'} "
+def _changes(base: Listing, listing: Listing) -> list[Wanted]:
+    """Give what makes the tree before the one that is wanted: what goes first, then what is written or stands."""
+    gone = [(item, GONE) for item in base.files() if listing.items.get(item.path) != item]
+    return gone + [(item, KEEP if base.items.get(item.path) == item else WRITE) for item in listing.files()]
+
+
+def _few(wanted: list[Wanted]) -> bool:
+    """Say whether this is done sooner than another process has started."""
+    others = [item.size for item, how in wanted if how != KEEP]
+    return len(others) <= FEW and sum(others) <= SMALL
+
+
+def _record(item: Item, how: str) -> bytes:
+    head = f"{item.mode} {item.id} {how} "
     return head.encode() + item.path.encode("utf-8", "surrogateescape") + b"\0"
 
 

@@ -17,7 +17,7 @@ from trueup.core.model.artifact import (
 )
 from trueup.core.model.git import GIT, GitRef, GitSpec
 from trueup.git.credentials import git_credentials
-from trueup.git.listing import Listing
+from trueup.git.tree.listing import Listing
 from trueup.git.trees import Checkout
 from trueup.sources.git.repositories import GitSource
 

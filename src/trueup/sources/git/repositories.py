@@ -8,28 +8,25 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Self, TypeVar
 
 from trueup.core.model.artifact import Fault, IgnoreRules, Resolved, Revision, SourceError
 from trueup.core.model.git import GIT, GitSpec, git_revision
 from trueup.git.commits import parse_commit
 from trueup.git.credentials import GitCredentials
-from trueup.git.listing import RULES_FILE, Item, Listing, ignored, read_listing
 from trueup.git.log import GitLog
 from trueup.git.mirror import Mirror, remove_leftovers
-from trueup.git.process import GitFailed, disk, failure
+from trueup.git.process import disk
 from trueup.git.refs import HEADS, NOTHING_LISTED, Found, check_ref, choose, pinned, prefixes, tied
 from trueup.git.reverting import Pushed, Wanted, take_back
 from trueup.git.settings import GitSettings
+from trueup.git.tree.listing import Listing
 from trueup.git.trees import Checkout, Trees
 from trueup.git.urls import GitUrl, read_url
+from trueup.sources.git.contents import Contents
 from trueup.sources.git.remotes import Remotes
-from trueup.sources.git.shared import Shared
 
-LISTINGS_KEPT = 32
 RESOLVED_KEPT = 2000
-RULES_LIMIT = 1024 * 1024
 
 V = TypeVar("V")
 
@@ -49,8 +46,7 @@ class GitSource:
         self._remotes = Remotes(settings)
         self._resolved: OrderedDict[tuple[str, str, str, str], Resolved] = OrderedDict()
         self._ref_of: OrderedDict[tuple[str, Revision], str] = OrderedDict()
-        self._listings: OrderedDict[str, Listing] = OrderedDict()
-        self._listing: Shared[Listing] = Shared()
+        self._contents = Contents(settings)
 
     async def __aenter__(self) -> Self:
         """Make or take over the cache. Raises `SourceError` where its folder cannot be used."""
@@ -136,7 +132,10 @@ class GitSource:
 
     async def tree(self, resolved: Resolved) -> Listing:
         """Give the content by id of what was resolved. Raises `SourceError`."""
-        return await self._list(Path(resolved.location), resolved.tree, resolved.url)
+        mirror = next((item for item in self._mirrors.values() if str(item.folder) == resolved.location), None)
+        if mirror is None:
+            raise SourceError(Fault.CACHE, f"{resolved.url}: its mirror is not known")
+        return await self._contents.listing(mirror, resolved.tree, resolved.url, reduced=True)
 
     async def git_log(self, spec: GitSpec, resolved: Resolved, creds: GitCredentials | None) -> GitLog:
         """Give the history that ends in what was resolved, whole. Raises `SourceError`."""
@@ -167,6 +166,7 @@ class GitSource:
         if mirror is not None:
             self._remotes.forget(url, mirror)
             self._trees.forget(mirror.folder)
+            self._contents.forget(mirror)
             mirror.remove()
 
     def checkout(self, resolved: Resolved) -> AbstractAsyncContextManager[Checkout]:
@@ -260,12 +260,8 @@ class GitSource:
             info = parse_commit(revision.id, raw)
         except ValueError as error:
             raise SourceError(Fault.HOSTILE, f"{url.shown}: {error}") from error
-        listing = await self._list(mirror.folder, info.tree, url.shown)
-        left_out = await self._left_out(mirror, listing, ignore, url.shown)
-        kept = [item for item in listing.files() if item.path not in left_out and _in_sparse(item.path, spec.sparse)]
-        tree = info.tree
-        if len(kept) != sum(1 for _ in listing.files()):
-            tree = await self._reduced(mirror, kept, url.shown)
+        listing = await self._contents.listing(mirror, info.tree, url.shown)
+        tree = await self._contents.reduced(mirror, listing, ignore, spec.sparse, url.shown)
         warnings = tuple(f"the submodule {path!r} is not fetched" for path in listing.submodules())
         return Resolved(GIT, spec.url, revision, info, tree, str(mirror.folder), warnings)
 
@@ -274,62 +270,6 @@ class GitSource:
         while len(self._resolved) > RESOLVED_KEPT:
             self._resolved.popitem(last=False)
         return resolved
-
-    async def _list(self, folder: Path, tree: str, shown: str) -> Listing:
-        known = self._listings.get(tree)
-        if known is not None:
-            self._listings.move_to_end(tree)
-            return known
-
-        async def read() -> Listing:
-            mirror = next((item for item in self._mirrors.values() if item.folder == folder), None)
-            if mirror is None:
-                raise SourceError(Fault.CACHE, f"{shown}: its mirror is not known")
-            try:
-                raw = await mirror.git(["ls-tree", "-r", "-t", "-l", "-z", "--full-tree", tree])
-            except GitFailed as error:
-                raise failure(error.words, shown, None) from None
-            except OSError as error:
-                raise disk(error, shown) from error
-            listing = read_listing(tree, raw, self._settings.limits, shown)
-            self._listings[tree] = listing
-            while len(self._listings) > LISTINGS_KEPT:
-                self._listings.popitem(last=False)
-            return listing
-
-        return await self._listing.one(tree, read)
-
-    async def _left_out(self, mirror: Mirror, listing: Listing, ignore: IgnoreRules, shown: str) -> frozenset[str]:
-        if not ignore.enabled:
-            return frozenset()
-        texts: dict[str, str] = {}
-        for item in listing.files():
-            if item.path.rpartition("/")[2] == RULES_FILE and item.size <= RULES_LIMIT:
-                try:
-                    raw = await mirror.git(["cat-file", "blob", item.id])
-                except GitFailed as error:
-                    raise failure(error.words, shown, None) from None
-                except OSError as error:
-                    raise disk(error, shown) from error
-                texts[item.path] = raw.decode(errors="replace")
-        return ignored(listing, ignore, texts, shown)
-
-    async def _reduced(self, mirror: Mirror, kept: list[Item], shown: str) -> str:
-        """Write the tree without what is left out, and give its id. Nothing left is an empty tree."""
-        lines = b"".join(
-            f"{item.mode} {item.id}\t".encode() + item.path.encode("utf-8", "surrogateescape") + b"\0" for item in kept
-        )
-        try:
-            if not kept:
-                return (await mirror.git(["mktree"], stdin=b"")).decode().strip()
-            with TemporaryDirectory(prefix="trueup-index-", dir=self._settings.cache) as folder:
-                index = Path(folder) / "index"
-                await mirror.git(["update-index", "-z", "--add", "--index-info"], stdin=lines, index=index)
-                return (await mirror.git(["write-tree"], index=index)).decode().strip()
-        except GitFailed as error:
-            raise failure(error.words, shown, None) from None
-        except OSError as error:
-            raise disk(error, shown) from error
 
 
 class _Held:
@@ -357,8 +297,3 @@ class _Held:
 
 def _ignore_key(spec: GitSpec, ignore: IgnoreRules) -> str:
     return ignore.key + "".join(f"\0{path}" for path in spec.sparse)
-
-
-def _in_sparse(path: str, sparse: tuple[str, ...]) -> bool:
-    folders = [folder.strip("/").removeprefix("./") for folder in sparse]
-    return not folders or any(path == folder or path.startswith(f"{folder}/") for folder in folders)

@@ -1,0 +1,1 @@
+"""The content of a tree by id, and what ignore rules leave of it."""
