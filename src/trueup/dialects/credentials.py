@@ -23,6 +23,8 @@ from trueup.dialects.decode import mapping_of, metadata_of, text_of
 
 SECRET_TYPE = "argocd.argoproj.io/secret-type"
 REPOSITORY, TEMPLATE = "repository", "repo-creds"
+HOST_KEYS, HOST_CERTIFICATES = "argocd-ssh-known-hosts-cm", "argocd-tls-certs-cm"
+"""ConfigMaps of Argo CD: `ssh_known_hosts`, and the certificates of each host by its name."""
 
 Data: TypeAlias = Mapping[str, bytes]
 _APP_KEYS = ("githubAppID", "githubAppPrivateKey", "gcpServiceAccountKey", "azureServicePrincipalClientId")
@@ -45,7 +47,8 @@ class SecretCredentials:
         """Give the credentials, `None` for anonymous access. Raises `SourceError` where a named Secret is not there."""
         if declaration.ref.group == ARGO_GROUP:
             found = for_url(declaration.spec.url, self._secrets(), self._home, declaration.project)
-            return _readable(found, declaration.spec.url) if found is not None else None
+            data = await self._with_hosts(declaration.spec.url, found)
+            return _readable(data, declaration.spec.url) if data is not None else None
         secret = await self._named(declaration, declaration.credentials)
         proxy = await self._named(declaration, declaration.proxy)
         if secret is None and proxy is None:
@@ -55,6 +58,24 @@ class SecretCredentials:
             where = f"{ref.namespace}/{ref.name}" if ref else ""
             raise SourceError(Fault.CREDENTIALS, f"proxy Secret {where} of {declaration.ref} has no key 'address'")
         return SourceCredentials(dict(secret or {}), dict(proxy or {}))
+
+    async def _with_hosts(self, url: str, found: Data | None) -> Data | None:
+        """Add what Argo CD keeps of hosts: their keys for ssh, or a host's certificates for https.
+
+        A host's certificates count without any Secret too; a Secret's own go first.
+        """
+        try:
+            parts = read_repository_url(url)
+        except ValueError:
+            return found
+        if parts.scheme == "ssh" and found:
+            configuration, key, name = HOST_KEYS, "ssh_known_hosts", "known_hosts"
+        elif parts.scheme == "https":
+            configuration, key, name = HOST_CERTIFICATES, parts.host, "ca.crt"
+        else:
+            return found
+        kept = (await self._values.read("ConfigMap", self._home, configuration) or {}).get(key)
+        return {name: kept, **(found or {})} if kept else found
 
     async def _named(self, declaration: SourceDeclaration, ref: ValueRef | None) -> Data | None:
         if ref is None:

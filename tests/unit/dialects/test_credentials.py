@@ -15,14 +15,14 @@ from trueup.git.credentials import GitCredentials, git_credentials
 
 
 class Known:
-    """Secrets by namespace and name."""
+    """Secrets of Flux' namespace and ConfigMaps of Argo CD's, by name."""
 
-    def __init__(self, **secrets: dict[str, bytes]) -> None:
-        self.secrets = secrets
+    def __init__(self, **data: dict[str, bytes]) -> None:
+        self.data = data
 
     async def read(self, kind: str, namespace: str, name: str) -> dict[str, bytes] | None:
-        assert (kind, namespace) == ("Secret", "flux-system")
-        return self.secrets.get(name)
+        assert (kind, namespace) in {("Secret", "flux-system"), ("ConfigMap", "argocd")}
+        return self.data.get(name)
 
 
 def secret(name: str, kind: str, namespace: str = "argocd", **data: str) -> dict[str, Any]:
@@ -36,8 +36,8 @@ def app(url: str) -> SourceDeclaration:
     return translated(changed(APPLICATION, {"source": {"repoURL": url, "path": "a"}})).sources[0]
 
 
-async def found(url: str, *secrets: dict[str, Any]) -> GitCredentials | None:
-    return git_credentials(await SecretCredentials(Known(), lambda: secrets).of(app(url)))
+async def found(url: str, *secrets: dict[str, Any], known: Known | None = None) -> GitCredentials | None:
+    return git_credentials(await SecretCredentials(known or Known(), lambda: secrets).of(app(url)))
 
 
 async def test_a_named_secret_is_read_with_its_proxy() -> None:
@@ -102,6 +102,30 @@ async def test_a_way_in_that_is_not_supported_is_named_without_its_value() -> No
     with pytest.raises(SourceError, match="githubAppPrivateKey") as error:
         await found("https://x/shop", app_secret)
     assert "hidden" not in str(error.value)
+
+
+HOSTS = Known(
+    **{
+        "argocd-ssh-known-hosts-cm": {"ssh_known_hosts": b"git.example.com ssh-ed25519 AAAA"},
+        "argocd-tls-certs-cm": {"git.example.com": b"its certificate"},
+    }
+)
+
+
+async def test_the_keys_of_hosts_are_those_that_argo_cd_keeps() -> None:
+    key = secret("ssh", "repo-creds", url="git@git.example.com:team", sshPrivateKey="key")
+    creds = await found("git@git.example.com:team/shop.git", key, known=HOSTS)
+    assert creds is not None and creds.known_hosts == "git.example.com ssh-ed25519 AAAA"
+    assert await found("git@git.example.com:other/shop.git", key, known=HOSTS) is None
+
+
+async def test_a_hosts_certificate_counts_with_and_without_a_secret() -> None:
+    creds = await found("https://git.example.com/team/shop", known=HOSTS)
+    assert creds is not None and (creds.ca, creds.username) == ("its certificate", "")
+    own = secret("one", "repository", url="https://git.example.com/team/shop", username="u", password="p")
+    creds = await found("https://git.example.com/team/shop", own, known=HOSTS)
+    assert creds is not None and (creds.ca, creds.username) == ("its certificate", "u")
+    assert await found("https://other.example.com/team/shop", known=HOSTS) is None
 
 
 def test_one_repository_has_one_url() -> None:

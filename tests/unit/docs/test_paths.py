@@ -9,16 +9,25 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 NAMED = re.compile(r"`((?:src|go|tests|bench|docs)/[A-Za-z0-9_./-]*|pyproject\.toml|Makefile)`")
-LINKED = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKED = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_path_a_page_names_exists(page: Path) -> None:
     text = page.read_text()
     missing = [path for path in NAMED.findall(text) if not (ROOT / path).exists()]
-    missing += [path for path in LINKED.findall(text) if not (page.parent / path).exists()]
+    for path, anchor in LINKED.findall(text):
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            missing.append(f"{path}#{anchor}")
     assert missing == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Give what a page's headings are linked by."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_architecture_names_every_package() -> None:
