@@ -61,6 +61,7 @@ async def measured(units: int, quiet: float) -> Result:
         await bench.mapper.refresh()
         await bench.cold(controller, result)
         await bench.commit(controller, result)
+        await bench.held(result)
         await bench.heal(result)
         await bench.quiet(controller, result, quiet)
         await bench.restart(controller, result)
@@ -104,6 +105,8 @@ def shown(result: Result) -> str:
         ("  memory", f"{result.memory:.0f} MiB", f"{result.peak_memory:.0f} MiB at the highest"),
         ("a commit that touches one unit", f"{result.commit_seconds:.2f} s", f"{result.commit_renders} renders"),
         ("  until all units show it", f"{result.commit_all_shown_seconds:.2f} s", ""),
+        ("  with one unit held back", f"{result.held_commit_seconds:.2f} s", ""),
+        ("  until all others show it", f"{result.held_commit_all_shown_seconds:.2f} s", ""),
         ("a change by hand until healed", f"{result.healed_seconds:.3f} s", ""),
         ("requests in quiet", f"{result.quiet_requests}", f"in {result.quiet_seconds:.0f} s"),
         ("  CPU", f"{result.quiet_cpu_seconds:.2f} s", ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,8 @@ from trueup.kube.discovery import Mapper
 from trueup.kube.writes import Write
 
 IN_FLIGHT = 20
+COMMITS = 5
+"""Commits whose middle time counts."""
 PATIENCE = 600.0
 
 
@@ -40,6 +43,8 @@ class Result(msgspec.Struct):
     commit_seconds: float = 0.0
     commit_renders: int = 0
     commit_all_shown_seconds: float = 0.0
+    held_commit_seconds: float = 0.0
+    held_commit_all_shown_seconds: float = 0.0
     healed_seconds: float = 0.0
     quiet_seconds: float = 0.0
     quiet_requests: int = 0
@@ -113,26 +118,55 @@ class Bench:
         result.memory, result.peak_memory = after.memory, after.peak
 
     async def commit(self, controller: Driven, result: Result) -> None:
-        """From a push that touches one unit to its object being changed, and to all units showing the revision."""
+        """Commits that touch one unit, and how many renders the first of them costs."""
         renders = (await controller.told())["renders"]
-        number = result.units // 2
+        times = [await self._one_commit(result.units // 2, "2")]
+        result.commit_renders = (await controller.told())["renders"] - renders
+        times += [await self._one_commit(result.units // 2 + number, "2") for number in range(1, COMMITS)]
+        result.commit_seconds, result.commit_all_shown_seconds = map(statistics.median, zip(*times, strict=True))
+
+    async def held(self, result: Result) -> None:
+        """The same, while another unit of the source is held back."""
+        feed = await self.units()
+        name = scenario.name_of(0)
+        held = _Awaited(feed, 1, lambda body: body["metadata"]["name"] != name or "is held back" in json.dumps(body))
+        await self.announce(self.repository.commit(scenario.broken(0), "Break one unit"))
+        await held.done()
+        times = [await self._one_commit(result.units // 2 + number, "3", name) for number in range(COMMITS)]
+        result.held_commit_seconds, result.held_commit_all_shown_seconds = map(
+            statistics.median, zip(*times, strict=True)
+        )
+        await self.announce(self.repository.commit(scenario.change(0, "1"), "Mend it"))
+        await _Awaited(feed, result.units, _ready).done()
+
+    async def _one_commit(self, number: int, value: str, held: str = "") -> tuple[float, float]:
+        """Give the seconds from a push to the unit's object being changed, and to all units showing the revision.
+
+        `held` is the name of a unit that does not follow.
+        """
+        name = scenario.name_of(number)
         changed = asyncio.Event()
+
+        def look(event: str, old: object, new: dict[str, Any] | None) -> None:
+            if new is not None and new["metadata"]["name"] == name and f'"{value}"' in json.dumps(new["spec"]):
+                changed.set()
+
         deployments = ObjectFeed(self.client, self.mapper, Selection("apps", "Deployment", scenario.NAMESPACE))
-        deployments.subscribe(lambda event, old, new: changed.set() if '"2"' in json.dumps(new) else None)
+        deployments.subscribe(look)
         deployments.start()
         await deployments.wait_synced(30)
         feed = await self.units()
         started = time.monotonic()
-        commit = self.repository.commit(scenario.change(number, "2"), "Touch one unit")
+        commit = self.repository.commit(scenario.change(number, value), "Touch one unit")
         # As a webhook would: otherwise the wait for the next poll is what is measured.
         await self.announce(commit)
-        shown = _Awaited(feed, result.units, lambda body: _ready(body, commit))
+        shown = _Awaited(feed, 1, lambda body: body["metadata"]["name"] == held or _ready(body, commit))
         await asyncio.wait_for(changed.wait(), PATIENCE)
-        result.commit_seconds = time.monotonic() - started
-        result.commit_renders = (await controller.told())["renders"] - renders
+        seconds = time.monotonic() - started
         await shown.done()
-        result.commit_all_shown_seconds = time.monotonic() - started
+        all_shown = time.monotonic() - started
         await deployments.stop()
+        return seconds, all_shown
 
     async def announce(self, commit: str) -> None:
         """Ask for the source to be looked at."""

@@ -93,6 +93,12 @@ def change(number: int, value: str) -> dict[str, str]:
     return {f"apps/{name_of(number)}/objects.yaml": manifests(number, value)}
 
 
+def broken(number: int) -> dict[str, str]:
+    """Give a commit that makes one unit unhealthy: it is taken back, and held back."""
+    bad = manifests(number).replace("replicas: 0", "replicas: 1").replace("app:1.0.0", "app:broken")
+    return {f"apps/{name_of(number)}/objects.yaml": bad}
+
+
 def repository() -> dict[str, Any]:
     """Give the GitRepository that all share."""
     return {
