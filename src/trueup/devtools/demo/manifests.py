@@ -143,7 +143,7 @@ _CREATE_NAMESPACE = "    syncOptions:\n      - CreateNamespace=true\n"
 
 def _flux(name: str, source: str, path: str, target: str, *, wait: bool = False) -> str:
     lines = [f"  targetNamespace: {target}\n"] if target else []
-    lines += ["  wait: true\n  timeout: 2m\n"] if wait else []
+    lines += ["  wait: true\n  timeout: 10m\n"] if wait else []
     return _yaml(
         f"""
         apiVersion: kustomize.toolkit.fluxcd.io/v1
@@ -210,6 +210,7 @@ BANNER = _yaml(
     metadata:
       name: banner
     spec:
+      replicas: {{ .Values.replicas }}
       selector:
         matchLabels: {app: banner}
       template:
@@ -222,18 +223,6 @@ BANNER = _yaml(
               env:
                 - name: GREETING
                   value: {{ .Values.greeting | quote }}
-    ---
-    apiVersion: autoscaling/v2
-    kind: HorizontalPodAutoscaler
-    metadata:
-      name: banner
-    spec:
-      minReplicas: 2
-      maxReplicas: 4
-      scaleTargetRef:
-        apiVersion: apps/v1
-        kind: Deployment
-        name: banner
     """
 )
 
@@ -247,7 +236,7 @@ SHOP: dict[str, str] = {
     "overlays/production/kustomization.yaml": _overlay(3, "ingress.yaml"),
     "overlays/production/ingress.yaml": INGRESS,
     "charts/banner/Chart.yaml": "apiVersion: v2\nname: banner\nversion: 0.3.0\n",
-    "charts/banner/values.yaml": "image: registry.example.com/banner:1.0.0\ngreeting: Welcome\n",
+    "charts/banner/values.yaml": "image: registry.example.com/banner:1.0.0\ngreeting: Welcome\nreplicas: 2\n",
     "charts/banner/templates/banner.yaml": BANNER,
     "clusters/demo/banner.yaml": _application("banner", SHOP_URL, "charts/banner", "production"),
     "clusters/demo/namespaces.yaml": "---\n".join(map(_namespace, ("argocd", "dev", "production"))),

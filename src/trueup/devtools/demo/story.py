@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.devtools.demo import manifests
-from trueup.devtools.demo.progress import Notification, StepFailed
+from trueup.devtools.demo.progress import Notification, NotYet, StepFailed
 from trueup.devtools.demo.stage import Stage
 from trueup.devtools.demo.watching import (
     APPLICATION,
     DEPLOYMENT,
     KUSTOMIZATION,
-    Watcher,
+    UNITS,
+    argo_held,
     argo_synced,
-    conditions,
+    flux_held,
     flux_ready,
-    image_of,
     ref,
     rolled_out,
+    together,
 )
 from trueup.kube.writes import Write
 
-PATIENCE = 15.0
-ENVIRONMENTS = ("dev", "staging", "production")
+ENVIRONMENTS = tuple(UNITS)
 INGRESS = ObjectRef("networking.k8s.io", "Ingress", "production", "shop")
-
 
 CONTAINERS = "spec.template.spec.containers"
 ASKED = {
@@ -37,9 +35,8 @@ ASKED = {
     "shop spec.replicas": "overlays/production/kustomization.yaml:",
     f'banner {CONTAINERS}[name="banner"].env[name="GREETING"].value': "charts/banner/values.yaml:",
     "shop spec.minReadySeconds": "kubectl-edit",
-    "banner spec.replicas": "scaled by HorizontalPodAutoscaler",
 }
-"""Fields, and what each comes from: a base, an overlay, a chart's value, a hand, an autoscaler."""
+"""Fields, and what each comes from: a base, an overlay, a chart's value, a hand."""
 
 
 class Blamed:
@@ -71,14 +68,13 @@ class Blamed:
 
 
 class Story(msgspec.Struct):
-    """The steps, over a stage that stands already."""
+    """The steps, over a stage that stands already. Each waits for what it leaves behind, never for what passes."""
 
     stage: Stage
     telling: Notification
-    watcher: Watcher
 
     async def tell(self) -> None:
-        """Tell all of it."""
+        """Tell all of it. Raises `StepFailed` with the first step that does not hold."""
         await self.first_deployment()
         await self.a_commit()
         await self.a_change_by_hand()
@@ -91,7 +87,7 @@ class Story(msgspec.Struct):
 
     async def first_deployment(self) -> None:
         """Apply the root unit; everything else comes from Git."""
-        async with self.telling.step("first deployment: the root unit is applied, the rest comes from Git"):
+        async with self.telling.step("first deployment: a root unit by hand, all else from Git"):
             await self.stage.apply_root()
             await self._all_true(self.stage.shop.head())
         self.telling.say("shop-dev by a Flux Kustomization, shop-staging and shop-production by Argo CD Applications,")
@@ -99,86 +95,71 @@ class Story(msgspec.Struct):
 
     async def a_commit(self) -> None:
         """A new image for all environments."""
-        async with self.telling.step("a commit: a new image in base/, wanted by three environments"):
+        async with self.telling.step("a commit: a new image for three environments"):
             commit = self.stage.shop.commit(
                 {"base/deployment.yaml": manifests.deployment(manifests.NEXT_IMAGE)},
                 "Release 1.1.0 (#12)\n\nCustomers asked for it.\n",
                 author=manifests.GRACE,
             )
-            await asyncio.gather(*(self._deployment(environment, manifests.NEXT_IMAGE) for environment in ENVIRONMENTS))
+            await together(*(self._deployment(environment, manifests.NEXT_IMAGE) for environment in ENVIRONMENTS))
             await self._all_true(commit)
 
     async def a_change_by_hand(self) -> None:
         """Somebody scales production."""
-        target = ref(DEPLOYMENT, "production", "shop")
-        before = await self.watcher.body(target)
         async with self.telling.step("a change by hand: production scaled to 9, healed"):
-            resource = await self.watcher.mapper.of(target)
-            await self.watcher.client.patch(resource, "shop", "production", {"spec": {"replicas": 9}})
-            await self.watcher.until(
-                target,
-                "3 replicas",
-                lambda body: bool(body and before) and body["spec"]["replicas"] == 3,  # type: ignore[index]
+            changed = await self._by_hand({"spec": {"replicas": 9}}, "kubectl")
+            await self.stage.watcher.until(
+                ref(DEPLOYMENT, "production", "shop"),
+                "3 replicas again",
+                lambda body: body is not None and body["spec"]["replicas"] == 3 and _generation(body) > changed,
             )
 
     async def who_when_and_why(self) -> None:
-        """Say of fields who set them: a base, an overlay, a chart's value, a hand, an autoscaler."""
-        shop, banner = ref(DEPLOYMENT, "production", "shop"), ref(DEPLOYMENT, "production", "banner")
-        resource = await self.watcher.mapper.of(shop)
-        await self.watcher.client.patch(
-            resource, "shop", "production", {"spec": {"minReadySeconds": 1}}, write=Write(manager="kubectl-edit")
-        )
-        await self.watcher.until(banner, "two replicas, as its autoscaler asks", _scaled)
+        """Say of fields who set them: a base, an overlay, a chart's value, a hand."""
+        await self._by_hand({"spec": {"minReadySeconds": 1}}, "kubectl-edit")
         found: dict[str, Blamed] = {}
         async with self.telling.step("trueup blame: who set which field, when, why, and where"):
-            for target in (shop, banner):
-                told = await self.stage.trueup("blame", f"deployment/production/{target.name}", "--all", "-o", "json")
-                fields = msgspec.json.decode(told, type=dict[str, Any])["fields"]
-                found |= {f"{target.name} {item['path']}": Blamed(item) for item in fields}
-            for path, origin in ASKED.items():
-                if path not in found or not found[path].where.startswith(origin):
-                    seen = found[path].where if path in found else "nothing"
-                    raise StepFailed(f"{path} should come from {origin}, not from {seen}")
+            for name in ("shop", "banner"):
+                asked = {path: origin for path, origin in ASKED.items() if path.startswith(f"{name} ")}
+
+                def true(told: Any, name: str = name, asked: dict[str, str] = asked) -> str:
+                    found.update({f"{name} {item['path']}": Blamed(item) for item in told["fields"]})
+                    seen = {path: found[path].where if path in found else "nothing" for path in asked}
+                    wrong = [path for path, origin in asked.items() if not seen[path].startswith(origin)]
+                    return "; ".join(f"{path} should come from {asked[path]}, not from {seen[path]}" for path in wrong)
+
+                await self._answered(true, "blame", f"deployment/production/{name}", "--all")
         for path in ASKED:
             self.telling.say(f"{path.replace(CONTAINERS, '…')} = {found[path].value}")
             self.telling.say(f"    {found[path].words}")
 
     async def a_broken_image(self) -> None:
         """A bad image is taken back by itself."""
-        async with self.telling.step("a commit with an image that crashes: taken back by itself, held, and said why"):
+        told: list[str] = []
+        async with self.telling.step("a commit with an image that crashes: taken back by itself"):
+            before = {environment: await self._generation(environment) for environment in ENVIRONMENTS}
             bad = self.stage.shop.commit(
                 {"base/deployment.yaml": manifests.deployment(manifests.BROKEN_IMAGE)},
                 "Release 1.2.0 (#13)",
                 author=manifests.LINUS,
             )
-            await asyncio.gather(*(self._returned(environment, bad) for environment in ENVIRONMENTS))
-        for line in (await self.stage.trueup("why", "kustomization/shop-dev")).splitlines()[1:]:
-            if line:
-                self.telling.say(line)
+            await together(*(self._returned(environment, bad, before[environment]) for environment in ENVIRONMENTS))
+            told = (await self.stage.trueup("why", "kustomization/shop-dev")).splitlines()
+        for line in filter(None, told[1:]):
+            self.telling.say(line)
 
-    async def _returned(self, environment: str, bad: str) -> None:
-        target = ref(DEPLOYMENT, environment, "shop")
-        await self.watcher.until(target, "the bad image", lambda body: bool(body) and _runs(body, "broken"))
-        await self._deployment(environment, manifests.NEXT_IMAGE)
+    async def _returned(self, environment: str, bad: str, before: int) -> None:
+        # Two changes since: to the bad image, which nobody may have looked at in time, and back.
+        await self._deployment(environment, manifests.NEXT_IMAGE, before + 2)
         if environment == "dev":
-            await self.watcher.until(
+            await self.stage.watcher.until(
                 ref(KUSTOMIZATION, "flux-system", "shop-dev"),
                 "Ready False with the bad revision attempted",
-                lambda body: (
-                    conditions(body).get("Ready", {}).get("status") == "False"
-                    and bad in str((body or {}).get("status", {}).get("lastAttemptedRevision"))
-                    and bad not in str((body or {}).get("status", {}).get("lastAppliedRevision"))
-                ),
+                lambda body: flux_held(body, bad),
             )
             return
-        await self.watcher.until(
-            ref(APPLICATION, "argocd", f"shop-{environment}"),
-            "OutOfSync with a failed operation",
-            lambda body: (
-                (body or {}).get("status", {}).get("sync", {}).get("status") == "OutOfSync"
-                and (body or {}).get("status", {}).get("operationState", {}).get("phase") == "Failed"
-            ),
-        )
+        target = ref(APPLICATION, "argocd", f"shop-{environment}")
+        await self.stage.watcher.until(target, "OutOfSync with a failed operation", argo_held)
 
     async def a_revert(self) -> None:
         """`git revert` ends the hold."""
@@ -188,34 +169,32 @@ class Story(msgspec.Struct):
 
     async def what_the_history_knows(self) -> None:
         """Ask who deployed an image, what was taken back, and whether the record is as it was written."""
-        image = ("history", "--image", "shop:1.1.0", "--cause", "change", "-o", "json")
-        async with self.telling.step("trueup history: who deployed shop:1.1.0, what was taken back, is all unaltered?"):
-            await self._recorded("history", "--outcome", "returned", "-o", "json", at_least=len(ENVIRONMENTS))
-            told = await self._recorded(*image, at_least=len(ENVIRONMENTS))
-            who = {str(item["commit"]["author"]["name"]) for item in told}
-            if who != {"Grace"}:
-                raise StepFailed(f"shop:1.1.0 is Grace's, not {who}")
-            await self.stage.trueup("history", "verify")
-        lines = await self.stage.trueup("history", "app/shop-production", "--limit", "6")
-        for line in lines.splitlines():
-            self.telling.say(line.rstrip())
 
-    async def _recorded(self, *command: str, at_least: int) -> list[dict[str, Any]]:
-        """Ask the history until it has so many answers: records are stored a moment after a sync."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            found = msgspec.json.decode(await self.stage.trueup(*command), type=list[dict[str, Any]])
-            if len(found) >= at_least:
-                return found
-            if time.monotonic() > deadline:
-                raise StepFailed(f"`trueup {' '.join(command)}` knows {len(found)}, not {at_least}")
-            await asyncio.sleep(0.2)
+        def returned(told: Any) -> str:
+            return "" if len(told) >= len(ENVIRONMENTS) else f"only {len(told)} deployments were taken back"
+
+        def by_grace(told: Any) -> str:
+            who = ", ".join(sorted({str(item["commit"]["author"]["name"]) for item in told})) or "nobody"
+            return (
+                "" if len(told) >= len(ENVIRONMENTS) and who == "Grace" else f"{len(told)} are by {who}, not by Grace"
+            )
+
+        shown: list[dict[str, Any]] = []
+        async with self.telling.step("trueup history: who deployed it, what was taken back?"):
+            await self._answered(returned, "history", "--outcome", "returned")
+            await self._answered(by_grace, "history", "--image", "shop:1.1.0", "--cause", "change")
+            await self.stage.trueup("history", "verify")
+            shown = await self._answered(lambda told: "", "history", "app/shop-production", "--limit", "6")
+        for item in shown:
+            commit = item.get("commit") or {}
+            subject = str(commit.get("message") or "").partition("\n")[0]
+            author = (commit.get("author") or {}).get("name") or ""
+            self.telling.say(f"{item['id'][:12]}  {item.get('ending', ''):<8}  {item.get('cause', ''):<6}  {author:<6}  {subject}")
 
     async def a_file_removed(self) -> None:
         """What Git no longer has goes."""
         async with self.telling.step("a file removed: the Ingress is pruned"):
-            if await self.watcher.body(INGRESS) is None:
-                raise StepFailed(f"{INGRESS} was not there before")
+            await self.stage.watcher.until(INGRESS, "the Ingress that is to go", lambda body: body is not None)
             self.stage.shop.commit(
                 {
                     "overlays/production/ingress.yaml": None,
@@ -223,33 +202,62 @@ class Story(msgspec.Struct):
                 },
                 "Close the shop's door",
             )
-            await self.watcher.until(INGRESS, "its removal", lambda body: body is None)
+            await self.stage.watcher.until(INGRESS, "its removal", lambda body: body is None)
 
     async def a_disaster(self) -> None:
         """The whole cluster is lost; the root unit and its credentials bring it back."""
         async with self.telling.step("disaster: etcd wiped, an empty control plane in its place"):
             await self.stage.wipe()
-        async with self.telling.step("the root unit is applied again, and the cluster is rebuilt from Git"):
+        async with self.telling.step("the root unit again: the cluster is rebuilt from Git"):
             await self.stage.apply_root()
             await self._all_true(self.stage.shop.head())
 
+    async def _by_hand(self, change: dict[str, Any], manager: str) -> int:
+        """Change production's Deployment as somebody would, and give the generation that this made."""
+        target = ref(DEPLOYMENT, "production", "shop")
+
+        async def change_it() -> int:
+            resource = await self.stage.mapper.of(target)
+            write = Write(manager=manager)
+            return _generation(
+                (await self.stage.client.patch(resource, target.name, target.namespace, change, write=write)).body
+            )
+
+        return await self.stage.watcher.patiently(change_it)
+
+    async def _generation(self, environment: str) -> int:
+        body = await self.stage.watcher.until(
+            ref(DEPLOYMENT, environment, "shop"), "the Deployment", lambda body: body is not None
+        )
+        return _generation(body or {})
+
+    async def _answered(self, wrong: Callable[[Any], str], *command: str) -> Any:
+        """Ask `trueup` for JSON until the answer is right. `wrong` says what is not; raises `StepFailed` with that."""
+
+        async def ask() -> Any:
+            told = msgspec.json.decode(await self.stage.trueup(*command, "-o", "json"))
+            if words := wrong(told):
+                raise NotYet(words)
+            return told
+
+        try:
+            return await self.stage.watcher.patiently(ask)
+        except NotYet as last:
+            raise StepFailed(f"`trueup {' '.join(command)}` did not answer as it should: {last}") from None
+
     async def _all_true(self, commit: str) -> None:
         """Wait until every unit says that it is true to a commit, and what it delivers runs."""
-        await asyncio.gather(
-            self.watcher.until(
-                ref(KUSTOMIZATION, "flux-system", "root"), "Ready", lambda body: flux_ready(body, commit)
-            ),
-            self.watcher.until(
-                ref(KUSTOMIZATION, "flux-system", "shop-dev"), "Ready", lambda body: flux_ready(body, commit)
-            ),
-            self.watcher.until(ref(KUSTOMIZATION, "flux-system", "my-app"), "Ready", flux_ready),
-            self.watcher.until(ref(APPLICATION, "argocd", "my-app"), "Synced and Healthy", argo_synced),
-            # Its autoscaler has no metrics here, which its health says as soon as the autoscaler has asked for them.
-            self.watcher.until(
-                ref(APPLICATION, "argocd", "banner"), "Synced", lambda body: argo_synced(body, healthy=False)
+        until = self.stage.watcher.until
+        await together(
+            until(ref(KUSTOMIZATION, "flux-system", "root"), "Ready", lambda body: flux_ready(body, commit)),
+            until(ref(KUSTOMIZATION, "flux-system", "shop-dev"), "Ready", lambda body: flux_ready(body, commit)),
+            until(ref(KUSTOMIZATION, "flux-system", "my-app"), "Ready", flux_ready),
+            *(
+                until(ref(APPLICATION, "argocd", name), "Synced and Healthy", argo_synced)
+                for name in ("my-app", "banner")
             ),
             *(
-                self.watcher.until(
+                until(
                     ref(APPLICATION, "argocd", f"shop-{environment}"),
                     "Synced and Healthy",
                     lambda body: argo_synced(body, commit),
@@ -257,19 +265,15 @@ class Story(msgspec.Struct):
                 for environment in ("staging", "production")
             ),
         )
-        await asyncio.gather(*(self._deployment(environment) for environment in ENVIRONMENTS))
+        await together(*(self._deployment(environment) for environment in ENVIRONMENTS))
 
-    async def _deployment(self, environment: str, image: str = "") -> None:
-        await self.watcher.until(
+    async def _deployment(self, environment: str, image: str = "", generation: int = 0) -> None:
+        await self.stage.watcher.until(
             ref(DEPLOYMENT, environment, "shop"),
             f"every replica running {image or 'its image'}",
-            lambda body: rolled_out(body, image),
+            lambda body: rolled_out(body, image, generation),
         )
 
 
-def _scaled(body: Body | None) -> bool:
-    return body is not None and body["spec"].get("replicas") == 2
-
-
-def _runs(body: object, tag: str) -> bool:
-    return isinstance(body, dict) and image_of(body).endswith(f":{tag}")
+def _generation(body: Body) -> int:
+    return int(body["metadata"]["generation"])

@@ -40,7 +40,7 @@ from trueup.devtools.localcluster.process.processes import Process
 from trueup.devtools.localcluster.session import Refused, Session
 from trueup.devtools.toolchain import binary
 
-READY_TIMEOUT_S = 90.0
+READY_TIMEOUT_S = 300.0
 """How long the whole may take to come up: some 4 s on a quiet machine, far longer on one that compiles meanwhile."""
 
 PARTS = ("etcd", "apiserver", "controller-manager", "scheduler", "kwok")
