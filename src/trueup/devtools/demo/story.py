@@ -189,7 +189,9 @@ class Story(msgspec.Struct):
             commit = item.get("commit") or {}
             subject = str(commit.get("message") or "").partition("\n")[0]
             author = (commit.get("author") or {}).get("name") or ""
-            self.telling.say(f"{item['id'][:12]}  {item.get('ending', ''):<8}  {item.get('cause', ''):<6}  {author:<6}  {subject}")
+            self.telling.say(
+                f"{item['id'][:12]}  {item.get('ending', ''):<8}  {item.get('cause', ''):<6}  {author:<6}  {subject}"
+            )
 
     async def a_file_removed(self) -> None:
         """What Git no longer has goes."""
