@@ -63,15 +63,9 @@ def test_the_tour_does_what_it_says(home: Path) -> None:
                     assert pasted(there, command, PATIENCE) == 0, there.text
                 there.type(f"{commands[-1]}\n")
                 there.until(sign, PATIENCE)
-            declared, changed, broken = mine
-            for command in [*declared, *changed]:
+            for command in (command for block in mine for command in block):
                 assert pasted(shell, command, PATIENCE) == 0, shell.text
             assert "Release 1.1.0" in shell.text
-            codes: dict[str, list[int]] = {command: [] for command in broken}
-            for command in broken:
-                codes[command].append(pasted(shell, command, PATIENCE))
-            assert codes.pop("trueup sync app/shop --with-source") == [1, 0], shell.text
-            assert set(map(tuple, codes.values())) == {(0,)}, shell.text
             assert re.search(r"held\s+back", shell.text), shell.text
             assert pasted(shell, "trueup get app/shop -o json | grep Healthy", PATIENCE) == 0, shell.text
             for there in (server, controller):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -52,6 +53,12 @@ def demo(*, stay: bool | None = None, keep: bool = False, picture: Path | None =
     try:
         asyncio.run(_until_told(console, folder.path, interactive if stay is None else stay, ending))
         kept = keep or (not ending.held and not ending.signal)
+    except OSError as error:
+        if error.errno not in (errno.EIO, errno.EPIPE):
+            raise
+        # Nobody reads on: the terminal, or the pipe, is closed, which was seen before its signal.
+        ending.signal = ending.signal or signal.SIGHUP
+        kept = keep
     finally:
         folder.leave(keep=kept)
         # Who closed the terminal or the pipe reads no more.
