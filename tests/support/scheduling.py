@@ -9,12 +9,14 @@ from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
 LONGEST_FIRST: tuple[str, ...] = (
+    "e2e/test_demo.py",
+    "e2e/test_demo_endings.py",
+    "e2e/test_tour.py",
     "e2e/test_hostile_objects.py",
     "e2e/test_history.py",
     "e2e/test_returns_together.py",
     "e2e/test_restart.py",
     "e2e/test_cli.py",
-    "e2e/test_demo.py",
     "e2e/test_returns.py",
     "e2e/test_crashes.py",
     "security/test_secrets_in_words.py",
