@@ -41,7 +41,7 @@ def test_a_step_that_fails_is_told_in_words_with_commands_to_look_further(place:
     told = ""
     for line in demo.stdout:
         told += line
-        if "first deployment" in line:
+        if line.startswith("●") and "first deployment" in line:
             (controller,) = running(place, "trueup.devtools.demo.tethered")
             os.kill(controller, signal.SIGKILL)
     assert demo.wait(PATIENCE) == 1, told
