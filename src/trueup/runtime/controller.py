@@ -26,7 +26,7 @@ from trueup.api.server import serving
 from trueup.controllers.kinds import Kind
 from trueup.controllers.receivers import ReceiverKind, Receivers
 from trueup.core.model.dialect import Context
-from trueup.core.model.objects import Body, ClusterRef, ObjectOptions, ObjectRef
+from trueup.core.model.objects import Body, ObjectOptions, ObjectRef
 from trueup.core.model.state import STATE_GROUP, STATE_PLURAL
 from trueup.core.model.unit import Unit
 from trueup.core.plan.desired import OptionsReader
@@ -42,13 +42,21 @@ from trueup.dialects.upstream_controllers import SELECTOR, claimed, managed_by
 from trueup.engine.engine import Engine, EnginePorts
 from trueup.history import HistorySettings, keeping
 from trueup.kube.client import KubeClient
-from trueup.kube.config.connect import Connection, default_connection
+from trueup.kube.config.connect import default_connection
 from trueup.kube.crd import DefinitionWatch, ensure_definitions
 from trueup.kube.discovery import Mapper
-from trueup.kube.errors import AlreadyExists, ConnectionConfigError, KubeError
+from trueup.kube.errors import KubeError
 from trueup.kube.lease import Lease, LeaseTimes
 from trueup.kube.transport import Limits, Observer, RequestDone
 from trueup.render import RenderSettings, WorkerRenderer
+from trueup.runtime.connecting import (
+    CONNECT_PAUSE,
+    cancelled,
+    connected,
+    ensure_namespace,
+    fenced_client,
+    no_other_cluster,
+)
 from trueup.runtime.event_sinks import EventSinks
 from trueup.runtime.gauges import history_gauges, leader_gauges
 from trueup.runtime.leadership import EventRelay, LeaseFence, SystemClock
@@ -70,13 +78,12 @@ from trueup.storage.upstream_controllers import KnownControllers, UpstreamContro
 from trueup.storage.values import ReferencedValues
 from trueup.targets.kubernetes import KubernetesTarget, KubernetesTargets
 from trueup.telemetry import Metrics
+from trueup.telemetry.event_log import EventLog
 from trueup.telemetry.tracing import traced
 from trueup.webhooks.handler import WebhookDispatcher
 from trueup.webhooks.routes import webhook_routes
 
 log = structlog.get_logger(__name__)
-
-CONNECT_PAUSE = 2.0
 
 
 class AllSources(NamedTuple):
@@ -121,13 +128,14 @@ class Controller:
             history = HistorySettings(settings.data / "history", settings.history, settings.kept)
             kept = await stack.enter_async_context(keeping(history, self.identity))
             self.metrics.add(*history_gauges(kept))
-            event_sink = EventSinks((kept, self.metrics, *await stack.enter_async_context(traced())))
+            event_log = EventLog(self._clock.now)
+            event_sink = EventSinks((kept, self.metrics, event_log, *await stack.enter_async_context(traced())))
             connection = default_connection(settings.kubeconfig, settings.context)
             client = await stack.enter_async_context(
                 KubeClient(connection, Limits(in_flight=settings.in_flight), self._requested)
             )
             mapper = Mapper(client)
-            await _connected(mapper)
+            await connected(mapper)
             definitions = DefinitionWatch(client, mapper)
             definitions.start()
             stack.push_async_callback(definitions.stop)
@@ -136,7 +144,7 @@ class Controller:
                 await stack.enter_async_context(KubeClient(connection, Limits(in_flight=2), self._requested))
             )
             renewing = asyncio.create_task(lease.run(), name="lease")
-            stack.push_async_callback(_cancelled, renewing)
+            stack.push_async_callback(cancelled, renewing)
             git = await stack.enter_async_context(GitSource(GitSettings.from_environment(settings.data / "git")))
             renderer = await stack.enter_async_context(WorkerRenderer(RenderSettings(workers=settings.workers)))
             store = ArtifactStore(settings.data / "artifacts", settings.advertise)
@@ -180,7 +188,7 @@ class Controller:
         """Wait until the lease is held; its namespace is made if it is not there, or has gone."""
         while not lease.held.is_set():
             try:
-                await _ensure_namespace(client, mapper, self.settings.namespace)
+                await ensure_namespace(client, mapper, self.settings.namespace)
             except KubeError as error:
                 log.warning("the lease's namespace could not be made; trying again", error=str(error))
             with contextlib.suppress(TimeoutError):
@@ -245,15 +253,15 @@ class Controller:
         target = target_of(fenced, mapper, listener.object_changed)
         targets = KubernetesTargets(
             target,
-            _no_other_cluster,
-            partial(_fenced_client, fence=fence, limits=Limits(in_flight=settings.in_flight)),
+            no_other_cluster,
+            partial(fenced_client, fence=fence, limits=Limits(in_flight=settings.in_flight)),
             target_of,
             listener.object_changed,
             listener.cluster_changed,
         )
         credentials = SecretCredentials(values, lambda: values.all("Secret", settings.home), settings.home)
         notification_settings = NotificationSettings(
-            settings.home, settings.data, settings.cross_namespace, upstream_controllers.owner
+            settings.home, settings.data, settings.cross_namespace, upstream_controllers.owner, self.identity
         )
         reading = Reading(fenced, mapper, declarations, values, clock, notification_settings)
         notifying = Notifying(reading, renderer.expressions())
@@ -359,40 +367,3 @@ def _options_of(declarations: Declarations) -> Callable[[Unit], OptionsReader]:
 
 def _no_options(body: Body) -> ObjectOptions:
     return ObjectOptions()
-
-
-def _no_other_cluster(cluster: ClusterRef) -> Connection:
-    raise ConnectionConfigError(f"cluster {cluster} is not registered")
-
-
-@asynccontextmanager
-async def _fenced_client(connection: Connection, fence: Fence, limits: Limits) -> AsyncIterator[KubeClient]:
-    """Open a client of another cluster; it writes only while the lease is held."""
-    async with KubeClient(connection, limits) as client:
-        yield client.fenced(fence.check)
-
-
-async def _connected(mapper: Mapper) -> None:
-    """Wait until the API server answers."""
-    while True:
-        try:
-            await mapper.refresh()
-            return
-        except KubeError as error:
-            if not error.retriable:
-                raise
-            log.warning("the API server does not answer; trying again", error=str(error))
-            await asyncio.sleep(CONNECT_PAUSE)
-
-
-async def _ensure_namespace(client: KubeClient, mapper: Mapper, name: str) -> None:
-    resource = await mapper.of(ObjectRef("", "Namespace", "", name))
-    if await client.find(resource, name) is None:
-        with contextlib.suppress(AlreadyExists):
-            await client.create(resource, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
