@@ -48,10 +48,11 @@ class LogLevel(StrEnum):
 
 
 class Log(NamedTuple):
-    """How and what the controller logs."""
+    """How and what the controller logs, and how many MiB of it are kept in files."""
 
     form: LogFormat = LogFormat.TEXT
     level: LogLevel = LogLevel.INFO
+    keep: int = 0
 
 
 Kubeconfig = Annotated[

@@ -73,6 +73,10 @@ class Lease:
         """How often the lease has changed hands: grows with every holder."""
         self.holder = ""
         """Who holds it, as last seen."""
+        self.uid = ""
+        """The Lease's uid, as soon as it was seen: it names the cluster, and the deployment of Trueup in it."""
+        self.seen = asyncio.Event()
+        """Set once the Lease was seen."""
         self.held = asyncio.Event()
         """Set while we hold it."""
         self.lost = asyncio.Event()
@@ -119,6 +123,7 @@ class Lease:
                 body = self._body({}, transitions=0)
                 reply = await self._client.create(LEASES, body, self._namespace, write)
             else:
+                self._see(live)
                 spec = live.get("spec") or {}
                 self.holder = spec.get("holderIdentity") or ""
                 if self.holder != self.identity and not self._expired(live):
@@ -134,6 +139,7 @@ class Lease:
                 self._lose()
             return
         self._live = reply.body
+        self._see(reply.body)
         self.token = int(self._live["spec"].get("leaseTransitions") or 0)
         self.holder = self.identity
         self._until = sent + self._renew
@@ -141,6 +147,10 @@ class Lease:
             self.held.set()
             self.lost.clear()
             log.info("lease-acquired", lease=self._name, token=self.token)
+
+    def _see(self, live: Body) -> None:
+        self.uid = str((live.get("metadata") or {}).get("uid") or "")
+        self.seen.set()
 
     def _expired(self, live: Body) -> bool:
         """Say whether another's lease may be taken: released, or unchanged for its duration on our clock."""
