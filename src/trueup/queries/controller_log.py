@@ -80,7 +80,7 @@ async def pods_of(client: KubeClient, holder: Holder, namespace: str) -> list[Bo
     reply = await client.find(_PODS, holder.host, namespace)
     if reply is None:
         return []
-    labels = {key: value for key, value in (reply.body["metadata"].get("labels") or {}).items()}
+    labels = reply.body["metadata"].get("labels") or {}
     shared = {key: value for key, value in labels.items() if key not in _OF_A_ROLLOUT}
     if not shared:
         return [reply.body]
