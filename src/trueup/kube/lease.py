@@ -99,7 +99,9 @@ class Lease:
                 try:
                     await self._turn()
                 except KubeError as error:
-                    log.warning("lease-failed", lease=self._name, error=str(error))
+                    log.warning(
+                        "the lease could not be renewed or read; trying again", lease=self._name, error=str(error)
+                    )
                     self._live = None
                 if self.held.is_set():
                     if not self.open:
@@ -146,7 +148,7 @@ class Lease:
         if not self.held.is_set():
             self.held.set()
             self.lost.clear()
-            log.info("lease-acquired", lease=self._name, token=self.token)
+            log.info("the lease is held", lease=self._name, token=self.token)
 
     def _see(self, live: Body) -> None:
         self.uid = str((live.get("metadata") or {}).get("uid") or "")
@@ -182,7 +184,7 @@ class Lease:
         if self.held.is_set():
             self.held.clear()
             self.lost.set()
-            log.warning("lease-lost", lease=self._name, holder=self.holder)
+            log.warning("the lease is lost", lease=self._name, holder=self.holder)
 
     async def _wait_change(self) -> None:
         """Wait until the Lease changes, at most for the pause between two tries."""
@@ -215,4 +217,4 @@ class Lease:
         try:
             await self._client.replace(LEASES, self._body(live, transitions, released=True), Write(timeout=3.0))
         except KubeError as error:
-            log.warning("lease-not-released", lease=self._name, error=str(error))
+            log.warning("the lease could not be released", lease=self._name, error=str(error))
