@@ -200,8 +200,9 @@ class EventWriter:
         before = self._recalled.pop(entry.about.uid, None)
         if before is None or entry.name or before.said != (entry.type, entry.reason, entry.message):
             return False
-        entry.name, entry.count = before.name, before.count + entry.count - 1
-        return dict(before.annotations) == dict(entry.details.annotations)
+        again = dict(before.annotations) == dict(entry.details.annotations)
+        entry.name, entry.count = before.name, before.count + entry.count - again
+        return again and entry.count == before.count
 
     async def _write(self, entry: _Entry) -> None:
         # Events about cluster-scoped objects live in `default`.
