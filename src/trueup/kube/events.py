@@ -31,7 +31,7 @@ EventType: TypeAlias = Literal["Normal", "Warning"]
 WRITTEN_BY = ("app.kubernetes.io/managed-by", "trueup")
 """The label of every event that is written here."""
 
-_QUEUE_LIMIT = 1000
+_QUEUE_LIMIT = 10_000
 _KNOWN_LIMIT = 4096
 _RECALLED_LIMIT = 20_000
 _BURST = 25.0
@@ -105,7 +105,7 @@ class EventWriter:
         self._queue: asyncio.Queue[_Entry] = asyncio.Queue(_QUEUE_LIMIT)
         self._task: asyncio.Task[None] | None = None
         self._recalled: dict[str, _Recalled] = {}
-        self._failed = 0
+        self._failed = self._crowded = 0
 
     def start(self) -> None:
         """Begin to write."""
@@ -148,6 +148,9 @@ class EventWriter:
                 entry.queued = True
             except asyncio.QueueFull:
                 self.dropped += 1
+                self._crowded += 1
+                if self._crowded & (self._crowded - 1) == 0:
+                    log.warning("too many events at once; some are not written", left_out=self._crowded)
 
     def _allowed(self, ref: ObjectRef) -> bool:
         now = self._clock()
