@@ -22,7 +22,7 @@ from trueup.devtools.localcluster import Cluster
 LOADED = (
     *(f"trueup.cli.{name}" for name in ("main", "cluster", "connection", "requests", "run")),
     *(f"trueup.cli.history.{name}" for name in ("details", "rows", "short")),
-    *(f"trueup.cli.views.{name}" for name in ("blame", "diff", "get", "tree", "why")),
+    *(f"trueup.cli.views.{name}" for name in ("blame", "diff", "events", "get", "logs", "tree", "why")),
     *(f"trueup.commands.{name}" for name in ("approval", "pinning", "suspension", "sync", "waiting")),
     *("trueup.dialects", "trueup.history", "trueup.kube.client", "trueup.queries.tree", "trueup.runtime.controller"),
     *("pydantic.types", "pydantic.main", "pydantic.type_adapter", "typer._adapters", "rich.tree", "zoneinfo"),

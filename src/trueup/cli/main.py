@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from trueup import __version__
-from trueup.cli.commands import cluster, controller, gitserver, requests, views
+from trueup.cli.commands import cluster, controller, gitserver, incidents, requests, views
 from trueup.cli.errors import BAD_USE, FAILED, Problem
 from trueup.cli.history.command import app as history_app
 from trueup.cli.options import EPILOG
@@ -45,7 +45,7 @@ def root(
         typer.echo(context.get_help())
 
 
-for group in (views.app, requests.app, controller.app, gitserver.app):
+for group in (views.app, incidents.app, requests.app, controller.app, gitserver.app):
     app.add_typer(group)
 app.add_typer(history_app, name="history")
 app.add_typer(cluster.app, name="cluster")

@@ -47,11 +47,19 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class LineForm(StrEnum):
+    """How lines of a log are shown: for people, or a line of JSON for each."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class Log(NamedTuple):
-    """How and what the controller logs."""
+    """How and what the controller logs, and how many MiB of it are kept in files."""
 
     form: LogFormat = LogFormat.TEXT
     level: LogLevel = LogLevel.INFO
+    keep: int = 0
 
 
 Kubeconfig = Annotated[

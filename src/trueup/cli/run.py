@@ -19,22 +19,31 @@ from trueup.history import Bounds, HistoryUnavailable
 from trueup.kube.errors import KubeError
 from trueup.queries.problems import problem_of
 from trueup.runtime.controller import Controller
-from trueup.runtime.settings import Settings
+from trueup.runtime.replicas import in_a_pod
+from trueup.runtime.settings import LOGS, Settings
+from trueup.telemetry.log_files import LogFiles
+
+MIB = 1024 * 1024
 
 
 def run(given: dict[str, Any], data: Path | None, policies: dict[str, str], kept: dict[str, int], log: Log) -> None:
     """Run until SIGTERM or SIGINT; the lease is released then. Raises `Problem`."""
-    _log_to_stderr(log)
     chosen: dict[str, Any] = {name: _policy(name, word) for name, word in policies.items()}
     if data is not None:
         given = {**given, "data": data}
     settings = Settings(**given, **chosen, kept=Bounds(**kept))
+    # In a pod the kubelet keeps what is printed.
+    log_files = LogFiles(settings.data / LOGS, log.keep * MIB) if log.keep and not in_a_pod() else None
+    _log_to_stderr(log, log_files)
     try:
-        asyncio.run(_until_told(settings))
+        asyncio.run(_until_told(settings, log_files))
     except (BadAddress, HistoryUnavailable) as error:
         raise Problem(str(error), kind=BAD_USE) from error
     except KubeError as error:
         raise problem_of(error) from error
+    finally:
+        if log_files is not None:
+            log_files.close()
 
 
 def _policy(name: str, word: str) -> ReturnPolicy:
@@ -45,8 +54,8 @@ def _policy(name: str, word: str) -> ReturnPolicy:
         raise Problem(f"--{option} {word!r} is none of auto, propose, report", kind=BAD_USE) from None
 
 
-async def _until_told(settings: Settings) -> None:
-    task = asyncio.create_task(Controller(settings).run())
+async def _until_told(settings: Settings, log_files: LogFiles | None) -> None:
+    task = asyncio.create_task(Controller(settings, log_files=log_files).run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
@@ -54,12 +63,14 @@ async def _until_told(settings: Settings) -> None:
         await task
 
 
-def _log_to_stderr(log: Log) -> None:
+def _log_to_stderr(log: Log, log_files: LogFiles | None) -> None:
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    if log_files is not None:
+        processors.append(log_files.processor)
     if log.form is LogFormat.JSON:
         processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:

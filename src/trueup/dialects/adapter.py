@@ -14,10 +14,12 @@ import msgspec
 
 from trueup.core.model.deployment_record import DeploymentRecord
 from trueup.core.model.dialect import Context, Translated, WatchedKind
+from trueup.core.model.events import Event
 from trueup.core.model.metrics import Observed, Series
 from trueup.core.model.objects import Body, InventoryEntry, ObjectRef
 from trueup.core.model.reports import SourceReport, StatusWrite, UnitReport
 from trueup.core.model.unit import SourceDeclaration, Unit
+from trueup.core.notification.object_events import ObjectEvent
 from trueup.dialects.crds.definitions import Definition
 from trueup.dialects.decode import list_of, mapping_of, text_of
 
@@ -139,7 +141,8 @@ class KindAdapter(msgspec.Struct, frozen=True, kw_only=True):
     """One kind. `short` are upstream's short names, which commands take too; `definition` makes its CRD.
 
     `unit_status`, `source_status`, `ready`, `requests`, series and observations are for kinds that are units or
-    sources; `origin` gives URL and path, for tables; `reported` the objects that a unit's status names as delivered.
+    sources; `events` says what is written as Kubernetes events on the object; `origin` gives URL and path, for tables;
+    `reported` the objects that a unit's status names as delivered.
     """
 
     kind: WatchedKind
@@ -157,3 +160,4 @@ class KindAdapter(msgspec.Struct, frozen=True, kw_only=True):
     source_series: SourceSeries = lambda declaration, report: ()
     unit_observed: Callable[[Unit], Iterable[Observed]] = lambda unit: ()
     source_observed: Callable[[SourceDeclaration, bool], Iterable[Observed]] = lambda declaration, failed: ()
+    events: Callable[[Event], Iterable[ObjectEvent]] = lambda event: ()

@@ -63,6 +63,9 @@ async def reconcile(run: Reconciliation, context: EngineContext) -> None:
     """
     if not context.fence.open:
         raise Fenced(f"{run.unit.ref} is left to another controller")
+    # Workers outlive a reconciliation: what the one before said of itself must not stand in this one's lines.
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(unit=str(run.unit.ref))
     started = context.clock.wall()
     try:
         if other := context.managed_by(run.unit.ref):

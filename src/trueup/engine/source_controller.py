@@ -223,7 +223,8 @@ class SourceController:
             given = self._states.get(ref, state)
             resolved_before = given.resolved or await self._remembered(declaration)
             found = msgspec.structs.replace(state, resolved=resolved_before, error=error, failures=state.failures + 1)
-            log.warning("source not reached", source=str(ref), fault=error.fault.value, error=str(error))
+            # That it fails is told once, by the report that follows.
+            log.debug("source not reached", source=str(ref), fault=error.fault.value, error=str(error))
         current = self._states.get(ref)
         if current is None:
             return

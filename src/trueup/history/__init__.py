@@ -10,6 +10,7 @@ from trueup.history.journal import HistoryEventSink
 from trueup.history.lifespan import HistorySettings, default_url, keeping
 from trueup.history.queries import History, Told
 from trueup.history.storing import Bounds
+from trueup.history.transfer import NotTaken, export_history, import_history
 from trueup.history.verifying import Finding, Verdict, verify
 
 __all__ = [
@@ -21,10 +22,13 @@ __all__ = [
     "HistoryEventSink",
     "HistorySettings",
     "HistoryUnavailable",
+    "NotTaken",
     "Question",
     "Told",
     "Verdict",
     "default_url",
+    "export_history",
+    "import_history",
     "keeping",
     "open_database",
     "read_url",

@@ -49,34 +49,37 @@ def verify(engine: Engine, seal: str = "") -> Verdict:
 
     Raises `HistoryUnavailable`.
     """
-    findings: list[Finding] = []
     try:
-        with _still(engine) as connection:
-            checkpoints = connection.execute(select(CHECKPOINTS).order_by(CHECKPOINTS.c.number)).all()
-            findings += _seals(checkpoints)
-            if seal and seal not in {row.seal for row in checkpoints}:
-                words = f"no checkpoint has the seal {seal}: the history was computed anew since, or is another one"
-                findings.append(Finding("checkpoint", "", "", None, words))
-            heads = {
-                row.writer: Head(row.link, row.digest, row.id, row.at) for row in connection.execute(select(CHAINS))
-            }
-            writers = set(heads) | {row.writer for row in checkpoints}
-            writers |= set(connection.scalars(select(ENTRIES.c.writer).distinct()))
-            count = 0
-            for writer in sorted(writers):
-                mine = [row for row in checkpoints if row.writer == writer]
-                chain = _Chain(writer, mine, heads.get(writer))
-                for row in _rows(connection, writer):
-                    count += 1
-                    findings += chain.take(row)
-                findings += chain.end()
+        with still(engine) as connection:
+            return verdict_of(connection, seal)
     except SQLAlchemyError as error:
         raise HistoryUnavailable(f"the history cannot be read: {told(error)}") from error
+
+
+def verdict_of(connection: Connection, seal: str = "") -> Verdict:
+    """Do the same through a connection for which nothing changes meanwhile. Raises `SQLAlchemyError`."""
+    findings: list[Finding] = []
+    checkpoints = connection.execute(select(CHECKPOINTS).order_by(CHECKPOINTS.c.number)).all()
+    findings += _seals(checkpoints)
+    if seal and seal not in {row.seal for row in checkpoints}:
+        words = f"no checkpoint has the seal {seal}: the history was computed anew since, or is another one"
+        findings.append(Finding("checkpoint", "", "", None, words))
+    heads = {row.writer: Head(row.link, row.digest, row.id, row.at) for row in connection.execute(select(CHAINS))}
+    writers = set(heads) | {row.writer for row in checkpoints}
+    writers |= set(connection.scalars(select(ENTRIES.c.writer).distinct()))
+    count = 0
+    for writer in sorted(writers):
+        mine = [row for row in checkpoints if row.writer == writer]
+        chain = _Chain(writer, mine, heads.get(writer))
+        for row in _rows(connection, writer):
+            count += 1
+            findings += chain.take(row)
+        findings += chain.end()
     last = checkpoints[-1].seal if checkpoints else ""
     return Verdict(count, len(writers), len(checkpoints), last, tuple(findings[:FINDINGS_KEPT]))
 
 
-def _still(engine: Engine) -> Connection:
+def still(engine: Engine) -> Connection:
     """Give a connection for which nothing changes while it reads, whoever writes meanwhile."""
     connection = engine.connect()
     if engine.dialect.name == "postgresql":

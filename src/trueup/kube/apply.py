@@ -258,7 +258,7 @@ class Applier:
         try:
             trie = narrowed_trie(await self._written(made, replaced, options), made.body())
         except KubeError as error:
-            log.warning("not-claimed", object=str(made.ref), error=str(error))
+            log.warning("fields of another manager were not taken over", object=str(made.ref), error=str(error))
             return replaced
         written = FieldSet(trie).values_digest(replaced.body)
         reply = replaced

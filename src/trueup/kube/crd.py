@@ -165,7 +165,7 @@ class DefinitionWatch:
                 try:
                     await self._mapper.learn()
                 except KubeError as error:
-                    log.warning("discovery-failed", error=str(error))
+                    log.warning("what the cluster serves could not be read; trying again", error=str(error))
                     continue
                 if self._agrees():
                     break

@@ -73,6 +73,10 @@ class Lease:
         """How often the lease has changed hands: grows with every holder."""
         self.holder = ""
         """Who holds it, as last seen."""
+        self.uid = ""
+        """The Lease's uid, as soon as it was seen: it names the cluster, and the deployment of Trueup in it."""
+        self.seen = asyncio.Event()
+        """Set once the Lease was seen."""
         self.held = asyncio.Event()
         """Set while we hold it."""
         self.lost = asyncio.Event()
@@ -95,7 +99,9 @@ class Lease:
                 try:
                     await self._turn()
                 except KubeError as error:
-                    log.warning("lease-failed", lease=self._name, error=str(error))
+                    log.warning(
+                        "the lease could not be renewed or read; trying again", lease=self._name, error=str(error)
+                    )
                     self._live = None
                 if self.held.is_set():
                     if not self.open:
@@ -119,6 +125,7 @@ class Lease:
                 body = self._body({}, transitions=0)
                 reply = await self._client.create(LEASES, body, self._namespace, write)
             else:
+                self._see(live)
                 spec = live.get("spec") or {}
                 self.holder = spec.get("holderIdentity") or ""
                 if self.holder != self.identity and not self._expired(live):
@@ -134,13 +141,18 @@ class Lease:
                 self._lose()
             return
         self._live = reply.body
+        self._see(reply.body)
         self.token = int(self._live["spec"].get("leaseTransitions") or 0)
         self.holder = self.identity
         self._until = sent + self._renew
         if not self.held.is_set():
             self.held.set()
             self.lost.clear()
-            log.info("lease-acquired", lease=self._name, token=self.token)
+            log.info("the lease is held", lease=self._name, token=self.token)
+
+    def _see(self, live: Body) -> None:
+        self.uid = str((live.get("metadata") or {}).get("uid") or "")
+        self.seen.set()
 
     def _expired(self, live: Body) -> bool:
         """Say whether another's lease may be taken: released, or unchanged for its duration on our clock."""
@@ -172,7 +184,7 @@ class Lease:
         if self.held.is_set():
             self.held.clear()
             self.lost.set()
-            log.warning("lease-lost", lease=self._name, holder=self.holder)
+            log.warning("the lease is lost", lease=self._name, holder=self.holder)
 
     async def _wait_change(self) -> None:
         """Wait until the Lease changes, at most for the pause between two tries."""
@@ -205,4 +217,4 @@ class Lease:
         try:
             await self._client.replace(LEASES, self._body(live, transitions, released=True), Write(timeout=3.0))
         except KubeError as error:
-            log.warning("lease-not-released", lease=self._name, error=str(error))
+            log.warning("the lease could not be released", lease=self._name, error=str(error))

@@ -20,46 +20,50 @@ import msgspec
 import structlog
 
 from trueup.api.artifacts import artifact_routes
-from trueup.api.health import health_routes
+from trueup.api.health import Role, health_routes
 from trueup.api.metrics import metrics_routes
 from trueup.api.server import serving
-from trueup.controllers.kinds import Kind
-from trueup.controllers.receivers import ReceiverKind, Receivers
+from trueup.controllers.receivers import Receivers
 from trueup.core.model.dialect import Context
-from trueup.core.model.objects import Body, ClusterRef, ObjectOptions, ObjectRef
-from trueup.core.model.state import STATE_GROUP, STATE_PLURAL
-from trueup.core.model.unit import Unit
-from trueup.core.plan.desired import OptionsReader
+from trueup.core.model.objects import ObjectRef
 from trueup.core.ports import Clock, EventSink, Fence, Fenced, Unreachable
-from trueup.dialects import adapters, dialects, live_options, owner_of, reported
 from trueup.dialects import definitions as definitions_of_kinds
-from trueup.dialects.argo.application.configuration import NAME as CONFIGURATION
+from trueup.dialects import dialects, live_options, owner_of, reported
 from trueup.dialects.argo.webhook import key_of
 from trueup.dialects.credentials import SecretCredentials
-from trueup.dialects.flux.receiver import types as receiver
 from trueup.dialects.metrics import asked, looked, source_series, unit_series
 from trueup.dialects.upstream_controllers import SELECTOR, claimed, managed_by
 from trueup.engine.engine import Engine, EnginePorts
 from trueup.history import HistorySettings, keeping
 from trueup.kube.client import KubeClient
-from trueup.kube.config.connect import Connection, default_connection
+from trueup.kube.config.connect import default_connection
 from trueup.kube.crd import DefinitionWatch, ensure_definitions
 from trueup.kube.discovery import Mapper
-from trueup.kube.errors import AlreadyExists, ConnectionConfigError, KubeError
+from trueup.kube.errors import KubeError
 from trueup.kube.lease import Lease, LeaseTimes
 from trueup.kube.transport import Limits, Observer, RequestDone
 from trueup.render import RenderSettings, WorkerRenderer
+from trueup.runtime.connecting import (
+    CONNECT_PAUSE,
+    cancelled,
+    connected,
+    ensure_namespace,
+    fenced_client,
+    no_other_cluster,
+)
+from trueup.runtime.declared import asking, configured, options_of, receiver_kind
 from trueup.runtime.event_sinks import EventSinks
 from trueup.runtime.gauges import history_gauges, leader_gauges
 from trueup.runtime.leadership import EventRelay, LeaseFence, SystemClock
 from trueup.runtime.notification_parts import NotificationSettings, Reading
 from trueup.runtime.notifications import Notifying
+from trueup.runtime.replicas import PodRole, standing_of, tell_history, tell_standby
 from trueup.runtime.settings import Settings
 from trueup.sources.artifacts import ArtifactStore
 from trueup.sources.git import GitProvider, GitSettings, GitSource
 from trueup.sources.git.proposals import ProposalSettings, RevertProposals
 from trueup.sources.registry import SourceRegistry
-from trueup.storage.admission import Asking, ensure_policy
+from trueup.storage.admission import ensure_policy
 from trueup.storage.declarations import Declarations
 from trueup.storage.finalizers import ObjectFinalizers
 from trueup.storage.requests import Requests
@@ -70,13 +74,13 @@ from trueup.storage.upstream_controllers import KnownControllers, UpstreamContro
 from trueup.storage.values import ReferencedValues
 from trueup.targets.kubernetes import KubernetesTarget, KubernetesTargets
 from trueup.telemetry import Metrics
+from trueup.telemetry.event_log import EventLog
+from trueup.telemetry.log_files import LogFiles
 from trueup.telemetry.tracing import traced
 from trueup.webhooks.handler import WebhookDispatcher
 from trueup.webhooks.routes import webhook_routes
 
 log = structlog.get_logger(__name__)
-
-CONNECT_PAUSE = 2.0
 
 
 class AllSources(NamedTuple):
@@ -101,14 +105,22 @@ class Session(msgspec.Struct, frozen=True):
 class Controller:
     """A controller of one cluster. Use `run`, or `session` where a lease is held already."""
 
-    def __init__(self, settings: Settings, observer: Observer | None = None, clock: Clock | None = None) -> None:
-        """Take the settings, who is told of every request to the API server, and the clock that decisions go by."""
+    def __init__(
+        self,
+        settings: Settings,
+        observer: Observer | None = None,
+        clock: Clock | None = None,
+        log_files: LogFiles | None = None,
+    ) -> None:
+        """Take the settings, who is told of every request to the API server, the clock that decisions go by, and where
+        the log is kept."""
         self.settings = settings
         self._clock = clock or SystemClock()
         self.identity = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self._observer = observer
         self.metrics = Metrics(unit_series, source_series, settings.metrics_per_object, looked, asked)
         self.session: Session | None = None
+        self._log_files = log_files
         self.ready = asyncio.Event()
         self.address = ""
         """Where it listens while it runs."""
@@ -119,24 +131,26 @@ class Controller:
         async with AsyncExitStack() as stack:
             # It outlives a tenure of the lease, and every event_sink of one tenure.
             history = HistorySettings(settings.data / "history", settings.history, settings.kept)
+            tell_history(history)
             kept = await stack.enter_async_context(keeping(history, self.identity))
             self.metrics.add(*history_gauges(kept))
-            event_sink = EventSinks((kept, self.metrics, *await stack.enter_async_context(traced())))
+            event_log = EventLog(self._clock.now)
+            event_sink = EventSinks((kept, self.metrics, event_log, *await stack.enter_async_context(traced())))
             connection = default_connection(settings.kubeconfig, settings.context)
             client = await stack.enter_async_context(
                 KubeClient(connection, Limits(in_flight=settings.in_flight), self._requested)
             )
             mapper = Mapper(client)
-            await _connected(mapper)
+            await connected(mapper)
             definitions = DefinitionWatch(client, mapper)
             definitions.start()
             stack.push_async_callback(definitions.stop)
             # It has a client of its own: no storm of other requests delays its renewal.
-            lease = self._lease(
-                await stack.enter_async_context(KubeClient(connection, Limits(in_flight=2), self._requested))
-            )
+            leading = await stack.enter_async_context(KubeClient(connection, Limits(in_flight=2), self._requested))
+            lease, pod = self._lease(leading), PodRole(leading)
             renewing = asyncio.create_task(lease.run(), name="lease")
-            stack.push_async_callback(_cancelled, renewing)
+            stack.push_async_callback(cancelled, renewing)
+            stack.push_async_callback(cancelled, asyncio.create_task(self._first_seen(lease, pod, history)))
             git = await stack.enter_async_context(GitSource(GitSettings.from_environment(settings.data / "git")))
             renderer = await stack.enter_async_context(WorkerRenderer(RenderSettings(workers=settings.workers)))
             store = ArtifactStore(settings.data / "artifacts", settings.advertise)
@@ -149,19 +163,27 @@ class Controller:
             if settings.metrics_listen:
                 log.info("metrics", address=await stack.enter_async_context(serving(settings.metrics_listen, measured)))
                 measured = []
-            routes = [*health_routes(self.ready.is_set), *measured, *hooks, *artifact_routes(store)]
+            routes = [
+                *health_routes(lambda: standing_of(lease, self.ready.is_set())),
+                *measured,
+                *hooks,
+                *artifact_routes(store),
+            ]
             address = await stack.enter_async_context(serving(settings.listen, routes))
             self.address = address
             log.info("listening", address=address)
             store.base_url = settings.advertise or address
             while True:
                 await self._elected(client, mapper, lease)
+                # A Lease that was deleted meanwhile is another one now.
+                self._keep_log(lease)
                 fence = LeaseFence(lease)
                 sources = AllSources(git, SourceRegistry((GitProvider(git),), store))
                 try:
                     async with self._working(client, mapper, fence, sources, renderer, event_sink) as session:
                         self.session = session
                         self.ready.set()
+                        await pod.show(Role.LEADER)
                         await lease.lost.wait()
                 except (KubeError, Fenced, Unreachable) as error:
                     log.warning("could not begin to work; trying again", error=str(error))
@@ -170,6 +192,19 @@ class Controller:
                     self.ready.clear()
                     self.session = None
                     self.metrics.rest()
+                    await pod.show(Role.STANDBY)
+
+    async def _first_seen(self, lease: Lease, pod: PodRole, history: HistorySettings) -> None:
+        """Once the lease was seen: keep the log of this cluster, and say so where another leads."""
+        await lease.seen.wait()
+        self._keep_log(lease)
+        if not lease.held.is_set():
+            await pod.show(Role.STANDBY)
+        await tell_standby(lease, history)
+
+    def _keep_log(self, lease: Lease) -> None:
+        if self._log_files is not None and lease.uid:
+            self._log_files.open(lease.uid, self.identity)
 
     def _requested(self, done: RequestDone) -> None:
         self.metrics.requested(done.verb, done.code, done.seconds)
@@ -180,7 +215,7 @@ class Controller:
         """Wait until the lease is held; its namespace is made if it is not there, or has gone."""
         while not lease.held.is_set():
             try:
-                await _ensure_namespace(client, mapper, self.settings.namespace)
+                await ensure_namespace(client, mapper, self.settings.namespace)
             except KubeError as error:
                 log.warning("the lease's namespace could not be made; trying again", error=str(error))
             with contextlib.suppress(TimeoutError):
@@ -220,7 +255,7 @@ class Controller:
             default_service_account=settings.default_service_account,
             returns=settings.rollback,
             taken_over=settings.taken_over,
-            proven=await ensure_policy(fenced, _asking(), install=settings.install_definitions),
+            proven=await ensure_policy(fenced, asking(), install=settings.install_definitions),
         )
         clock = self._clock
         listener = EventRelay()
@@ -245,15 +280,15 @@ class Controller:
         target = target_of(fenced, mapper, listener.object_changed)
         targets = KubernetesTargets(
             target,
-            _no_other_cluster,
-            partial(_fenced_client, fence=fence, limits=Limits(in_flight=settings.in_flight)),
+            no_other_cluster,
+            partial(fenced_client, fence=fence, limits=Limits(in_flight=settings.in_flight)),
             target_of,
             listener.object_changed,
             listener.cluster_changed,
         )
         credentials = SecretCredentials(values, lambda: values.all("Secret", settings.home), settings.home)
         notification_settings = NotificationSettings(
-            settings.home, settings.data, settings.cross_namespace, upstream_controllers.owner
+            settings.home, settings.data, settings.cross_namespace, upstream_controllers.owner, self.identity
         )
         reading = Reading(fenced, mapper, declarations, values, clock, notification_settings)
         notifying = Notifying(reading, renderer.expressions())
@@ -269,7 +304,7 @@ class Controller:
             finalizers=ObjectFinalizers(fenced, mapper, declarations.body),
             clock=clock,
             fence=fence,
-            options_of=_options_of(declarations),
+            options_of=options_of(declarations),
             body_of=declarations.body,
             managed_by=upstream_controllers.owner,
             reported_of=lambda unit: reported(declarations.body(unit.ref)),
@@ -286,8 +321,8 @@ class Controller:
             stack.push_async_callback(states.stop)
             await values.follow("Secret", settings.home)
             await values.follow("ConfigMap", settings.home)
-            values.on_change(partial(_configured, values, declarations, settings.home))
-            _configured(values, declarations, settings.home)
+            values.on_change(partial(configured, values, declarations, settings.home))
+            configured(values, declarations, settings.home)
             stack.push_async_callback(target.stop)
             stack.push_async_callback(targets.stop)
             stack.push_async_callback(values.stop)
@@ -304,7 +339,7 @@ class Controller:
             requests = Requests(client, mapper, states, engine.asked, proven=context.proven)
             stack.push_async_callback(requests.stop)
             await requests.start()
-            receivers = Receivers(fenced, mapper, _receiver_kind(settings), values, clock, upstream_controllers.owner)
+            receivers = Receivers(fenced, mapper, receiver_kind(settings), values, clock, upstream_controllers.owner)
             stack.push_async_callback(receivers.stop)
             await receivers.start()
             listener.webhook_handler = webhook_handler = WebhookDispatcher(
@@ -322,77 +357,3 @@ class Controller:
                     hint="where tenants write them, set --default-service-account",
                 )
             yield Session(engine, declarations, statuses, target, states, renderer, webhook_handler)
-
-
-def _asking() -> list[Asking]:
-    """Give the kinds on which people write requests: users' units and sources, and their states."""
-    asking = [
-        Asking(adapter.kind.group, adapter.kind.plural, tuple(adapter.requests.look("")))
-        for adapter in adapters()
-        if adapter.requests is not None
-    ]
-    return [*asking, Asking(STATE_GROUP, STATE_PLURAL)]
-
-
-def _receiver_kind(settings: Settings) -> ReceiverKind:
-    translate = partial(receiver.translate_receiver, cross_namespace=settings.cross_namespace)
-    return ReceiverKind(Kind(receiver.GROUP, receiver.KIND, translate), receiver.receiver_status)
-
-
-def _configured(
-    values: ReferencedValues, declarations: Declarations, home: str, changed: ObjectRef | None = None
-) -> None:
-    """Hand on what is configured for all objects, at the start and when it has `changed`."""
-    if changed is None or (changed.kind, changed.namespace, changed.name) == ("ConfigMap", home, CONFIGURATION):
-        found = (body for body in values.all("ConfigMap", home) if body["metadata"]["name"] == CONFIGURATION)
-        data = next(found, {}).get("data") or {}
-        declarations.configure({key: str(value) for key, value in data.items()})
-
-
-def _options_of(declarations: Declarations) -> Callable[[Unit], OptionsReader]:
-    def options_of(unit: Unit) -> OptionsReader:
-        dialect = declarations.dialect_of(unit.ref)
-        return dialect.options if dialect is not None else _no_options
-
-    return options_of
-
-
-def _no_options(body: Body) -> ObjectOptions:
-    return ObjectOptions()
-
-
-def _no_other_cluster(cluster: ClusterRef) -> Connection:
-    raise ConnectionConfigError(f"cluster {cluster} is not registered")
-
-
-@asynccontextmanager
-async def _fenced_client(connection: Connection, fence: Fence, limits: Limits) -> AsyncIterator[KubeClient]:
-    """Open a client of another cluster; it writes only while the lease is held."""
-    async with KubeClient(connection, limits) as client:
-        yield client.fenced(fence.check)
-
-
-async def _connected(mapper: Mapper) -> None:
-    """Wait until the API server answers."""
-    while True:
-        try:
-            await mapper.refresh()
-            return
-        except KubeError as error:
-            if not error.retriable:
-                raise
-            log.warning("the API server does not answer; trying again", error=str(error))
-            await asyncio.sleep(CONNECT_PAUSE)
-
-
-async def _ensure_namespace(client: KubeClient, mapper: Mapper, name: str) -> None:
-    resource = await mapper.of(ObjectRef("", "Namespace", "", name))
-    if await client.find(resource, name) is None:
-        with contextlib.suppress(AlreadyExists):
-            await client.create(resource, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

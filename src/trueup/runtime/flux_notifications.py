@@ -1,4 +1,4 @@
-"""Puts the telling of Flux' users together: who declares, chooses, delivers and remembers; and writes events."""
+"""Puts the telling of Flux' users together: who declares, chooses, delivers and remembers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from trueup.controllers.alerts import Alerts
 from trueup.controllers.kinds import Kind
 from trueup.core.model.dialect import labels_of
-from trueup.core.model.events import Event, SyncEnded
+from trueup.core.model.events import Event
 from trueup.dialects.flux.alert import types as flux
 from trueup.dialects.flux.events import notification_event_of
 from trueup.notifications.alerting import Alerting, AlertingPorts
@@ -35,7 +35,6 @@ class FluxNotifications:
             flux.notice_status,
             events,
         )
-        self._events = events
         self._alerting = Alerting(
             AlertingPorts(
                 declared=self._alerts,
@@ -53,21 +52,10 @@ class FluxNotifications:
     def publish(self, engine_event: Event) -> None:
         """Take note of what happens to Flux' objects."""
         self._alerting.publish(engine_event)
-        self._write_event(engine_event)
 
     async def flush(self) -> None:
         """Wait until what was told is written down; to be called when the courier has ended."""
         await self._alerting.flush()
-
-    def _write_event(self, engine_event: Event) -> None:
-        """Have an engine_event written on the object itself, as `kubectl describe` and `flux events` show it."""
-        if not isinstance(engine_event, SyncEnded) and getattr(engine_event, "before", None) is None:
-            # The first report after a start is no news by itself.
-            return
-        event = notification_event_of(engine_event)
-        if event is None or event.recovered:
-            return
-        self._events.tell(event)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

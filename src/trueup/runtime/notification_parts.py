@@ -19,13 +19,14 @@ from trueup.storage.values import ReferencedValues
 
 
 class NotificationSettings(msgspec.Struct, frozen=True):
-    """Argo CD's namespace, the folder for what was sent, whether alerts may be about objects in other namespaces, and
-    who names the other controller that works on an object."""
+    """Argo CD's namespace, the folder for what was sent, whether alerts may be about objects in other namespaces, who
+    names the other controller that works on an object, and which controller this is."""
 
     home: str
     data: Path
     cross_namespace: bool
     managed_by: Callable[[ObjectRef], str]
+    identity: str = ""
 
 
 class Reading(msgspec.Struct, frozen=True):

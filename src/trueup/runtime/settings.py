@@ -11,6 +11,9 @@ from trueup.core.model.unit import ReturnPolicy
 from trueup.history import Bounds
 from trueup.telemetry.metrics import PER_OBJECT
 
+LOGS = "logs"
+"""The folder below the data folder in which the log of a controller outside a cluster is kept."""
+
 
 def default_data() -> Path:
     """Give the folder for mirrors and artifacts: `$XDG_CACHE_HOME/trueup/data`, by default below `~/.cache`."""

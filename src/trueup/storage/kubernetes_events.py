@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trueup.core.model.objects import Body, ObjectRef
-from trueup.core.notification.notification import NotificationEvent, Severity
+from trueup.core.notification.object_events import ObjectEvent
 from trueup.kube.client import KubeClient
-from trueup.kube.events import EventWriter, Involved
+from trueup.kube.events import Details, EventWriter, Involved
 
 COMPONENT = "trueup"
 
@@ -15,9 +15,9 @@ COMPONENT = "trueup"
 class KubernetesEvents:
     """Writes events, as `kubectl describe` and `flux events` show them. Implements the `Warnings` port."""
 
-    def __init__(self, client: KubeClient, body_of: Callable[[ObjectRef], Body | None]) -> None:
-        """Take a client whose writes are fenced, and where objects are found."""
-        self._writer = EventWriter(client, COMPONENT)
+    def __init__(self, client: KubeClient, body_of: Callable[[ObjectRef], Body | None], instance: str = "") -> None:
+        """Take a client whose writes are fenced, where objects are found, and which controller this is."""
+        self._writer = EventWriter(client, COMPONENT, instance)
         self._body_of = body_of
 
     def start(self) -> None:
@@ -28,11 +28,12 @@ class KubernetesEvents:
         """Write what waits, and end."""
         await self._writer.stop()
 
-    def tell(self, event: NotificationEvent) -> None:
-        """Have an event written about what happened."""
-        bad = event.severity is Severity.ERROR
+    def tell(self, event: ObjectEvent) -> None:
+        """Have an event written about what happened; of an object that is gone, none is."""
         involved = self._involved(event.about)
-        self._writer.emit(involved, "Warning" if bad else "Normal", event.reason, event.message)
+        if involved.uid:
+            details = Details(event.component, dict(event.annotations))
+            self._writer.emit(involved, "Warning" if event.warning else "Normal", event.reason, event.message, details)
 
     def warn(self, ref: ObjectRef, message: str) -> None:
         """Have an event written about what is wrong."""

@@ -1,4 +1,4 @@
-"""Counting what happens, for Prometheus: a journal, and gauges that are read when somebody asks.
+"""Telling what happens: counted for Prometheus, as lines of the log, as traces.
 
 Names and labels that dashboards of both upstreams use come from the dialects; Trueup's own begin with `trueup_`.
 It must not know dialects, clients or the engine.

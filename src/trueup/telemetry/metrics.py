@@ -177,7 +177,7 @@ class Metrics(Collector):
             for step in event.steps:
                 self._steps.labels(step.name).observe(step.seconds)
             self._count_look(event)
-        else:
+        elif isinstance(event, SyncEnded):
             self._synced(event)
 
     def _count_look(self, event: ReconcileEnded) -> None:

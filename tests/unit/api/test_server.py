@@ -11,7 +11,7 @@ import pytest
 
 from trueup.api import server
 from trueup.api.artifacts import artifact_routes
-from trueup.api.health import health_routes
+from trueup.api.health import Role, Standing, health_routes
 from trueup.api.server import BadAddress, read_address, serving
 
 
@@ -47,8 +47,8 @@ def test_what_is_no_address_says_how_to_write_one(text: str) -> None:
 async def test_health_and_artifacts_share_one_address(tmp_path: Path) -> None:
     tarball = tmp_path / "c.tar.gz"
     tarball.write_bytes(b"tar")
-    ready = asyncio.Event()
-    routes = [*health_routes(ready.is_set), *artifact_routes(Tarballs(tarball))]
+    now = [Standing(Role.STARTING)]
+    routes = [*health_routes(lambda: now[0]), *artifact_routes(Tarballs(tarball))]
     async with serving("127.0.0.1:0", routes) as url, aiohttp.ClientSession(url) as client:
 
         async def status(path: str) -> int:
@@ -57,8 +57,12 @@ async def test_health_and_artifacts_share_one_address(tmp_path: Path) -> None:
 
         assert await status("/healthz") == 200
         assert await status("/readyz") == 503
-        ready.set()
-        assert await status("/readyz") == 200
+        now[0] = Standing(Role.STANDBY, "other-1")
+        async with client.get("/readyz") as answer:
+            assert (answer.status, await answer.text()) == (200, "standby, leader is other-1\n")
+        assert await status("/leaderz") == 503
+        now[0] = Standing(Role.LEADER)
+        assert (await status("/readyz"), await status("/leaderz")) == (200, 200)
         async with client.get("/gitrepository/a/b/c.tar.gz") as answer:
             assert (answer.status, await answer.read()) == (200, b"tar")
         assert await status("/gitrepository/a/b/other.tar.gz") == 404
@@ -66,7 +70,7 @@ async def test_health_and_artifacts_share_one_address(tmp_path: Path) -> None:
 
 async def test_a_connection_that_never_finishes_its_request_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "IDLE", 0.1)
-    async with serving("127.0.0.1:0", health_routes(lambda: True)) as url:
+    async with serving("127.0.0.1:0", health_routes(lambda: Standing(Role.LEADER))) as url:
         host, port = read_address(url.removeprefix("http://"))
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: ")
@@ -80,7 +84,7 @@ async def test_a_connection_that_never_finishes_its_request_is_closed(monkeypatc
 async def test_a_huge_head_is_refused() -> None:
     big = {"X-Big": "x" * (server.HEAD_LIMIT + 1)}
     async with (
-        serving("127.0.0.1:0", health_routes(lambda: True)) as url,
+        serving("127.0.0.1:0", health_routes(lambda: Standing(Role.LEADER))) as url,
         aiohttp.ClientSession(headers=big) as client,
         client.get(f"{url}/healthz") as answer,
     ):

@@ -11,18 +11,25 @@ from aiohttp import web
 from trueup.core.model.objects import ObjectRef
 from trueup.kube.client import KubeClient
 from trueup.kube.config.connect import Connection
-from trueup.kube.events import EventWriter, Involved
+from trueup.kube.events import Details, EventWriter, Involved
 from trueup.kube.transport import Limits
 
 ABOUT = Involved(ObjectRef("apps", "Deployment", "shop", "web"), "apps/v1", "uid-1")
+
+
+KNOWN: list[dict] = []
+"""Events that an earlier process has written."""
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[tuple[list[tuple[str, str, dict]], set[str], KubeClient]]:
     requests: list[tuple[str, str, dict]] = []
     expired: set[str] = set()
+    KNOWN.clear()
 
     async def handle(request: web.Request) -> web.Response:
+        if request.method == "GET":
+            return web.json_response({"kind": "EventList", "metadata": {"resourceVersion": "1"}, "items": KNOWN})
         body = json.loads(await request.read())
         requests.append((request.method, request.path, body))
         name = request.path.rsplit("/", 1)[1]
@@ -95,3 +102,63 @@ async def test_without_an_api_server_nobody_waits_and_what_is_lost_is_counted() 
         writer.emit(ABOUT, "Normal", "Applied", "it works")
         await writer.stop()
         assert writer.dropped == 1
+
+
+async def test_details_stand_in_the_event_and_the_last_ones_count(server) -> None:
+    requests, _, client = server
+    writer = EventWriter(client, "trueup", "pod-1")
+    writer.start()
+    writer.emit(ABOUT, "Normal", "Applied", "it works", Details("kustomize-controller", {"a/revision": "1"}))
+    await writer._queue.join()
+    writer.emit(ABOUT, "Normal", "Applied", "it works", Details("kustomize-controller", {"a/revision": "2"}))
+    await writer.stop()
+    made, again = (body for method, _, body in requests if method != "GET")
+    assert made["source"]["component"] == made["reportingComponent"] == "kustomize-controller"
+    assert made["reportingInstance"] == "pod-1"
+    assert made["metadata"]["annotations"] == {"a/revision": "1"}
+    assert made["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "trueup"}
+    assert again["metadata"]["annotations"] == {"a/revision": "2"} and again["count"] == 2
+
+
+async def test_a_message_is_bounded_and_tells_no_password(server) -> None:
+    requests, _, client = server
+    writer = EventWriter(client, "trueup")
+    writer.start()
+    writer.emit(ABOUT, "Warning", "Failed", "https://ada:pass-word@example.com: " + "no " * 1000)
+    await writer.stop()
+    (message,) = (body["message"] for method, _, body in requests if method == "POST")
+    assert len(message) == 1024 and "pass-word" not in message
+
+
+async def test_what_the_newest_event_says_already_is_not_said_again_after_a_restart(server) -> None:
+    requests, _, client = server
+    first = EventWriter(client, "trueup")
+    first.start()
+    for message in ("it broke", "it works"):
+        first.emit(ABOUT, "Normal", "Applied", message, Details("", {"trueup.dev/sync": "1"}))
+    await first.stop()
+    events = [body for method, _, body in requests if method == "POST"]
+    KNOWN[:] = [{**body, "lastTimestamp": f"2026-11-29T00:00:0{number}Z"} for number, body in enumerate(events)]
+    requests.clear()
+    second = EventWriter(client, "trueup")
+    second.start()
+    second.emit(ABOUT, "Normal", "Applied", "it works", Details("", {"trueup.dev/sync": "1"}))
+    second.emit(ABOUT, "Normal", "Applied", "it broke", Details("", {"trueup.dev/sync": "1"}))
+    await second.stop()
+    assert [(method, body.get("message")) for method, _, body in requests if method != "GET"] == [("POST", "it broke")]
+
+
+async def test_the_same_words_about_another_sync_are_news(server) -> None:
+    requests, _, client = server
+    first = EventWriter(client, "trueup")
+    first.start()
+    first.emit(ABOUT, "Normal", "Applied", "it works", Details("", {"trueup.dev/sync": "1"}))
+    await first.stop()
+    (body,) = (body for method, _, body in requests if method == "POST")
+    KNOWN[:] = [body]
+    requests.clear()
+    second = EventWriter(client, "trueup")
+    second.start()
+    second.emit(ABOUT, "Normal", "Applied", "it works", Details("", {"trueup.dev/sync": "2"}))
+    await second.stop()
+    assert [(method, body.get("count")) for method, _, body in requests if method != "GET"] == [("PATCH", 2)]

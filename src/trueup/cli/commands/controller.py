@@ -82,6 +82,12 @@ def run(
     log_level: Annotated[
         LogLevel, typer.Option(envvar="TRUEUP_LOG_LEVEL", help="Lowest level that is logged.")
     ] = LogLevel.INFO,
+    log_keep: Annotated[
+        int,
+        typer.Option(
+            envvar="TRUEUP_LOG_KEEP", min=0, help="MiB of log kept in files for `trueup logs`, outside a pod; 0: none."
+        ),
+    ] = 50,
     debug: Annotated[
         bool, typer.Option("--debug", envvar="TRUEUP_DEBUG", help="The same as --log-level debug.")
     ] = False,
@@ -110,7 +116,7 @@ def run(
         "history": history,
     }
     kept = {"days": history_keep_days, "records": history_keep_records}
-    log = Log(log_format, LogLevel.DEBUG if debug else log_level)
+    log = Log(log_format, LogLevel.DEBUG if debug else log_level, log_keep)
     start(given, data, {"rollback": rollback, "taken_over": taken_over}, kept, log)
 
 

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from trueup.cli.options import Form
 
-EPILOG = "Exit codes: 0 done, 1 failed (for verify: something is wrong), 2 bad use."
+EPILOG = "Exit codes: 0 done, 1 failed (for verify and export: something is wrong), 2 bad use."
 
 
 class _ListByDefault(TyperGroup):
@@ -117,3 +117,32 @@ def verify(
     from trueup.cli.history.rows import verify_history
 
     raise typer.Exit(verify_history(history_url, seal, output))
+
+
+@app.command(epilog=EPILOG)
+def export(
+    file: Annotated[str, typer.Argument(metavar="[FILE]", help="Where to; by default standard output.")] = "-",
+    seal: Annotated[str, typer.Option(help="A last seal of before, kept elsewhere, that must still be there.")] = "",
+    history_url: Database = "",
+) -> None:
+    """Write the whole history as JSON lines, and verify it. Exits 1 where somebody has altered it.
+
+    Example: trueup history export history.jsonl
+    """
+    from trueup.cli.history.transfer import export_to
+
+    raise typer.Exit(export_to(file, history_url, seal))
+
+
+@app.command("import", epilog=EPILOG)
+def import_(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="An export of a history; - is standard input.")],
+    history_url: Database = "",
+) -> None:
+    """Bring an exported history into an empty database, PostgreSQL for several replicas.
+
+    Example: trueup history import history.jsonl --history-url postgresql://trueup@db/trueup
+    """
+    from trueup.cli.history.transfer import import_from
+
+    import_from(file, history_url)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -19,6 +17,7 @@ from trueup.cli.history.details import lines_of
 from trueup.cli.history.short import short_history, show_standing
 from trueup.cli.options import Form
 from trueup.cli.tables import short, show
+from trueup.cli.when import when
 from trueup.core.model.deployment_record import Cause, Ending
 from trueup.history import Entry, History, HistoryUnavailable, Question, default_url, open_database, read_url, verify
 from trueup.runtime.settings import default_data
@@ -28,8 +27,6 @@ CSV_COLUMNS = (
     "id", "started", "finished", "unit", "outcome", "cause", "initiator", "revision", "previous", "author", "email",
     "committed", "pull_request", "subject", "images", "versions", "message",
 )  # fmt: skip
-_AGE = re.compile(r"(\d+)([smhdw])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -139,8 +136,8 @@ def _question(asked: Asked) -> Question:
         unit = f"{kind}/{asked.namespace}/{name}"
     return Question(
         unit=unit,
-        since=_when(asked.since, "--since"),
-        until=_when(asked.until, "--until"),
+        since=when(asked.since, "--since"),
+        until=when(asked.until, "--until"),
         author=asked.author,
         revision=asked.revision,
         image=asked.image,
@@ -163,19 +160,6 @@ def _word(words: Any, text: str, option: str) -> Any:
         return words(text)
     except ValueError:
         raise Problem(f"{option} {text!r} is none of {', '.join(words)}", kind=BAD_USE) from None
-
-
-def _when(text: str, option: str) -> datetime | None:
-    if not text:
-        return None
-    if found := _AGE.fullmatch(text):
-        return datetime.now(UTC) - timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        hint = "write 2026-11-25, 2026-11-25T14:00:00Z, or an age such as 90m, 2h, 7d"
-        raise Problem(f"{option} {text!r} is no time", hint, BAD_USE) from None
-    return when if when.tzinfo else when.astimezone()
 
 
 def _data(entry: Entry) -> dict[str, Any]:

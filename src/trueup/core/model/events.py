@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from trueup.core.model.deployment_record import DeploymentRecord, StepTiming
+from trueup.core.model.deployment_record import Cause, DeploymentRecord, StepTiming
 from trueup.core.model.reports import SourceReport, UnitReport
 from trueup.core.model.unit import SourceDeclaration, Unit
 
@@ -71,6 +71,23 @@ class ReconcileEnded(msgspec.Struct, frozen=True):
     report: UnitReport | None
 
 
+class SyncStarted(msgspec.Struct, frozen=True):
+    """A sync is about to write. `sync` is the id that its record will have, `initiator` the person who asked for it.
+
+    Healing begins without one: it is told when it has ended. Of inputs that fail again and again, only those tries
+    begin with one whose end is told. `resumed`: a process before this one had begun it.
+    """
+
+    unit: Unit
+    sync: str
+    cause: Cause
+    revision: str
+    at: datetime
+    previous: str = ""
+    initiator: str = ""
+    resumed: bool = False
+
+
 class SyncEnded(msgspec.Struct, frozen=True):
     """A sync has ended, well or not."""
 
@@ -78,4 +95,6 @@ class SyncEnded(msgspec.Struct, frozen=True):
     record: DeploymentRecord
 
 
-Event: TypeAlias = UnitChanged | UnitGone | SourceChanged | SourceGone | SourcePolled | ReconcileEnded | SyncEnded
+Event: TypeAlias = (
+    UnitChanged | UnitGone | SourceChanged | SourceGone | SourcePolled | ReconcileEnded | SyncStarted | SyncEnded
+)

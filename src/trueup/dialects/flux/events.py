@@ -50,12 +50,12 @@ def _sync(unit: Unit, record: DeploymentRecord) -> NotificationEvent | None:
     if record.ending is not Ending.GOOD or record.cause is Cause.DELETE:
         return None
     if record.cause is Cause.HEAL:
-        text = "drift was corrected:\n" + _changes(record, fields=True)
+        text = "drift was corrected:\n" + changes_in_words(record, fields=True)
         return _unit(unit, Severity.INFO, DRIFT_CORRECTED, text, record)
-    text = f"Reconciliation finished in {duration(record.seconds)}, next run in {duration(unit.interval)}"
+    text = finished_in_words(unit, record)
     if record.cause is Cause.RETURN:
         text = f"returned to {record.revision}: {record.message}"
-    if changes := _changes(record, fields=False):
+    if changes := changes_in_words(record):
         text += f"\n{changes}"
     return msgspec.structs.replace(_unit(unit, Severity.INFO, SUCCEEDED, text, record), sync=record.id)
 
@@ -177,7 +177,12 @@ def _field(change: FieldChange) -> str:
     return f"{change.path} {change.before or '(none)'} → {change.after or '(none)'}"
 
 
-def _changes(record: DeploymentRecord, *, fields: bool) -> str:
+def finished_in_words(unit: Unit, record: DeploymentRecord) -> str:
+    """Say how long a sync took, as Flux' events do."""
+    return f"Reconciliation finished in {duration(record.seconds)}, next run in {duration(unit.interval)}"
+
+
+def changes_in_words(record: DeploymentRecord, *, fields: bool = False) -> str:
     """Name what was changed, as Flux' events do; with the fields where these are what matters."""
     lines = []
     for change in record.changes[:OBJECTS_NAMED]:

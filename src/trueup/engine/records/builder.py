@@ -12,7 +12,10 @@ from trueup.core.model.objects import ObjectRef
 
 @dataclass(slots=True)
 class RecordBuilder:
-    """The record of a sync that has not ended. `seconds` holds what each step took, over all passes."""
+    """The record of a sync that has not ended. `seconds` holds what each step took, over all passes.
+
+    `announced`: that it has begun was told.
+    """
 
     id: str
     cause: Cause
@@ -24,6 +27,7 @@ class RecordBuilder:
     operation: str = ""
     related: str = ""
     resumed: bool = False
+    announced: bool = False
     changes: dict[ObjectRef, ObjectChange] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ import structlog
 
 from trueup.core.fields.changes import told
 from trueup.core.model.deployment_record import Cause, DeploymentRecord, Ending
-from trueup.core.model.events import SyncEnded
+from trueup.core.model.events import SyncEnded, SyncStarted
 from trueup.core.model.state import Attempt
 from trueup.core.plan.tasks import Step
 from trueup.core.ports import Applied, ApplyError
@@ -67,6 +67,28 @@ def open_record(run: Reconciliation, context: EngineContext) -> RecordBuilder:
     return runtime.sync.record
 
 
+def announce(run: Reconciliation, context: EngineContext, record: RecordBuilder) -> None:
+    """Tell the event_sink, once, that a sync is about to write; unless it is a try whose end will not be told."""
+    if record.announced:
+        return
+    record.announced = True
+    state = run.state
+    failures = state.failures + 1 if record.inputs and state.failed_inputs == record.inputs else 1
+    if told_try(failures):
+        context.event_sink.publish(
+            SyncStarted(
+                run.unit,
+                record.id,
+                record.cause,
+                record.revision,
+                record.started,
+                record.previous,
+                record.initiator,
+                record.resumed,
+            )
+        )
+
+
 def initiator_of(run: Reconciliation) -> str:
     """Name the person who asked for what this reconciliation writes; empty for what happens by itself."""
     if run.operation is not None:
@@ -85,6 +107,7 @@ def open_deletion(run: Reconciliation, context: EngineContext) -> RecordBuilder:
         runtime.sync.record = RecordBuilder(
             uuid.uuid4().hex, Cause.DELETE, "", revision, revision, started=context.clock.wall()
         )
+        announce(run, context, runtime.sync.record)
     return runtime.sync.record
 
 

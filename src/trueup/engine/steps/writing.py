@@ -28,7 +28,7 @@ from trueup.engine.judgement import unhealthy_before
 from trueup.engine.planning import acting_of
 from trueup.engine.reconciliation import Intent, Reconciliation
 from trueup.engine.records.builder import RecordBuilder
-from trueup.engine.records.recording import note_change, open_record
+from trueup.engine.records.recording import announce, note_change, open_record
 from trueup.engine.state import change, narrow, store, tell_taken
 
 SETTLE_TIMEOUT = 30.0
@@ -154,6 +154,7 @@ async def _begin(run: Reconciliation, context: EngineContext, plan: Plan, record
     if run.begun or run.intent is Intent.HEAL:
         return
     run.begun = True
+    announce(run, context, record)
     state, runtime = run.state, run.runtime
     going = state.attempt
     if going is None or going.inputs != run.inputs.digest:

@@ -193,7 +193,7 @@ class Reflector:
                     self._outage = True
             except Exception as error:
                 # A defect in a sink must not end the watch of a kind for good.
-                log.exception("watch-broke", kind=self.kind, group=self.group)
+                log.exception("a watch broke", kind=self.kind, group=self.group)
                 self._resource_version = ""
                 self._failed(Unavailable(f"the watch broke: {type(error).__name__}"))
             if self._clock() - began > self._pace.grace:
@@ -333,7 +333,9 @@ class Reflector:
         if state is self.status and str(error) == str(self.error):
             return
         if state is FeedState.UNKNOWN:
-            log.warning("watch-unknown", kind=self.kind, group=self.group, error=str(error))
+            log.warning(
+                "objects cannot be read; what was known stays", kind=self.kind, group=self.group, error=str(error)
+            )
         self.status, self.error = state, error
         self._sink.state(state, error)
 
@@ -344,4 +346,4 @@ def call(callbacks: tuple[Callable[..., Any], ...], *arguments: Any) -> None:
         try:
             callback(*arguments)
         except Exception:
-            log.exception("subscriber-failed", subscriber=getattr(callback, "__qualname__", str(callback)))
+            log.exception("a watch's reader failed", subscriber=getattr(callback, "__qualname__", str(callback)))

@@ -10,6 +10,7 @@ from trueup.dialects.argo.application.metrics import application_observed, appli
 from trueup.dialects.argo.application.status import application_ready, application_status, reported_objects
 from trueup.dialects.argo.application.summary import application_origin, application_standing
 from trueup.dialects.argo.application.translate import translate_application
+from trueup.dialects.argo.events import application_events
 from trueup.dialects.crds.definitions import Definition, Version, column, definition
 from trueup.dialects.crds.schema import any_object, schema_of
 
@@ -53,4 +54,5 @@ ADAPTER = KindAdapter(
     unit_series=application_series,
     unit_observed=application_observed,
     source_observed=repository_observed,
+    events=application_events,
 )

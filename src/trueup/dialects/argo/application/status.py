@@ -131,7 +131,7 @@ def effective_source(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 def _sync(
     before: Mapping[str, Any], spec: Mapping[str, Any], source: Mapping[str, Any], report: UnitReport
 ) -> dict[str, Any]:
-    state = "OutOfSync" if report.phase is UnitPhase.HELD else _SYNC[report.sync]
+    state = sync_word(report)
     compared: dict[str, Any] = {"destination": spec.get("destination") or {}}
     if spec.get("sources"):
         compared["sources"] = spec["sources"]
@@ -148,12 +148,18 @@ def _sync(
 
 def _health(before: Mapping[str, Any], report: UnitReport, now: datetime) -> dict[str, Any]:
     known = mapping_of(before, "health")
-    status = _health_status(report, text_of(known, "status"))
+    status = health_word(report, text_of(known, "status"))
     since = text_of(known, "lastTransitionTime") if known.get("status") == status else ""
     return {"status": status, "lastTransitionTime": since or stamp(now)}
 
 
-def _health_status(report: UnitReport, known: str) -> str:
+def sync_word(report: UnitReport) -> str:
+    """Give Argo CD's word for whether what lives is what Git says."""
+    return "OutOfSync" if report.phase is UnitPhase.HELD else _SYNC[report.sync]
+
+
+def health_word(report: UnitReport, known: str) -> str:
+    """Give Argo CD's word for the health; what is `known` of before stays where nothing can be said."""
     if report.health is not None:
         return report.health.status.value
     if report.reason in _SPEC_ERRORS:
@@ -220,6 +226,11 @@ def _said(report: UnitReport) -> Iterable[tuple[str, str]]:
             yield "SyncError", f"Failed sync attempt to {commit_of(report.attempted or report.current)}: {message}"
     for notice in report.notices:
         yield _WARNINGS.get(notice.code, "Warning"), notice.message
+
+
+def error_conditions(report: UnitReport) -> tuple[tuple[str, str], ...]:
+    """Give type and message of the conditions that are errors."""
+    return tuple((kind, message) for kind, message in _said(report) if kind.endswith("Error"))
 
 
 def _held_back(report: UnitReport) -> str:

@@ -10,6 +10,7 @@ from trueup.dialects.flux.definitions import FluxNames, flux_definition
 from trueup.dialects.flux.gitrepository import types as repository
 from trueup.dialects.flux.gitrepository.translate import repository_status, translate_repository
 from trueup.dialects.flux.metrics import flux_source_observed, flux_source_series
+from trueup.dialects.flux.object_events import repository_events
 from trueup.dialects.flux.requests import FluxRequests
 
 SHORT = ("gitrepo",)
@@ -31,4 +32,5 @@ ADAPTER = KindAdapter(
     requests=FluxRequests(),
     source_series=flux_source_series,
     source_observed=flux_source_observed,
+    events=repository_events,
 )

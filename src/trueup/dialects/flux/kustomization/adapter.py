@@ -15,6 +15,7 @@ from trueup.dialects.flux.kustomization import types as kustomization
 from trueup.dialects.flux.kustomization.status import kustomization_ready, kustomization_status, reported_objects
 from trueup.dialects.flux.kustomization.translate import translate_kustomization
 from trueup.dialects.flux.metrics import flux_unit_observed, flux_unit_series
+from trueup.dialects.flux.object_events import kustomization_events
 from trueup.dialects.flux.requests import FluxRequests
 
 SHORT = ("ks",)
@@ -42,4 +43,5 @@ ADAPTER = KindAdapter(
     requests=FluxRequests(),
     unit_series=flux_unit_series,
     unit_observed=flux_unit_observed,
+    events=kustomization_events,
 )
