@@ -194,12 +194,12 @@ async def test_a_cluster_that_is_not_there_is_told_how_to_start_one(
     for config, words in ((tmp_path / "absent", "no kubeconfig"), (unreachable(tmp_path), "127.0.0.1:9")):
         done = await trueup("get", "--kubeconfig", str(config))
         error, hint = done.err.splitlines()
-        assert done.code == 1 and words in error and "trueup cluster up" in hint
+        assert done.code == 5 and words in error and "trueup cluster up" in hint
 
 
 async def test_what_is_not_there_is_one_line_and_a_hint(trueup: Callable[..., Awaitable[Ended]]) -> None:
     done = await trueup("tree", "nothing")
-    assert (done.code, done.out) == (2, "")
+    assert (done.code, done.out) == (4, "")
     assert done.err.splitlines() == ["error: there is no unit 'nothing'", "hint: `trueup get` lists all units"]
 
 
@@ -274,7 +274,7 @@ async def test_what_is_suspended_is_left_alone_until_it_is_resumed(
     assert not standing(await world.get(kind, namespace, name) or {}).suspended
     assert "is not suspended" in (await trueup("resume", word)).out
     unknown = await trueup("suspend", word, "ks/nothing")
-    assert unknown.code == 2 and not standing(await world.get(kind, namespace, name) or {}).suspended
+    assert unknown.code == 4 and not standing(await world.get(kind, namespace, name) or {}).suspended
 
 
 async def test_diff_may_do_what_the_units_service_account_may(

@@ -10,19 +10,35 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-EPILOG = "Exit codes: 0 done, 1 failed (for diff: there are differences), 2 bad use, 3 took too long."
+EPILOG = (
+    "Exit codes: 0 done, 1 failed (for diff: there are differences), 2 bad use, 3 took too long, 4 not found, "
+    "5 no cluster that answers, 6 not allowed."
+)
 
 
 class Form(StrEnum):
-    """How a command answers: people read tables, programs the rest."""
+    """How a command answers: people read tables, programs the rest; `wide` leaves nothing out and shortens nothing."""
 
     TABLE = "table"
+    WIDE = "wide"
     JSON = "json"
     YAML = "yaml"
 
+    @property
+    def for_people(self) -> bool:
+        """Whether it is read by people."""
+        return self in (Form.TABLE, Form.WIDE)
+
+
+class Document(StrEnum):
+    """How a command answers that has nothing to say in a table."""
+
+    YAML = "yaml"
+    JSON = "json"
+
 
 class View(StrEnum):
-    """How `get` answers: `wide` is a table with more columns, `name` one name on each line as commands take them."""
+    """How `get` answers: as all commands, or (`name`) one name on each line as commands take them."""
 
     TABLE = "table"
     WIDE = "wide"
@@ -74,6 +90,7 @@ def complete_unit(ctx: typer.Context, incomplete: str) -> list[str]:
 
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace; by default all.")]
 Output = Annotated[Form, typer.Option("--output", "-o", help="Output format.")]
+NoHeaders = Annotated[bool, typer.Option("--no-headers", help="Leave out the headings of a table.")]
 UnitName = Annotated[
     str,
     typer.Argument(

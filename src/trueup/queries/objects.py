@@ -72,7 +72,7 @@ class Objects:
             every = [ObjectRef.of(body) for role in roles for body in await self.objects(role)]
             near = [ref for ref in every if ref.name == name]
         hint = f"did you mean {' or '.join(map(written, near))}?" if near else "`trueup get` lists all units"
-        return Problem(f"there is no {noun} {word!r}{place}", hint, Kind.BAD_USE)
+        return Problem(f"there is no {noun} {word!r}{place}", hint, Kind.NOT_FOUND)
 
     async def user(self) -> str:
         """Name the user that the API server takes this command's for; empty where it does not say."""
@@ -141,7 +141,7 @@ async def any_object(cluster: Objects, what: str, namespace: str) -> Body:
         if reply is not None:
             return reply.body
     place = f" in namespace {where}" if resources[0].namespaced else ""
-    raise Problem(f"there is no {kind} {name!r}{place}", "name its namespace with -n", Kind.BAD_USE)
+    raise Problem(f"there is no {kind} {name!r}{place}", "name its namespace with -n", Kind.NOT_FOUND)
 
 
 def written(ref: ObjectRef) -> str:

@@ -26,7 +26,7 @@ def sync(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Ask the controller for a sync of a unit, or a poll of a source, and wait for its outcome.
+    """Ask for a sync of a unit or a poll of a source, and wait for it.
 
     Example: trueup sync ks/shop --with-source
     """
@@ -44,7 +44,9 @@ def suspend(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Leave units or sources alone until they are resumed: what lives stays, and nothing is healed.
+    """Leave units or sources alone until they are resumed.
+
+    What lives stays, and nothing is healed.
 
     Example: trueup suspend app/guestbook ks/shop
     """
@@ -85,7 +87,9 @@ def rollback(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Pin a unit to an earlier good deployment: it heals drift and does not follow Git until it is released.
+    """Pin a unit to an earlier good deployment.
+
+    It heals drift, and does not follow Git until it is released.
 
     Example: trueup rollback app/shop --to 12 --reason "checkout fails, see ticket 341"
     """
@@ -122,7 +126,9 @@ def approve(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Approve the removals that a unit asks about before it carries them out.
+    """Approve the removals that a unit asks about.
+
+    It carries them out then.
 
     Example: trueup approve ks/shop
     """

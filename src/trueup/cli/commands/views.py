@@ -10,7 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from trueup.cli.errors import Problem
-from trueup.cli.options import EPILOG, ContextName, Form, Kubeconfig, Namespace, Output, UnitName, View, complete_unit
+from trueup.cli.options import (
+    EPILOG,
+    ContextName,
+    Form,
+    Kubeconfig,
+    Namespace,
+    NoHeaders,
+    Output,
+    UnitName,
+    View,
+    complete_unit,
+)
 from trueup.cli.where import Where
 
 app = typer.Typer()
@@ -24,6 +35,7 @@ def get(
     namespace: Namespace = "",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, and show what changes.")] = False,
     output: Annotated[View, typer.Option("--output", "-o", help="Output format.")] = View.TABLE,
+    no_headers: NoHeaders = False,
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
@@ -33,7 +45,7 @@ def get(
     """
     from trueup.cli.views.get import get as work
 
-    asyncio.run(work(Where(kubeconfig, context, namespace), what, output, watch))
+    asyncio.run(work(Where(kubeconfig, context, namespace), what, output, watch, headings=not no_headers))
 
 
 @app.command(epilog=EPILOG)
@@ -44,7 +56,7 @@ def tree(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Show what a unit delivers, what that has made in turn, and how all of it fares.
+    """Show a unit's objects, what was made of them, and their health.
 
     Example: trueup tree app/guestbook
     """
@@ -65,9 +77,10 @@ def diff(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Show what a sync would change now, or in what two revisions or two units differ. Exits 1 where they do.
+    """Show what a sync would change, or how two units differ.
 
-    Secrets' values stay hidden.
+    Or, with --from and --to, in what two revisions of a unit do. Exits 1 where there are differences. Secrets' values
+    stay hidden.
 
     Example: trueup diff ks/shop-staging ks/shop-production
     """
@@ -85,16 +98,19 @@ def blame(
     everything: Annotated[bool, typer.Option("--all", help="Also fields that nobody has set.")] = False,
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="The object's namespace.")] = "",
     output: Output = Form.TABLE,
+    no_headers: NoHeaders = False,
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Say of each field of a live object which commit gave it, by whom and where; or which other manager did.
+    """Say which commit or manager gave each field of an object.
+
+    Of a commit it says by whom and where.
 
     Example: trueup blame deployment/web -n shop --field spec.replicas
     """
     from trueup.cli.views.blame import blame as work
 
-    asyncio.run(work(Where(kubeconfig, context, namespace), what, field, everything, output))
+    asyncio.run(work(Where(kubeconfig, context, namespace), what, field, everything, output, headings=not no_headers))
 
 
 @app.command(epilog=EPILOG)
@@ -105,7 +121,9 @@ def why(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Say in words why a unit is as it is: what waits for what, what failed, since when, and what to do.
+    """Say why a unit is as it is, and what to do.
+
+    What waits for what, what failed, and since when.
 
     Example: trueup why app/guestbook
     """
@@ -115,10 +133,10 @@ def why(
 
 
 async def _told(work: Coroutine[Any, Any, int]) -> int:
-    """Have every problem end with 2: 1 would say that there are differences."""
-    from trueup.queries.problems import bad_use
+    """Have no problem end with 1, which would say that there are differences."""
+    from trueup.queries.problems import no_answer
 
     try:
         return await work
     except Problem as problem:
-        raise bad_use(problem) from problem
+        raise no_answer(problem) from problem

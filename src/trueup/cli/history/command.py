@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from trueup.cli.options import Form
+from trueup.cli.options import Form, NoHeaders
+from trueup.cli.where import Where
 
-EPILOG = "Exit codes: 0 done, 1 failed (for verify: something is wrong), 2 bad use."
+EPILOG = "Exit codes: 0 done, 1 failed (for verify: something is wrong), 2 bad use, 4 not found."
 
 
 class _ListByDefault(TyperGroup):
@@ -19,7 +20,9 @@ class _ListByDefault(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put `list` where no subcommand stands."""
-        if not args or (args[0] not in self.commands and args[0] != "--help"):
+        # Of two words the first is a subcommand, if a misspelt one: `list` takes but one.
+        one = len(args) < 2 or args[0].startswith("-") or args[1].startswith("-")
+        if not args or (one and args[0] not in self.commands and args[0] != "--help"):
             args = ["list", *args]
         return super().parse_args(ctx, args)
 
@@ -44,6 +47,7 @@ class Rows(StrEnum):
     """How a list is answered."""
 
     TABLE = "table"
+    WIDE = "wide"
     JSON = "json"
     YAML = "yaml"
     CSV = "csv"
@@ -71,11 +75,14 @@ def list_(
     before: Annotated[str, typer.Option(help="Only what is older than the entry of this id.")] = "",
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the unit; by default all.")] = "",
     output: Annotated[Rows, typer.Option("--output", "-o", help="Output format.")] = Rows.TABLE,
+    no_headers: NoHeaders = False,
     history_url: Database = "",
     kubeconfig: Annotated[str, typer.Option("--kubeconfig", help="Kubeconfig file, where no database is there.")] = "",
     context: Annotated[str, typer.Option("--context", help="Context of the kubeconfig.")] = "",
 ) -> None:
-    """Show deployments, the newest first: of one unit or all, by time, author, revision, image, object and outcome.
+    """Show deployments, the newest first.
+
+    Of one unit or all, by time, author, revision, image, object and outcome.
 
     Example: trueup history --image nginx:1.27 --since 7d
     """
@@ -86,7 +93,7 @@ def list_(
         pull_request, limit, before,
     )  # fmt: skip
     form = None if output is Rows.CSV else Form(output.value)
-    asyncio.run(list_deployments(asked, history_url, form, kubeconfig, context))
+    asyncio.run(list_deployments(asked, history_url, form, Where(kubeconfig, context), headings=not no_headers))
 
 
 @app.command(epilog=EPILOG)
@@ -95,7 +102,9 @@ def show(
     output: Output = Form.TABLE,
     history_url: Database = "",
 ) -> None:
-    """Show one deployment whole: commit, pull request, who asked, every changed field, steps, verdict, what it led to.
+    """Show one deployment whole.
+
+    Commit, pull request, who asked, every changed field, steps, verdict, and what it led to.
 
     Example: trueup history show 3f2a9c0d
     """
@@ -110,7 +119,9 @@ def verify(
     output: Output = Form.TABLE,
     history_url: Database = "",
 ) -> None:
-    """Say whether somebody has altered the history: names each entry that was altered, removed or inserted.
+    """Say whether somebody has altered the history.
+
+    It names each entry that was altered, removed or inserted.
 
     Example: trueup history verify --history-url postgresql://trueup@db/trueup
     """
