@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Any
 
 from trueup.cli.errors import Problem
 from trueup.cli.history.columns import SHORT
@@ -24,7 +25,7 @@ async def short_history(where: Where, word: str, form: Form, *, headings: bool =
     data = {
         "history": data_of(newest),
         "held": data_of(state.held),
-        "pin": data_of(state.pin),
+        "pin": _pin(state),
         "good": state.good.revision if state.good else None,
     }
     rows = [
@@ -41,6 +42,13 @@ async def short_history(where: Where, word: str, form: Form, *, headings: bool =
     show(form, data, SHORT, rows, "nothing was delivered yet", headings=headings)
     if form.for_people:
         _show_standing(state)
+
+
+def _pin(state: UnitState) -> dict[str, Any] | None:
+    pin = state.pin
+    if pin is None:
+        return None
+    return {"id": pin.id, "revision": pin.inputs.revision, "since": pin.since, "by": pin.by, "reason": pin.reason}
 
 
 async def show_standing(where: Where, word: str) -> None:
