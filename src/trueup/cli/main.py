@@ -55,6 +55,7 @@ _SUGGESTION = re.compile(r"[ .]*\(?((?:Did you mean|Possible options:?) .*?)\)?$
 def main() -> NoReturn:
     """Run the command and end the process; an error is one line, and a hint where there is one."""
     _print_whatever_comes()
+    stdout = sys.stdout
     try:
         ended = app(prog_name="trueup", standalone_mode=False)
         _flush()
@@ -69,9 +70,12 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # Who read the answer (`head`, a pager) has seen enough.
-        _print_no_more()
-        sys.exit(READER_GONE)
+        _reader_gone()
+    except SystemExit:
+        if sys.stdout is not stdout:
+            # That is how typer ends where nobody reads; its exit code would say that it had failed.
+            _reader_gone()
+        raise
     except Exception as error:
         if _debugging():
             raise
@@ -87,6 +91,12 @@ def _print_whatever_comes() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def _reader_gone() -> NoReturn:
+    """End where whoever read the answer (`head`, a pager) has seen enough."""
+    _print_no_more()
+    sys.exit(READER_GONE)
 
 
 def _flush() -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
 from trueup.cli.tables import Column, Stream
-from trueup.cli.views.get import COLUMNS, _data, _row
+from trueup.cli.views.get import COLUMNS, _row
 from trueup.core.model.objects import ObjectRef
 from trueup.kube.errors import ConnectionConfigError, Forbidden, KubeError, NoConnection, Unauthorized
 from trueup.queries.objects import nearest
@@ -58,10 +55,3 @@ def test_rows_that_come_later_stand_in_the_same_columns(capsys: pytest.CaptureFi
 def test_a_row_is_one_line_with_a_cell_for_each_column() -> None:
     row = _row(UNIT, {})
     assert len(row) == len(COLUMNS) and row[-1] == "line one line two"
-
-
-def test_the_documented_fields_of_get_are_those_it_gives() -> None:
-    page = (Path(__file__).parents[3] / "docs/cli.md").read_text()
-    line = next(line for line in page.splitlines() if line.startswith("| `get` |"))
-    told = [word for word in re.findall(r"`([a-z]+)`", line) if word != "get"]
-    assert told == list(_data(UNIT, {}))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from trueup.cli.completion.callbacks import complete_policy
 from trueup.cli.options import EPILOG, ContextName, Document, Form, Kubeconfig, Log, LogFormat, LogLevel, Output
 
 app = typer.Typer()
@@ -52,11 +53,20 @@ def run(
         float, typer.Option(envvar="TRUEUP_JITTER", help="Random seconds added to each poll interval, at most.")
     ] = 60.0,
     rollback: Annotated[
-        str, typer.Option(envvar="TRUEUP_ROLLBACK", help="Default rollback policy: auto, propose or report.")
+        str,
+        typer.Option(
+            envvar="TRUEUP_ROLLBACK",
+            help="Default rollback policy: auto, propose or report.",
+            autocompletion=complete_policy,
+        ),
     ] = "auto",
     taken_over: Annotated[
         str,
-        typer.Option(envvar="TRUEUP_TAKEN_OVER", help="Rollback policy of units taken over from another controller."),
+        typer.Option(
+            envvar="TRUEUP_TAKEN_OVER",
+            help="Rollback policy of units taken over from another controller.",
+            autocompletion=complete_policy,
+        ),
     ] = "report",
     cross_namespace: Annotated[
         bool, typer.Option(envvar="TRUEUP_CROSS_NAMESPACE", help="Whether objects may refer to other namespaces.")

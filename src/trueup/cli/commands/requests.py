@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from trueup.cli.completion.callbacks import complete_deployment
 from trueup.cli.options import EPILOG, ContextName, Kubeconfig, Namespace, UnitName, UnitNames
 from trueup.cli.where import Where
 
@@ -78,7 +79,11 @@ def resume(
 def rollback(
     unit: UnitName,
     to: Annotated[
-        str, typer.Option(help="Deployment: its id, its record's id or its commit; by default the last.")
+        str,
+        typer.Option(
+            help="Deployment: its id, its record's id or its commit; by default the last.",
+            autocompletion=complete_deployment,
+        ),
     ] = "",
     reason: Annotated[str, typer.Option(help="Why, for those who find it pinned.")] = "",
     wait: Annotated[bool, typer.Option(help="Wait for the outcome.")] = True,

@@ -9,6 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
+from trueup.cli.completion.callbacks import (
+    complete_deployment,
+    complete_namespace,
+    complete_object,
+    complete_shown,
+    complete_unit,
+)
 from trueup.cli.errors import Problem
 from trueup.cli.options import (
     EPILOG,
@@ -20,7 +27,6 @@ from trueup.cli.options import (
     Output,
     UnitName,
     View,
-    complete_unit,
 )
 from trueup.cli.where import Where
 
@@ -30,7 +36,7 @@ app = typer.Typer()
 @app.command(epilog=EPILOG)
 def get(
     what: Annotated[
-        str, typer.Argument(metavar="[units|sources|UNIT]", help="What to show.", autocompletion=complete_unit)
+        str, typer.Argument(metavar="[units|sources|UNIT]", help="What to show.", autocompletion=complete_shown)
     ] = "units",
     namespace: Namespace = "",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, and show what changes.")] = False,
@@ -68,11 +74,19 @@ def tree(
 @app.command(epilog=EPILOG)
 def diff(
     unit: UnitName,
-    other: Annotated[str, typer.Argument(metavar="[UNIT]", help="Another unit: compare the two.")] = "",
-    revision: Annotated[str, typer.Option(help="Another revision of its source.")] = "",
+    other: Annotated[
+        str, typer.Argument(metavar="[UNIT]", help="Another unit: compare the two.", autocompletion=complete_unit)
+    ] = "",
+    revision: Annotated[
+        str, typer.Option(help="Another revision of its source.", autocompletion=complete_deployment)
+    ] = "",
     local: Annotated[Path | None, typer.Option(help="A local folder in place of its repository.")] = None,
-    before: Annotated[str, typer.Option("--from", help="A revision, or a number of its history.")] = "",
-    after: Annotated[str, typer.Option("--to", help="Another one, or `live` (the default).")] = "",
+    before: Annotated[
+        str, typer.Option("--from", help="A revision, or a number of its history.", autocompletion=complete_deployment)
+    ] = "",
+    after: Annotated[
+        str, typer.Option("--to", help="Another one, or `live` (the default).", autocompletion=complete_deployment)
+    ] = "",
     namespace: Namespace = "",
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
@@ -93,10 +107,15 @@ def diff(
 
 @app.command(epilog=EPILOG)
 def blame(
-    what: Annotated[str, typer.Argument(metavar="KIND/NAME", help="An object, as kubectl names kinds.")],
+    what: Annotated[
+        str,
+        typer.Argument(metavar="KIND/NAME", help="An object, as kubectl names kinds.", autocompletion=complete_object),
+    ],
     field: Annotated[str, typer.Option(help="This field and those below it, such as spec.replicas.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="Also fields that nobody has set.")] = False,
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="The object's namespace.")] = "",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="The object's namespace.", autocompletion=complete_namespace)
+    ] = "",
     output: Output = Form.TABLE,
     no_headers: NoHeaders = False,
     kubeconfig: Kubeconfig = "",

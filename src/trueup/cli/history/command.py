@@ -9,6 +9,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from trueup.cli.completion.callbacks import (
+    complete_cause,
+    complete_namespace,
+    complete_outcome,
+    complete_record,
+    complete_unit,
+)
 from trueup.cli.options import Form, NoHeaders
 from trueup.cli.where import Where
 
@@ -58,7 +65,10 @@ Output = Annotated[Form, typer.Option("--output", "-o", help="Output format.")]
 
 @app.command("list", epilog=EPILOG)
 def list_(
-    unit: Annotated[str, typer.Argument(metavar="[UNIT]", help="name, kind/name or kind/namespace/name.")] = "",
+    unit: Annotated[
+        str,
+        typer.Argument(metavar="[UNIT]", help="name, kind/name or kind/namespace/name.", autocompletion=complete_unit),
+    ] = "",
     since: Annotated[str, typer.Option(help="Ended at or after: a time, or an age such as 2h or 7d.")] = "",
     until: Annotated[str, typer.Option(help="Ended before: a time, or an age.")] = "",
     author: Annotated[str, typer.Option(help="A part of the commit author's name or mail.")] = "",
@@ -67,13 +77,24 @@ def list_(
     version: Annotated[str, typer.Option(help="A version that was deployed, or an image's tag.")] = "",
     object_: Annotated[str, typer.Option("--object", help="An object that was changed: Kind/namespace/name.")] = "",
     field: Annotated[str, typer.Option(help="A field that was changed, or the beginning of its path.")] = "",
-    outcome: Annotated[str, typer.Option(help="good, sick, returned, refused, failed or superseded.")] = "",
-    cause: Annotated[str, typer.Option(help="change, request, heal, return, pin or delete.")] = "",
+    outcome: Annotated[
+        str, typer.Option(help="good, sick, returned, refused, failed or superseded.", autocompletion=complete_outcome)
+    ] = "",
+    cause: Annotated[
+        str, typer.Option(help="change, request, heal, return, pin or delete.", autocompletion=complete_cause)
+    ] = "",
     initiator: Annotated[str, typer.Option(help="A part of the name of who asked for it.")] = "",
     pull_request: Annotated[int, typer.Option(help="Number of the commit's pull request.")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of results.")] = 50,
-    before: Annotated[str, typer.Option(help="Only what is older than the entry of this id.")] = "",
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the unit; by default all.")] = "",
+    before: Annotated[
+        str, typer.Option(help="Only what is older than the entry of this id.", autocompletion=complete_record)
+    ] = "",
+    namespace: Annotated[
+        str,
+        typer.Option(
+            "--namespace", "-n", help="Namespace of the unit; by default all.", autocompletion=complete_namespace
+        ),
+    ] = "",
     output: Annotated[Rows, typer.Option("--output", "-o", help="Output format.")] = Rows.TABLE,
     no_headers: NoHeaders = False,
     history_url: Database = "",
@@ -98,7 +119,9 @@ def list_(
 
 @app.command(epilog=EPILOG)
 def show(
-    id: Annotated[str, typer.Argument(metavar="ID", help="A deployment's id, or its beginning.")],
+    id: Annotated[
+        str, typer.Argument(metavar="ID", help="A deployment's id, or its beginning.", autocompletion=complete_record)
+    ],
     output: Output = Form.TABLE,
     history_url: Database = "",
 ) -> None:

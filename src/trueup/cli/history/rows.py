@@ -120,6 +120,12 @@ def verify_history(url: str, seal: str, form: Form) -> int:
     return 1 if verdict.findings else 0
 
 
+def latest_ids(url: str) -> list[str]:
+    """Give the ids of the newest deployments, as they are listed. Raises `HistoryUnavailable`, `Problem`."""
+    with _history(url) as engine:
+        return [entry.id[:12] for entry in History(engine).ask(Question(limit=50))]
+
+
 @contextmanager
 def _history(url: str) -> Iterator[Engine]:
     engine = open_database(read_url(url or default_url(default_data() / "history")), read_only=True)
