@@ -44,7 +44,8 @@ def complete_deployment(ctx: typer.Context, incomplete: str) -> list[str]:
     """Give the numbers and revisions of a unit's short history."""
     from trueup.cli.completion.answers import deployments
 
-    return deployments(_where(ctx), ctx.params.get("unit") or "", incomplete)
+    # An option that has no value yet keeps what stands before it from being taken for arguments.
+    return deployments(_where(ctx), ctx.params.get("unit") or next(iter(ctx.args), ""), incomplete)
 
 
 def complete_record(ctx: typer.Context, incomplete: str) -> list[str]:
