@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from trueup.cli import cluster
 from trueup.cli.history.columns import DEPLOYMENTS, FINDINGS, SHORT
-from trueup.cli.tables import ESSENTIAL, Column, Cut
+from trueup.cli.options import Form
+from trueup.cli.tables import ESSENTIAL, Column, Cut, show
 from trueup.cli.tables.fitting import GAP, fit
 from trueup.cli.tables.shortening import ELLIPSIS, cells, clipped, distinct, narrowest
 from trueup.cli.views import blame, get, tree
@@ -94,6 +96,10 @@ TABLES = {
     "verify": (list(FINDINGS), findings()),
     "blame": (list(blame.COLUMNS), fields()),
     "tree": (list(tree.COLUMNS), objects()),
+    "cluster status": (
+        list(cluster.COLUMNS),
+        [(part, "not running", "1234567", "2026-11-25T16:44:32Z", "512 MiB") for part in ("kube-apiserver", "etcd")],
+    ),
 }
 
 
@@ -191,20 +197,21 @@ import sys
 sys.path.insert(0, {tests!r})
 from trueup.cli.options import Form
 from trueup.cli.tables import show, tell
-from trueup.cli.views.get import COLUMNS
-from unit.cli.test_tables import MESSAGE, fleet
-form = Form({form!r})
+from unit.cli.test_tables import MESSAGE, TABLES
 if {words}:
     tell(["• " + MESSAGE, "  → mend it in Git"])
 else:
-    show(form, [], COLUMNS, fleet())
+    for name, (columns, rows) in TABLES.items():
+        show(Form({form!r}), [], columns, rows)
+        print({end!r}, flush=True)
 """
+END = "-- the end of a table"
 
 
 def printed(form: str = "table", *, words: bool = False, width: int | None, **environment: str) -> str:
     """Give what is printed into a terminal of this width, or without one into a pipe."""
     tests = str(Path(__file__).parents[2])
-    program = [sys.executable, "-c", PROGRAM.format(tests=tests, form=form, words=words)]
+    program = [sys.executable, "-c", PROGRAM.format(tests=tests, form=form, words=words, end=END)]
     given = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
     given |= {"TERM": "xterm-256color", **environment}
     if width is None:
@@ -225,25 +232,41 @@ def printed(form: str = "table", *, words: bool = False, width: int | None, **en
     return told.decode().replace("\r\n", "\n")
 
 
+def tables(out: str) -> dict[str, list[str]]:
+    """Give the lines of each table."""
+    return dict(zip(TABLES, (part.strip("\n").splitlines() for part in out.split(END + "\n")), strict=False))
+
+
 @pytest.mark.parametrize("width", [80, 120, 200])
 def test_in_a_terminal_each_object_has_one_line_of_it(width: int) -> None:
-    lines = printed(width=width, NO_COLOR="1").splitlines()
-    assert len(lines) == 201 and max(map(len, lines)) <= width
-    assert not any("\x1b" in line for line in lines)
-    assert len({line.split()[2] for line in lines}) == 201
+    for name, lines in tables(printed(width=width, NO_COLOR="1")).items():
+        assert len(lines) == len(TABLES[name][1]) + 1 and max(map(cells, lines)) <= width, name
+        assert len(set(lines)) == len(lines) and not any("\x1b" in line for line in lines), name
 
 
 def test_in_a_pipe_each_object_has_one_line_with_its_full_text_and_no_colours() -> None:
     out = printed(width=None, FORCE_COLOR="1", COLUMNS="80")
-    lines = out.splitlines()
-    assert len(lines) == 201 and "\x1b" not in out and ELLIPSIS not in out
-    assert all(name in line for name, line in zip(long_names(200), lines[1:], strict=True))
-    assert lines[2].endswith(MESSAGE)
+    assert "\x1b" not in out and ELLIPSIS not in out
+    for name, lines in tables(out).items():
+        columns, rows = TABLES[name]
+        assert all(column.heading in lines[0] for column in columns), name
+        for line, row in zip(lines[1:], rows, strict=True):
+            assert all(cell in line for cell in row), name
 
 
 def test_wide_has_every_column_whole_in_a_terminal_too() -> None:
-    lines = printed("wide", width=80, NO_COLOR="1").splitlines()
-    assert len(lines) == 201 and "SOURCE" in lines[0] and lines[2].endswith(MESSAGE)
+    found = tables(printed("wide", width=80, NO_COLOR="1"))
+    for name, lines in found.items():
+        assert all(all(cell in line for cell in row) for line, row in zip(lines[1:], TABLES[name][1], strict=True))
+
+
+def test_what_is_for_wide_tables_alone_is_not_in_others(capsys: pytest.CaptureFixture[str]) -> None:
+    row = fleet(1)
+    show(Form.TABLE, [], get.COLUMNS, row)
+    assert "SOURCE" not in capsys.readouterr().out
+    show(Form.WIDE, [], get.COLUMNS, row, headings=False)
+    out = capsys.readouterr().out
+    assert "NAME" not in out and "https://git.example.com" in out
 
 
 def test_colours_are_for_terminals_that_want_them() -> None:
