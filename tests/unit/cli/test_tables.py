@@ -183,10 +183,21 @@ def test_a_text_is_shortened_after_a_word(text: str, width: int, shown: str) -> 
     assert clipped(text, width) == shown and cells(shown) <= width
 
 
-def test_what_is_important_is_whole_before_the_rest_gets_room() -> None:
+def test_an_object_keeps_its_kind_and_its_name_before_its_namespace() -> None:
+    names = [f"Deployment/{'n' * 40}/{name}" for name in ("web", "api-of-the-shop")]
+    found = distinct(names, 32)
+    assert found is not None
+    assert set(found.values()) == {"Deployment/nnnnnnnnnn…nnnnnn/web", "Deployment/nn…nn/api-of-the-shop"}
+    long = [f"Deployment/{'n' * 40}/{name}" for name in long_names(3)]
+    assert all(short.startswith("Deployment/…/payments-") for short in (distinct(long, 48) or {}).values())
+
+
+def test_names_and_texts_share_the_room_that_is_left() -> None:
     columns = [Column("NAME", ESSENTIAL, Cut.NAME, 5, identifies=True), Column("TEXT", 1, Cut.TEXT, 4), Column("X", 2)]
     fitted = fit(columns, [("a" * 20, "some words here", "")], 30)
-    assert [part.width for part in fitted.parts] == [20, 5, 1]
+    assert [part.width for part in fitted.parts] == [13, 12, 1]
+    fitted = fit(columns, [("a" * 20, "short", "")], 30)
+    assert [part.width for part in fitted.parts] == [20, 5, 1], "what one does not need the other gets"
     assert [part.column.heading for part in fit(columns, [("a" * 20, "some words", "")], 12).parts] == ["NAME", "TEXT"]
 
 

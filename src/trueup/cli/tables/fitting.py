@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from trueup.cli.tables.columns import ESSENTIAL, Column, Cut
 from trueup.cli.tables.shortening import cells, clipped, distinct, middled, narrowest
@@ -35,12 +35,12 @@ class _Part:
         self.least = self._narrowest()
 
     def brief(self) -> _Part:
-        """Give the column in fewer words, itself where it has none or where two values would become the same."""
+        """Give the column in fewer words, as it is where it has none or where two values would become the same."""
         if self.column.brief is None:
             return self
         values = [self.column.brief(value) for value in self.values]
         if self.column.identifies and len(set(values)) < len(set(self.values)):
-            return self
+            return _Part(self.at, replace(self.column, brief=None), self.values)
         return _Part(self.at, self.column, values, is_brief=True)
 
     def settle(self) -> None:
@@ -59,7 +59,8 @@ class _Part:
 
     def _narrowest(self) -> int:
         least = max(self.column.least, cells(self.column.heading))
-        if self.column.cut is Cut.NEVER or least >= self.natural:
+        can_be_brief = self.column.brief is not None and not self.is_brief
+        if self.column.cut is Cut.NEVER or can_be_brief or least >= self.natural:
             return self.natural
         return narrowest(self.values, least) if self.column.identifies else least
 
@@ -120,14 +121,28 @@ def _importance(part: _Part) -> int:
 
 
 def _share(parts: list[_Part], width: int) -> None:
-    """Give what room is left to the most important columns that can use it."""
-    spare = width - _needed(parts)
-    for part in sorted(parts, key=lambda each: -each.column.importance):
-        more = max(0, min(spare, part.natural - part.least))
-        part.width = part.least + more
-        spare -= more
+    """Give what room is left to the most important columns: to names half of it where others can use the rest."""
+    for part in parts:
+        part.width = part.least
+    spare = max(0, width - _needed(parts))
+    ordered = sorted(parts, key=lambda each: -each.column.importance)
+    names = [part for part in ordered if part.column.identifies]
+    others = [part for part in ordered if not part.column.identifies]
+    spare -= _grown(names, (spare + 1) // 2)
+    spare -= _grown(others, spare)
+    spare -= _grown(names, spare)
     if parts and parts[-1].column.cut is Cut.TEXT:
         # Rows that come later may have longer texts than the first ones.
-        parts[-1].width += max(spare, 0)
+        parts[-1].width += spare
     for part in parts:
         part.settle()
+
+
+def _grown(parts: Sequence[_Part], room: int) -> int:
+    """Widen columns as far as they can use it, one after the other; gives how much of the room that took."""
+    left = room
+    for part in parts:
+        more = min(left, part.natural - part.width)
+        part.width += more
+        left -= more
+    return room - left

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 ELLIPSIS = "…"
 _HEAD = 0.6
@@ -40,12 +41,12 @@ def distinct(names: Iterable[str], width: int) -> dict[str, str] | None:
     long = [name for name in found if cells(name) > width]
     left = set(long)
     # Each name is cut where that tells it from all others: in a fixed place at first, elsewhere where that does not.
-    for head in sorted(range(width), key=lambda at: abs(at - round(_HEAD * (width - 1)))):
+    for cutter in _cutters(width):
         if not left:
             break
-        cut = {name: _cut(name, width, head) for name in long}
+        cut = {name: cutter(name) for name in long}
         times = Counter(cut.values())
-        told = [name for name in left if times[cut[name]] == 1]
+        told = [name for name in left if cut[name] and times[cut[name]] == 1]
         found.update((name, cut[name]) for name in told)
         left.difference_update(told)
     return None if left or len(set(found.values())) < len(found) else found
@@ -63,6 +64,34 @@ def narrowest(names: Iterable[str], least: int) -> int:
         else:
             high = middle
     return high
+
+
+def _cutters(width: int) -> Iterator[Callable[[str], str]]:
+    """Give ways to shorten a name to this width, the most readable first; one that cannot gives nothing."""
+    heads = sorted(range(width), key=lambda at: abs(at - round(_HEAD * (width - 1))))
+    yield partial(_less_namespace, width=width)
+    for head in heads:
+        yield partial(_less_of_an_object, width=width, head=head)
+    for head in heads:
+        yield partial(_cut, width=width, head=head)
+
+
+def _less_namespace(name: str, width: int) -> str:
+    """Shorten `Kind/namespace/name` in its namespace alone."""
+    kind, first, rest = name.partition("/")
+    namespace, last, name = rest.rpartition("/")
+    room = width - cells(kind) - cells(name) - 2
+    return kind + first + middled(namespace, room) + last + name if first and last and room > 0 else ""
+
+
+def _less_of_an_object(name: str, width: int, head: int) -> str:
+    """Shorten `Kind/namespace/name` in its name too, and leave out the namespace."""
+    kind, first, rest = name.partition("/")
+    _, last, name = rest.rpartition("/")
+    room = width - cells(kind) - 3
+    if not (first and last and room > 2):
+        return ""
+    return f"{kind}/{ELLIPSIS}/{name if cells(name) <= room else _cut(name, room, head * (room - 1) // (width - 1))}"
 
 
 def _cut(text: str, width: int, head: int) -> str:
