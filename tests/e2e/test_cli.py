@@ -290,7 +290,7 @@ async def test_diff_may_do_what_the_units_service_account_may(
     assert done.code == 1 and "+++ git/ConfigMap/tenant/app" in done.out, done.err
     (tmp_path / "app/secret.yaml").write_text(SECRET.format(word="one"))
     refused = await trueup("diff", "ks/tenant", "--local", str(tmp_path))
-    assert refused.code == 2 and "system:serviceaccount:tenant:deployer" in refused.err, refused.out
+    assert refused.code == 6 and "system:serviceaccount:tenant:deployer" in refused.err, refused.out
 
 
 async def test_crds_are_what_kubectl_takes(trueup: Callable[..., Awaitable[Ended]]) -> None:

@@ -130,7 +130,9 @@ async def test_objects_and_fields_that_are_not_there_are_not_found(trueup: Run) 
     field = await trueup("blame", "configmap/settings", "-n", "shop", "--field", "dta.a")
     assert field.code == 4 and said(field)[1] == "hint: did you mean 'data.a'?"
     kind = await trueup("blame", "configmp/settings", "-n", "shop")
-    assert kind.code == 2 and said(kind)[0]
+    assert kind.code == 2 and said(kind)[1] == "hint: did you mean configmap?"
+    unit = await trueup("why", "kustomizatoin/shop")
+    assert unit.code == 2 and said(unit)[1] == "hint: did you mean kustomization?"
     assert (await trueup("get", "-n", "nowhere")).err == "nothing is declared in namespace nowhere\n"
 
 

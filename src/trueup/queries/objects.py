@@ -123,7 +123,13 @@ def _kind(word: str, among: list[str]) -> str:
     for kind in among:
         if full in (kind.lower(), f"{kind.lower()}s", f"{kind.lower()[:-1]}ies"):
             return kind
-    raise Problem(f"{word!r} is no kind that can be named here", f"known are {', '.join(sorted(among))}", Kind.BAD_USE)
+    hint = _meant(lower, [*short, *among]) or f"known are {', '.join(sorted(among))}"
+    raise Problem(f"{word!r} is no kind that can be named here", hint, Kind.BAD_USE)
+
+
+def _meant(word: str, among: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, sorted({each.lower() for each in among}), 1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 async def any_object(cluster: Objects, what: str, namespace: str) -> Body:
@@ -133,7 +139,9 @@ async def any_object(cluster: Objects, what: str, namespace: str) -> Body:
         raise Problem(f"{what!r} names no object", "write KIND/NAME with -n, or KIND/NAMESPACE/NAME", Kind.BAD_USE)
     resources = cluster.mapper.lookup(kind)
     if not resources:
-        raise Problem(f"the cluster serves no kind {kind!r}", "`kubectl api-resources` lists the kinds", Kind.BAD_USE)
+        hint = _meant(kind.lower(), [each.kind for each in cluster.mapper.preferred()])
+        hint = hint or "`kubectl api-resources` lists the kinds"
+        raise Problem(f"the cluster serves no kind {kind!r}", hint, Kind.BAD_USE)
     name = rest[-1]
     where = rest[0] if len(rest) == 2 else namespace or "default"
     for resource in resources:
