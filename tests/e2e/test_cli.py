@@ -19,6 +19,7 @@ from support.commands import Ended, run_trueup
 from support.e2e import (
     APPLICATION,
     KUSTOMIZATION,
+    PATIENCE,
     REPOSITORY,
     World,
     application,
@@ -84,14 +85,14 @@ async def watching(world: World, *arguments: str) -> AsyncIterator[AsyncIterator
     assert stream is not None
 
     async def lines() -> AsyncIterator[str]:
-        while line := await asyncio.wait_for(stream.readline(), 30):
+        while line := await asyncio.wait_for(stream.readline(), PATIENCE):
             yield line.decode().rstrip()
 
     try:
         yield lines()
     finally:
         process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), 10) == 130
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 130
 
 
 def unreachable(folder: Path) -> Path:
