@@ -19,6 +19,7 @@ from support.commands import Ended, run_trueup
 from support.e2e import (
     APPLICATION,
     KUSTOMIZATION,
+    PATIENCE,
     REPOSITORY,
     World,
     application,
@@ -84,14 +85,14 @@ async def watching(world: World, *arguments: str) -> AsyncIterator[AsyncIterator
     assert stream is not None
 
     async def lines() -> AsyncIterator[str]:
-        while line := await asyncio.wait_for(stream.readline(), 30):
+        while line := await asyncio.wait_for(stream.readline(), PATIENCE):
             yield line.decode().rstrip()
 
     try:
         yield lines()
     finally:
         process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), 10) == 130
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 130
 
 
 def unreachable(folder: Path) -> Path:
@@ -194,12 +195,12 @@ async def test_a_cluster_that_is_not_there_is_told_how_to_start_one(
     for config, words in ((tmp_path / "absent", "no kubeconfig"), (unreachable(tmp_path), "127.0.0.1:9")):
         done = await trueup("get", "--kubeconfig", str(config))
         error, hint = done.err.splitlines()
-        assert done.code == 1 and words in error and "trueup cluster up" in hint
+        assert done.code == 5 and words in error and "trueup cluster up" in hint
 
 
 async def test_what_is_not_there_is_one_line_and_a_hint(trueup: Callable[..., Awaitable[Ended]]) -> None:
     done = await trueup("tree", "nothing")
-    assert (done.code, done.out) == (2, "")
+    assert (done.code, done.out) == (4, "")
     assert done.err.splitlines() == ["error: there is no unit 'nothing'", "hint: `trueup get` lists all units"]
 
 
@@ -274,7 +275,7 @@ async def test_what_is_suspended_is_left_alone_until_it_is_resumed(
     assert not standing(await world.get(kind, namespace, name) or {}).suspended
     assert "is not suspended" in (await trueup("resume", word)).out
     unknown = await trueup("suspend", word, "ks/nothing")
-    assert unknown.code == 2 and not standing(await world.get(kind, namespace, name) or {}).suspended
+    assert unknown.code == 4 and not standing(await world.get(kind, namespace, name) or {}).suspended
 
 
 async def test_diff_may_do_what_the_units_service_account_may(
@@ -290,7 +291,7 @@ async def test_diff_may_do_what_the_units_service_account_may(
     assert done.code == 1 and "+++ git/ConfigMap/tenant/app" in done.out, done.err
     (tmp_path / "app/secret.yaml").write_text(SECRET.format(word="one"))
     refused = await trueup("diff", "ks/tenant", "--local", str(tmp_path))
-    assert refused.code == 2 and "system:serviceaccount:tenant:deployer" in refused.err, refused.out
+    assert refused.code == 6 and "system:serviceaccount:tenant:deployer" in refused.err, refused.out
 
 
 async def test_crds_are_what_kubectl_takes(trueup: Callable[..., Awaitable[Ended]]) -> None:

@@ -44,7 +44,7 @@ async def records(world: World, *arguments: str, count: int) -> list[dict[str, A
     deadline = time.monotonic() + PATIENCE
     while True:
         code, out, err = await trueup(world, "history", *arguments, "-o", "json")
-        found: list[dict[str, Any]] = json.loads(out) if code == 0 else []
+        found: list[dict[str, Any]] = json.loads(out)["history"] if code == 0 else []
         if len(found) == count:
             return found
         assert time.monotonic() < deadline, (code, out, err)

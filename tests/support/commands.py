@@ -25,7 +25,7 @@ LOADED = (
     *(f"trueup.cli.views.{name}" for name in ("blame", "diff", "events", "get", "logs", "tree", "why")),
     *(f"trueup.commands.{name}" for name in ("approval", "pinning", "suspension", "sync", "waiting")),
     *("trueup.dialects", "trueup.history", "trueup.kube.client", "trueup.queries.tree", "trueup.runtime.controller"),
-    *("pydantic.types", "pydantic.main", "pydantic.type_adapter", "typer._adapters", "rich.tree", "zoneinfo"),
+    *("pydantic.types", "pydantic.main", "pydantic.type_adapter", "typer._adapters", "rich.cells", "zoneinfo"),
 )
 """What the helper process loads before it forks."""
 

@@ -14,7 +14,7 @@ import typer
 
 from trueup.cli.errors import BAD_USE, FAILED, Problem
 from trueup.cli.options import Form
-from trueup.cli.tables import show
+from trueup.cli.tables import Column, show
 from trueup.devtools.localcluster.controlplane import PARTS, State
 from trueup.devtools.localcluster.errors import ClusterError
 from trueup.devtools.localcluster.kubectl import kubectl_command, kubectl_environment
@@ -24,6 +24,14 @@ from trueup.devtools.localcluster.options import Options
 from trueup.devtools.localcluster.process.ports import HOST
 from trueup.devtools.localcluster.process.processes import Process
 from trueup.devtools.localcluster.process.supervising import running, serve, start_in_background, stop
+
+COLUMNS = (
+    Column("PART", identifies=True),
+    Column("STATE", tones={"running": "green", "not running": "red"}),
+    Column("PID", 1),
+    Column("SINCE", 3),
+    Column("MEMORY", 2),
+)
 
 
 def up(name: str, nodes: int, *, ephemeral: bool, foreground: bool) -> int:
@@ -63,11 +71,11 @@ def status(name: str, form: Form) -> int:
     rows = [_described(part, parts.get(part, Process())) for part in PARTS]
     if state is not None:
         rows.insert(0, _described("supervisor", state.runner))
-    if form is Form.TABLE:
+    if form.for_people:
         typer.echo(f"cluster {name} is {_stands(state, well)}")
         for key, value in (("server", _server(state)), ("kubeconfig", layout.kubeconfig), ("folder", layout.root)):
             typer.echo(f"{key + ':':<12}{value}")
-    if form is not Form.TABLE or state is not None:
+    if not form.for_people or state is not None:
         described = {
             "name": name,
             "up": state is not None,
@@ -78,7 +86,7 @@ def status(name: str, form: Form) -> int:
             "folder": str(layout.root),
             "parts": rows,
         }
-        show(form, described, ("PART", "STATE", "PID", "SINCE", "MEMORY"), [_row(part) for part in rows], "")
+        show(form, described, COLUMNS, [_row(part) for part in rows])
     return 0 if well else 1
 
 

@@ -5,6 +5,8 @@ The subcommands and their options stand in `trueup.cli.commands`; a new one goes
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import sys
@@ -15,12 +17,9 @@ from typer.exceptions import Abort, TyperException
 
 from trueup import __version__
 from trueup.cli.commands import cluster, controller, gitserver, incidents, requests, views
-from trueup.cli.errors import BAD_USE, FAILED, Problem
+from trueup.cli.errors import BAD_USE, INTERRUPTED, READER_GONE, Problem, did_you_mean
 from trueup.cli.history.command import app as history_app
 from trueup.cli.options import EPILOG
-
-INTERRUPTED = 130
-"""What shells say of a command that Ctrl-C has ended."""
 
 app = typer.Typer(
     name="trueup",
@@ -55,8 +54,11 @@ _SUGGESTION = re.compile(r"[ .]*\(?((?:Did you mean|Possible options:?) .*?)\)?$
 
 def main() -> NoReturn:
     """Run the command and end the process; an error is one line, and a hint where there is one."""
+    _print_whatever_comes()
+    stdout = sys.stdout
     try:
         ended = app(prog_name="trueup", standalone_mode=False)
+        _flush()
     except TyperException as error:
         _fail(bad_use(error))
     except Problem as problem:
@@ -68,9 +70,12 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # Who read the answer (`head`, a pager) has seen enough. Nothing may be flushed into the closed pipe at exit.
-        sys.stdout = None
-        sys.exit(FAILED)
+        _reader_gone()
+    except SystemExit:
+        if sys.stdout is not stdout:
+            # That is how typer ends where nobody reads; its exit code would say that it had failed.
+            _reader_gone()
+        raise
     except Exception as error:
         if _debugging():
             raise
@@ -79,6 +84,31 @@ def main() -> NoReturn:
 
         _fail(problem_of(error))
     sys.exit(ended if isinstance(ended, int) else 0)
+
+
+def _print_whatever_comes() -> None:
+    """Have a terminal that lacks a character show another one instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _reader_gone() -> NoReturn:
+    """End where whoever read the answer (`head`, a pager) has seen enough."""
+    _print_no_more()
+    sys.exit(READER_GONE)
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _print_no_more() -> None:
+    """Have nothing flushed at exit into what has been closed, or is full."""
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _debugging() -> bool:
@@ -95,15 +125,31 @@ def bad_use(error: TyperException) -> Problem:
     told = told[:1].lower() + told[1:]
     path = getattr(getattr(error, "ctx", None), "command_path", "trueup")
     usage = f"`{path} --help` says what it takes"
-    hint = f"{found[1][:1].lower()}{found[1][1:]}" if found else usage
+    hint = f"{found[1][:1].lower()}{found[1][1:]}" if found else _nearest_value(message) or usage
     return Problem(told, hint, BAD_USE)
 
 
+def _nearest_value(message: str) -> str:
+    """Say which of an option's words was meant, where one is like what was written."""
+    written, _, choices = message.partition(" is not one of ")
+    return did_you_mean(written.rpartition("'")[0].rpartition("'")[2], re.findall(r"'([^']+)'", choices))
+
+
 def _fail(problem: Problem) -> NoReturn:
-    typer.echo(f"error: {problem.message}", err=True)
-    if problem.hint:
-        typer.echo(f"hint: {problem.hint}", err=True)
+    with contextlib.suppress(OSError):
+        # An error may hold what others wrote.
+        typer.echo(f"error: {_one_line(problem.message)}", err=True)
+        if problem.hint:
+            typer.echo(f"hint: {_one_line(problem.hint)}", err=True)
+    try:
+        _flush()
+    except OSError:
+        _print_no_more()
     sys.exit(int(problem.kind))
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 if __name__ == "__main__":

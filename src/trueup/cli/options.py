@@ -10,19 +10,37 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-EPILOG = "Exit codes: 0 done, 1 failed (for diff: there are differences), 2 bad use, 3 took too long."
+from trueup.cli.completion.callbacks import complete_context, complete_namespace, complete_unit
+
+EPILOG = (
+    "Exit codes: 0 done, 1 failed (for diff: there are differences), 2 bad use, 3 took too long, 4 not found, "
+    "5 no cluster that answers, 6 not allowed."
+)
 
 
 class Form(StrEnum):
-    """How a command answers: people read tables, programs the rest."""
+    """How a command answers: people read tables, programs the rest; `wide` leaves nothing out and shortens nothing."""
 
     TABLE = "table"
+    WIDE = "wide"
     JSON = "json"
     YAML = "yaml"
 
+    @property
+    def for_people(self) -> bool:
+        """Whether it is read by people."""
+        return self in (Form.TABLE, Form.WIDE)
+
+
+class Document(StrEnum):
+    """How a command answers that has nothing to say in a table."""
+
+    YAML = "yaml"
+    JSON = "json"
+
 
 class View(StrEnum):
-    """How `get` answers: `wide` is a table with more columns, `name` one name on each line as commands take them."""
+    """How `get` answers: as all commands, or (`name`) one name on each line as commands take them."""
 
     TABLE = "table"
     WIDE = "wide"
@@ -70,18 +88,18 @@ Kubeconfig = Annotated[
         help="Kubeconfig file; by default $KUBECONFIG, ~/.kube/config or in-cluster.",
     ),
 ]
-ContextName = Annotated[str, typer.Option("--context", envvar="TRUEUP_CONTEXT", help="Context of the kubeconfig.")]
-
-
-def complete_unit(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Give the names that a shell may complete a unit's to."""
-    from trueup.cli.completion import names
-
-    return names(ctx.params.get("kubeconfig") or "", ctx.params.get("context") or "", incomplete)
-
-
-Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace; by default all.")]
+ContextName = Annotated[
+    str,
+    typer.Option(
+        "--context", envvar="TRUEUP_CONTEXT", help="Context of the kubeconfig.", autocompletion=complete_context
+    ),
+]
+Namespace = Annotated[
+    str,
+    typer.Option("--namespace", "-n", help="Namespace; by default all.", autocompletion=complete_namespace),
+]
 Output = Annotated[Form, typer.Option("--output", "-o", help="Output format.")]
+NoHeaders = Annotated[bool, typer.Option("--no-headers", help="Leave out the headings of a table.")]
 UnitName = Annotated[
     str,
     typer.Argument(

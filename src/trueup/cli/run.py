@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from trueup.api.server import BadAddress
-from trueup.cli.errors import BAD_USE, Problem
+from trueup.cli.errors import BAD_USE, Problem, did_you_mean
 from trueup.cli.options import Log, LogFormat
 from trueup.core.model.unit import ReturnPolicy
 from trueup.history import Bounds, HistoryUnavailable
@@ -50,8 +50,9 @@ def _policy(name: str, word: str) -> ReturnPolicy:
     try:
         return ReturnPolicy(word)
     except ValueError:
+        near = did_you_mean(word, ReturnPolicy)
         option = name.replace("_", "-")
-        raise Problem(f"--{option} {word!r} is none of auto, propose, report", kind=BAD_USE) from None
+        raise Problem(f"--{option} {word!r} is none of auto, propose, report", near, BAD_USE) from None
 
 
 async def _until_told(settings: Settings, log_files: LogFiles | None) -> None:
@@ -63,7 +64,7 @@ async def _until_told(settings: Settings, log_files: LogFiles | None) -> None:
         await task
 
 
-def _log_to_stderr(log: Log, log_files: LogFiles | None) -> None:
+def _log_to_stderr(log: Log, log_files: LogFiles | None = None) -> None:
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

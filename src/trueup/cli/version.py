@@ -8,13 +8,13 @@ import typer
 
 from trueup import __version__
 from trueup.cli.options import Form
-from trueup.cli.tables import show
+from trueup.cli.tables import show_data
 
 
 def version(form: Form) -> None:
     """Print the version and what it runs on."""
     told = {"version": __version__, "python": platform.python_version(), "platform": platform.platform(terse=True)}
-    if form is Form.TABLE:
+    if form.for_people:
         typer.echo(f"trueup {__version__} (Python {told['python']}, {told['platform']})")
     else:
-        show(form, told, (), (), "")
+        show_data(form, told)

@@ -12,10 +12,19 @@ class Kind(IntEnum):
     """It was understood, and could not be done or did not end well."""
 
     BAD_USE = 2
-    """It names what does not exist, or asks for what does not go together."""
+    """It cannot be understood, or asks for what does not go together."""
 
     TIMED_OUT = 3
     """Nothing came in time; what was asked for goes on."""
+
+    NOT_FOUND = 4
+    """What it names is not there."""
+
+    NO_CLUSTER = 5
+    """The cluster cannot be reached: no kubeconfig that can be used, or nobody who answers."""
+
+    FORBIDDEN = 6
+    """The cluster does not know the user, or does not let them."""
 
 
 class Problem(Exception):

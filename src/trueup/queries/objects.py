@@ -72,7 +72,7 @@ class Objects:
             every = [ObjectRef.of(body) for role in roles for body in await self.objects(role)]
             near = [ref for ref in every if ref.name == name]
         hint = f"did you mean {' or '.join(map(written, near))}?" if near else "`trueup get` lists all units"
-        return Problem(f"there is no {noun} {word!r}{place}", hint, Kind.BAD_USE)
+        return Problem(f"there is no {noun} {word!r}{place}", hint, Kind.NOT_FOUND)
 
     async def user(self) -> str:
         """Name the user that the API server takes this command's for; empty where it does not say."""
@@ -123,7 +123,13 @@ def _kind(word: str, among: list[str]) -> str:
     for kind in among:
         if full in (kind.lower(), f"{kind.lower()}s", f"{kind.lower()[:-1]}ies"):
             return kind
-    raise Problem(f"{word!r} is no kind that can be named here", f"known are {', '.join(sorted(among))}", Kind.BAD_USE)
+    hint = _meant(lower, [*short, *among]) or f"known are {', '.join(sorted(among))}"
+    raise Problem(f"{word!r} is no kind that can be named here", hint, Kind.BAD_USE)
+
+
+def _meant(word: str, among: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, sorted({each.lower() for each in among}), 1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 async def any_object(cluster: Objects, what: str, namespace: str) -> Body:
@@ -133,7 +139,9 @@ async def any_object(cluster: Objects, what: str, namespace: str) -> Body:
         raise Problem(f"{what!r} names no object", "write KIND/NAME with -n, or KIND/NAMESPACE/NAME", Kind.BAD_USE)
     resources = cluster.mapper.lookup(kind)
     if not resources:
-        raise Problem(f"the cluster serves no kind {kind!r}", "`kubectl api-resources` lists the kinds", Kind.BAD_USE)
+        hint = _meant(kind.lower(), [each.kind for each in cluster.mapper.preferred()])
+        hint = hint or "`kubectl api-resources` lists the kinds"
+        raise Problem(f"the cluster serves no kind {kind!r}", hint, Kind.BAD_USE)
     name = rest[-1]
     where = rest[0] if len(rest) == 2 else namespace or "default"
     for resource in resources:
@@ -141,7 +149,7 @@ async def any_object(cluster: Objects, what: str, namespace: str) -> Body:
         if reply is not None:
             return reply.body
     place = f" in namespace {where}" if resources[0].namespaced else ""
-    raise Problem(f"there is no {kind} {name!r}{place}", "name its namespace with -n", Kind.BAD_USE)
+    raise Problem(f"there is no {kind} {name!r}{place}", "name its namespace with -n", Kind.NOT_FOUND)
 
 
 def written(ref: ObjectRef) -> str:

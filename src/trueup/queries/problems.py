@@ -16,12 +16,17 @@ from trueup.core.model.state import STATE_KIND, UnitState, state_name
 from trueup.core.problem import Kind, Problem
 from trueup.core.redaction import redact
 from trueup.kube.errors import (
+    BadAnswer,
+    CertificateError,
     ConnectionConfigError,
     Forbidden,
     KindNotServed,
     KubeError,
     NoConnection,
+    NotFound,
+    Timeout,
     Unauthorized,
+    Unavailable,
 )
 
 DEFECT_HINT = "this is a defect of Trueup; TRUEUP_DEBUG=true shows where it is, please report it with that"
@@ -32,7 +37,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, KubeError):
-        return Problem(str(error), _hint(error))
+        return Problem(str(error), _hint(error), _kind(error))
     if isinstance(error, SourceError):
         return Problem(str(error), "`trueup get sources` shows how sources stand")
     if isinstance(error, RenderError):
@@ -53,7 +58,8 @@ def problems() -> Iterator[None]:
     """Raise whatever is raised within as a `Problem`."""
     try:
         yield
-    except Problem:
+    except (Problem, BrokenPipeError):
+        # Who reads what is printed has gone: that is the end of the command, and no problem of it.
         raise
     except Exception as error:
         raise problem_of(error) from error
@@ -66,6 +72,14 @@ def decode_state(ref: ObjectRef, body: Body | None) -> UnitState:
     except msgspec.MsgspecError as error:
         text = f"what is remembered of {ref} ({STATE_KIND} {state_name(ref)}) cannot be read: {redact(str(error))}"
         raise Problem(text, "a newer Trueup, or somebody, has written it") from error
+
+
+def _kind(error: KubeError) -> Kind:
+    if isinstance(error, ConnectionConfigError | CertificateError | Unavailable | Timeout | BadAnswer):
+        return Kind.NO_CLUSTER
+    if isinstance(error, Unauthorized | Forbidden):
+        return Kind.FORBIDDEN
+    return Kind.NOT_FOUND if isinstance(error, NotFound) else Kind.FAILED
 
 
 def _hint(error: KubeError) -> str:
@@ -82,6 +96,6 @@ def _hint(error: KubeError) -> str:
     return "check --kubeconfig and --context, and try again"
 
 
-def bad_use(error: Problem) -> Problem:
-    """Give a problem with the exit code of a question that cannot be asked so."""
-    return Problem(error.message, error.hint, Kind.BAD_USE)
+def no_answer(error: Problem) -> Problem:
+    """Give a problem of a question whose answer may be "no", which has the exit code of a failure."""
+    return Problem(error.message, error.hint, Kind.BAD_USE) if error.kind is Kind.FAILED else error

@@ -53,7 +53,7 @@ def test_a_page_says_how_to_go_on(ask: Ask) -> None:
     first = ask("--limit", "2", "--cause", "change")
     last = f"{2:032x}"
     assert f"--before {last}" in first.stderr
-    found = json.loads(ask("--limit", "2", "--cause", "change", "--before", last, "-o", "json").stdout)
+    found = json.loads(ask("--limit", "2", "--cause", "change", "--before", last, "-o", "json").stdout)["history"]
     assert [item["id"] for item in found] == [f"{1:032x}"]
 
 

@@ -127,7 +127,7 @@ async def test_a_sync_of_an_application_is_an_operation_with_its_own_options() -
         ((suspended(APP),), "shop", QUIET, Kind.FAILED, "is suspended"),
         (({**APP, "operation": {}},), "shop", QUIET, Kind.FAILED, "an operation under way"),
         ((WEB, REPO), "web", SyncRequest(revision="v2"), Kind.BAD_USE, "for Applications"),
-        ((WEB, REPO), "wep", QUIET, Kind.BAD_USE, "there is no unit or source 'wep'"),
+        ((WEB, REPO), "wep", QUIET, Kind.NOT_FOUND, "there is no unit or source 'wep'"),
         ((WEB, REPO), "pod/web", QUIET, Kind.BAD_USE, "no kind"),
         ((WEB, REPO), "a/b/c/d", QUIET, Kind.BAD_USE, "names nothing"),
         (

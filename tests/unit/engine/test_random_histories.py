@@ -21,7 +21,7 @@ from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.reports import UnitPhase
 from trueup.core.model.unit import Retry, SyncPolicy, TrackingLabels, Unit
 from trueup.core.plan.tasks import Action
-from trueup.core.ports import ApplyError
+from trueup.core.ports import ApplyError, Fenced
 
 UNITS = ("one", "two", "three")
 OBJECTS = tuple(f"o{number}" for number in range(10))
@@ -99,10 +99,11 @@ class History:
                 world.cluster.before_write = world.states.before_write = self.tick
                 await self.commit()
                 await world.later(2)
-                self.left, world.cluster.fence.open = 0, True
                 kept &= set(self.wanted)
                 self.check(kept, seen)
-                seen = 0
+                seen, self.left = 0, 0
+                await world.engine.stop()
+                world.cluster.fence.open = True
                 await world.restart()
             case "edit", (name,) if ref(name) in world.cluster.objects:
                 world.cluster.edit(ref(name), data={"by": "hand"})
@@ -134,6 +135,8 @@ class History:
 
     def tick(self) -> None:
         """Count down to the write after which the process is dead: nothing it does then reaches anything."""
+        if not self.world.cluster.fence.open:
+            raise Fenced("the process is dead")
         self.left -= 1
         if self.left == 0:
             self.world.cluster.fence.open = False

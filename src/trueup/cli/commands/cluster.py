@@ -10,7 +10,7 @@ from trueup.cli.options import EPILOG, Form, Output
 
 app = typer.Typer(
     rich_markup_mode=None,
-    help="A real Kubernetes control plane on this machine, with simulated nodes. Its data is kept until `reset`.",
+    help="A real Kubernetes control plane on this machine. Its nodes are simulated, its data is kept until `reset`.",
     epilog=EPILOG,
 )
 
@@ -20,7 +20,7 @@ DEFAULT = "default"
 
 @app.callback(invoke_without_command=True)
 def root(context: typer.Context) -> None:
-    """A real Kubernetes control plane on this machine, with simulated nodes. Its data is kept until `reset`."""
+    """A real Kubernetes control plane on this machine. Its nodes are simulated, its data is kept until `reset`."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -54,7 +54,10 @@ def status(
     name: Name = DEFAULT,
     output: Output = Form.TABLE,
 ) -> None:
-    """Say whether the cluster is up, where, and how each of its parts runs. Exits 1 where one does not."""
+    """Say whether the cluster is up, and how its parts run.
+
+    Exits 1 where one does not.
+    """
     from trueup.cli.cluster import status as work
 
     raise typer.Exit(work(name, output))
@@ -84,7 +87,9 @@ def reset(
 
 @app.command(epilog=EPILOG, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def kubectl(context: typer.Context, name: Name = DEFAULT) -> None:
-    """Run the kubectl that belongs to the cluster: `trueup cluster kubectl -- get pods -A`.
+    """Run the kubectl that belongs to the cluster.
+
+    Example: trueup cluster kubectl -- get pods -A
 
     $KUBECONFIG, where it is set, says which cluster is meant. kubectl's exit code is the command's.
     """

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from trueup.cli.options import EPILOG, ContextName, Form, Kubeconfig, Log, LogFormat, LogLevel, Output
+from trueup.cli.completion.callbacks import complete_policy
+from trueup.cli.options import EPILOG, ContextName, Document, Form, Kubeconfig, Log, LogFormat, LogLevel, Output
 
 app = typer.Typer()
 
@@ -52,11 +53,20 @@ def run(
         float, typer.Option(envvar="TRUEUP_JITTER", help="Random seconds added to each poll interval, at most.")
     ] = 60.0,
     rollback: Annotated[
-        str, typer.Option(envvar="TRUEUP_ROLLBACK", help="Default rollback policy: auto, propose or report.")
+        str,
+        typer.Option(
+            envvar="TRUEUP_ROLLBACK",
+            help="Default rollback policy: auto, propose or report.",
+            autocompletion=complete_policy,
+        ),
     ] = "auto",
     taken_over: Annotated[
         str,
-        typer.Option(envvar="TRUEUP_TAKEN_OVER", help="Rollback policy of units taken over from another controller."),
+        typer.Option(
+            envvar="TRUEUP_TAKEN_OVER",
+            help="Rollback policy of units taken over from another controller.",
+            autocompletion=complete_policy,
+        ),
     ] = "report",
     cross_namespace: Annotated[
         bool, typer.Option(envvar="TRUEUP_CROSS_NAMESPACE", help="Whether objects may refer to other namespaces.")
@@ -121,8 +131,12 @@ def run(
 
 
 @app.command(epilog=EPILOG)
-def crds(output: Output = Form.YAML) -> None:
-    """Print the definitions of all kinds, for clusters that have neither Argo CD's nor Flux' own.
+def crds(
+    output: Annotated[Document, typer.Option("--output", "-o", help="Output format.")] = Document.YAML,
+) -> None:
+    """Print the definitions of all kinds.
+
+    For clusters that have neither Argo CD's nor Flux' own.
 
     Example: trueup crds | kubectl apply -f -
     """
@@ -132,7 +146,7 @@ def crds(output: Output = Form.YAML) -> None:
 
     from trueup.dialects import definitions
 
-    if output is Form.JSON:
+    if output is Document.JSON:
         typer.echo(json.dumps(definitions(), indent=2))
     else:
         typer.echo(yaml.safe_dump_all(definitions(), sort_keys=False), nl=False)
@@ -144,7 +158,7 @@ def demo(
     keep: Annotated[bool, typer.Option(help="Keep logs and repositories.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Also draw what is printed into this SVG file.")] = None,
 ) -> None:
-    """Start a real control plane and a Git server, and watch Git drive them.
+    """Start a cluster and a Git server, and watch Git drive them.
 
     Example: trueup demo --no-stay
     """

@@ -20,7 +20,9 @@ def git_server(
     ] = "127.0.0.1:8418",
     example: Annotated[bool, typer.Option("--example", help="Also make a repository `shop` to begin with.")] = False,
 ) -> None:
-    """Serve the Git repositories below a folder until Ctrl-C, to fetch and to push, without passwords.
+    """Serve the Git repositories below a folder until Ctrl-C.
+
+    Whoever reaches it may fetch and push: it asks for no password.
 
     Example: trueup git-server ~/trueup-tour --example
     """

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from trueup.cli.completion.callbacks import complete_unit
 from trueup.cli.options import (
     EPILOG,
     ContextName,
@@ -17,7 +18,6 @@ from trueup.cli.options import (
     LogLevel,
     Namespace,
     Output,
-    complete_unit,
 )
 from trueup.cli.where import Where
 
@@ -38,7 +38,9 @@ def events(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Show Kubernetes' events of a unit, its sources, its objects and their pods, the newest last.
+    """Show the events of a unit, its sources, objects and pods.
+
+    They are Kubernetes' own, the newest last.
 
     Example: trueup events app/guestbook --watch
     """
@@ -65,7 +67,9 @@ def logs(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Show what the controller has logged about a unit: from its pods, or from its files on this machine.
+    """Show what the controller has logged about a unit.
+
+    It is read from the controller's pods, or from its files on this machine.
 
     Example: trueup logs app/guestbook --since 1h --level warning
     """

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from trueup.cli.completion.callbacks import complete_deployment
 from trueup.cli.options import EPILOG, ContextName, Kubeconfig, Namespace, UnitName, UnitNames
 from trueup.cli.where import Where
 
@@ -26,7 +27,7 @@ def sync(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Ask the controller for a sync of a unit, or a poll of a source, and wait for its outcome.
+    """Ask for a sync of a unit or a poll of a source, and wait for it.
 
     Example: trueup sync ks/shop --with-source
     """
@@ -44,7 +45,9 @@ def suspend(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Leave units or sources alone until they are resumed: what lives stays, and nothing is healed.
+    """Leave units or sources alone until they are resumed.
+
+    What lives stays, and nothing is healed.
 
     Example: trueup suspend app/guestbook ks/shop
     """
@@ -76,7 +79,11 @@ def resume(
 def rollback(
     unit: UnitName,
     to: Annotated[
-        str, typer.Option(help="Deployment: its id, its record's id or its commit; by default the last.")
+        str,
+        typer.Option(
+            help="Deployment: its id, its record's id or its commit; by default the last.",
+            autocompletion=complete_deployment,
+        ),
     ] = "",
     reason: Annotated[str, typer.Option(help="Why, for those who find it pinned.")] = "",
     wait: Annotated[bool, typer.Option(help="Wait for the outcome.")] = True,
@@ -85,7 +92,9 @@ def rollback(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Pin a unit to an earlier good deployment: it heals drift and does not follow Git until it is released.
+    """Pin a unit to an earlier good deployment.
+
+    It heals drift, and does not follow Git until it is released.
 
     Example: trueup rollback app/shop --to 12 --reason "checkout fails, see ticket 341"
     """
@@ -122,7 +131,9 @@ def approve(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Approve the removals that a unit asks about before it carries them out.
+    """Approve the removals that a unit asks about.
+
+    It carries them out then.
 
     Example: trueup approve ks/shop
     """

@@ -9,8 +9,25 @@ from typing import Annotated, Any
 
 import typer
 
+from trueup.cli.completion.callbacks import (
+    complete_deployment,
+    complete_namespace,
+    complete_object,
+    complete_shown,
+    complete_unit,
+)
 from trueup.cli.errors import Problem
-from trueup.cli.options import EPILOG, ContextName, Form, Kubeconfig, Namespace, Output, UnitName, View, complete_unit
+from trueup.cli.options import (
+    EPILOG,
+    ContextName,
+    Form,
+    Kubeconfig,
+    Namespace,
+    NoHeaders,
+    Output,
+    UnitName,
+    View,
+)
 from trueup.cli.where import Where
 
 app = typer.Typer()
@@ -19,11 +36,12 @@ app = typer.Typer()
 @app.command(epilog=EPILOG)
 def get(
     what: Annotated[
-        str, typer.Argument(metavar="[units|sources|UNIT]", help="What to show.", autocompletion=complete_unit)
+        str, typer.Argument(metavar="[units|sources|UNIT]", help="What to show.", autocompletion=complete_shown)
     ] = "units",
     namespace: Namespace = "",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, and show what changes.")] = False,
     output: Annotated[View, typer.Option("--output", "-o", help="Output format.")] = View.TABLE,
+    no_headers: NoHeaders = False,
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
@@ -33,7 +51,7 @@ def get(
     """
     from trueup.cli.views.get import get as work
 
-    asyncio.run(work(Where(kubeconfig, context, namespace), what, output, watch))
+    asyncio.run(work(Where(kubeconfig, context, namespace), what, output, watch, headings=not no_headers))
 
 
 @app.command(epilog=EPILOG)
@@ -44,7 +62,7 @@ def tree(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Show what a unit delivers, what that has made in turn, and how all of it fares.
+    """Show a unit's objects, what was made of them, and their health.
 
     Example: trueup tree app/guestbook
     """
@@ -56,18 +74,27 @@ def tree(
 @app.command(epilog=EPILOG)
 def diff(
     unit: UnitName,
-    other: Annotated[str, typer.Argument(metavar="[UNIT]", help="Another unit: compare the two.")] = "",
-    revision: Annotated[str, typer.Option(help="Another revision of its source.")] = "",
+    other: Annotated[
+        str, typer.Argument(metavar="[UNIT]", help="Another unit: compare the two.", autocompletion=complete_unit)
+    ] = "",
+    revision: Annotated[
+        str, typer.Option(help="Another revision of its source.", autocompletion=complete_deployment)
+    ] = "",
     local: Annotated[Path | None, typer.Option(help="A local folder in place of its repository.")] = None,
-    before: Annotated[str, typer.Option("--from", help="A revision, or a number of its history.")] = "",
-    after: Annotated[str, typer.Option("--to", help="Another one, or `live` (the default).")] = "",
+    before: Annotated[
+        str, typer.Option("--from", help="A revision, or a number of its history.", autocompletion=complete_deployment)
+    ] = "",
+    after: Annotated[
+        str, typer.Option("--to", help="Another one, or `live` (the default).", autocompletion=complete_deployment)
+    ] = "",
     namespace: Namespace = "",
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Show what a sync would change now, or in what two revisions or two units differ. Exits 1 where they do.
+    """Show what a sync would change, or how two units differ.
 
-    Secrets' values stay hidden.
+    Or, with --from and --to, in what two revisions of a unit do. Exits 1 where there are differences. Secrets' values
+    stay hidden.
 
     Example: trueup diff ks/shop-staging ks/shop-production
     """
@@ -80,21 +107,29 @@ def diff(
 
 @app.command(epilog=EPILOG)
 def blame(
-    what: Annotated[str, typer.Argument(metavar="KIND/NAME", help="An object, as kubectl names kinds.")],
+    what: Annotated[
+        str,
+        typer.Argument(metavar="KIND/NAME", help="An object, as kubectl names kinds.", autocompletion=complete_object),
+    ],
     field: Annotated[str, typer.Option(help="This field and those below it, such as spec.replicas.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="Also fields that nobody has set.")] = False,
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="The object's namespace.")] = "",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="The object's namespace.", autocompletion=complete_namespace)
+    ] = "",
     output: Output = Form.TABLE,
+    no_headers: NoHeaders = False,
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Say of each field of a live object which commit gave it, by whom and where; or which other manager did.
+    """Say which commit or manager gave each field of an object.
+
+    Of a commit it says by whom and where.
 
     Example: trueup blame deployment/web -n shop --field spec.replicas
     """
     from trueup.cli.views.blame import blame as work
 
-    asyncio.run(work(Where(kubeconfig, context, namespace), what, field, everything, output))
+    asyncio.run(work(Where(kubeconfig, context, namespace), what, field, everything, output, headings=not no_headers))
 
 
 @app.command(epilog=EPILOG)
@@ -105,7 +140,9 @@ def why(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Say in words why a unit is as it is: what waits for what, what failed, since when, and what to do.
+    """Say why a unit is as it is, and what to do.
+
+    What waits for what, what failed, and since when.
 
     Example: trueup why app/guestbook
     """
@@ -115,10 +152,10 @@ def why(
 
 
 async def _told(work: Coroutine[Any, Any, int]) -> int:
-    """Have every problem end with 2: 1 would say that there are differences."""
-    from trueup.queries.problems import bad_use
+    """Have no problem end with 1, which would say that there are differences."""
+    from trueup.queries.problems import no_answer
 
     try:
         return await work
     except Problem as problem:
-        raise bad_use(problem) from problem
+        raise no_answer(problem) from problem

@@ -9,9 +9,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from trueup.cli.options import Form
+from trueup.cli.completion.callbacks import (
+    complete_cause,
+    complete_namespace,
+    complete_outcome,
+    complete_record,
+    complete_unit,
+)
+from trueup.cli.options import Form, NoHeaders
+from trueup.cli.where import Where
 
-EPILOG = "Exit codes: 0 done, 1 failed (for verify and export: something is wrong), 2 bad use."
+EPILOG = "Exit codes: 0 done, 1 failed (for verify and export: something is wrong), 2 bad use, 4 not found."
 
 
 class _ListByDefault(TyperGroup):
@@ -19,7 +27,9 @@ class _ListByDefault(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put `list` where no subcommand stands."""
-        if not args or (args[0] not in self.commands and args[0] != "--help"):
+        # Of two words the first is a subcommand, if a misspelt one: `list` takes but one.
+        one = len(args) < 2 or args[0].startswith("-") or args[1].startswith("-")
+        if not args or (one and args[0] not in self.commands and args[0] != "--help"):
             args = ["list", *args]
         return super().parse_args(ctx, args)
 
@@ -44,6 +54,7 @@ class Rows(StrEnum):
     """How a list is answered."""
 
     TABLE = "table"
+    WIDE = "wide"
     JSON = "json"
     YAML = "yaml"
     CSV = "csv"
@@ -54,7 +65,10 @@ Output = Annotated[Form, typer.Option("--output", "-o", help="Output format.")]
 
 @app.command("list", epilog=EPILOG)
 def list_(
-    unit: Annotated[str, typer.Argument(metavar="[UNIT]", help="name, kind/name or kind/namespace/name.")] = "",
+    unit: Annotated[
+        str,
+        typer.Argument(metavar="[UNIT]", help="name, kind/name or kind/namespace/name.", autocompletion=complete_unit),
+    ] = "",
     since: Annotated[str, typer.Option(help="Ended at or after: a time, or an age such as 2h or 7d.")] = "",
     until: Annotated[str, typer.Option(help="Ended before: a time, or an age.")] = "",
     author: Annotated[str, typer.Option(help="A part of the commit author's name or mail.")] = "",
@@ -63,19 +77,33 @@ def list_(
     version: Annotated[str, typer.Option(help="A version that was deployed, or an image's tag.")] = "",
     object_: Annotated[str, typer.Option("--object", help="An object that was changed: Kind/namespace/name.")] = "",
     field: Annotated[str, typer.Option(help="A field that was changed, or the beginning of its path.")] = "",
-    outcome: Annotated[str, typer.Option(help="good, sick, returned, refused, failed or superseded.")] = "",
-    cause: Annotated[str, typer.Option(help="change, request, heal, return, pin or delete.")] = "",
+    outcome: Annotated[
+        str, typer.Option(help="good, sick, returned, refused, failed or superseded.", autocompletion=complete_outcome)
+    ] = "",
+    cause: Annotated[
+        str, typer.Option(help="change, request, heal, return, pin or delete.", autocompletion=complete_cause)
+    ] = "",
     initiator: Annotated[str, typer.Option(help="A part of the name of who asked for it.")] = "",
     pull_request: Annotated[int, typer.Option(help="Number of the commit's pull request.")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of results.")] = 50,
-    before: Annotated[str, typer.Option(help="Only what is older than the entry of this id.")] = "",
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the unit; by default all.")] = "",
+    before: Annotated[
+        str, typer.Option(help="Only what is older than the entry of this id.", autocompletion=complete_record)
+    ] = "",
+    namespace: Annotated[
+        str,
+        typer.Option(
+            "--namespace", "-n", help="Namespace of the unit; by default all.", autocompletion=complete_namespace
+        ),
+    ] = "",
     output: Annotated[Rows, typer.Option("--output", "-o", help="Output format.")] = Rows.TABLE,
+    no_headers: NoHeaders = False,
     history_url: Database = "",
     kubeconfig: Annotated[str, typer.Option("--kubeconfig", help="Kubeconfig file, where no database is there.")] = "",
     context: Annotated[str, typer.Option("--context", help="Context of the kubeconfig.")] = "",
 ) -> None:
-    """Show deployments, the newest first: of one unit or all, by time, author, revision, image, object and outcome.
+    """Show deployments, the newest first.
+
+    Of one unit or all, by time, author, revision, image, object and outcome.
 
     Example: trueup history --image nginx:1.27 --since 7d
     """
@@ -86,16 +114,20 @@ def list_(
         pull_request, limit, before,
     )  # fmt: skip
     form = None if output is Rows.CSV else Form(output.value)
-    asyncio.run(list_deployments(asked, history_url, form, kubeconfig, context))
+    asyncio.run(list_deployments(asked, history_url, form, Where(kubeconfig, context), headings=not no_headers))
 
 
 @app.command(epilog=EPILOG)
 def show(
-    id: Annotated[str, typer.Argument(metavar="ID", help="A deployment's id, or its beginning.")],
+    id: Annotated[
+        str, typer.Argument(metavar="ID", help="A deployment's id, or its beginning.", autocompletion=complete_record)
+    ],
     output: Output = Form.TABLE,
     history_url: Database = "",
 ) -> None:
-    """Show one deployment whole: commit, pull request, who asked, every changed field, steps, verdict, what it led to.
+    """Show one deployment whole.
+
+    Commit, pull request, who asked, every changed field, steps, verdict, and what it led to.
 
     Example: trueup history show 3f2a9c0d
     """
@@ -110,7 +142,9 @@ def verify(
     output: Output = Form.TABLE,
     history_url: Database = "",
 ) -> None:
-    """Say whether somebody has altered the history: names each entry that was altered, removed or inserted.
+    """Say whether somebody has altered the history.
+
+    It names each entry that was altered, removed or inserted.
 
     Example: trueup history verify --history-url postgresql://trueup@db/trueup
     """

@@ -12,17 +12,18 @@ import msgspec
 import typer
 from sqlalchemy import Engine
 
-from trueup.cli.errors import BAD_USE, Problem
+from trueup.cli.errors import BAD_USE, NOT_FOUND, Problem, did_you_mean
+from trueup.cli.history.columns import DEPLOYMENTS, FINDINGS
 from trueup.cli.history.details import lines_of
 from trueup.cli.history.short import short_history, show_standing
 from trueup.cli.options import Form
-from trueup.cli.tables import short, show
+from trueup.cli.tables import data_of, short, show, show_data, tell
 from trueup.cli.when import when
+from trueup.cli.where import Where
 from trueup.core.model.deployment_record import Cause, Ending
 from trueup.history import Entry, History, HistoryUnavailable, Question, default_url, open_database, read_url, verify
 from trueup.runtime.settings import default_data
 
-COLUMNS = ("ID", "ENDED", "UNIT", "REVISION", "OUTCOME", "CAUSE", "AUTHOR", "BY", "SUBJECT")
 CSV_COLUMNS = (
     "id", "started", "finished", "unit", "outcome", "cause", "initiator", "revision", "previous", "author", "email",
     "committed", "pull_request", "subject", "images", "versions", "message",
@@ -50,9 +51,10 @@ class Asked(msgspec.Struct, frozen=True):
     before: str
 
 
-async def list_deployments(asked: Asked, url: str, form: Form | None, kubeconfig: str, context: str) -> None:
+async def list_deployments(asked: Asked, url: str, form: Form | None, where: Where, *, headings: bool = True) -> None:
     """Show what answers (no form: as CSV), or a unit's short history where no database is. Raises `Problem`."""
     question = _question(asked)
+    where = where._replace(namespace=asked.namespace)
     try:
         with _history(url) as engine:
             entries = History(engine).ask(question)
@@ -60,17 +62,18 @@ async def list_deployments(asked: Asked, url: str, form: Form | None, kubeconfig
         if form is None or not question.unit or question != Question(unit=question.unit, limit=question.limit):
             raise _unavailable(error) from error
         typer.echo(f"note: {error}; this is the short history that the unit's own state keeps", err=True)
-        await short_history(kubeconfig, context, asked.unit, asked.namespace, form)
+        await short_history(where, asked.unit, form, headings=headings)
         return
     if form is None:
         _write_csv(entries)
         return
+    data = {"history": [_data(entry) for entry in entries]}
     nothing = "nothing in the history answers this"
-    show(form, [_data(entry) for entry in entries], COLUMNS, [_row(entry) for entry in entries], nothing)
-    if form is Form.TABLE and len(entries) == asked.limit:
+    show(form, data, DEPLOYMENTS, [_row(entry) for entry in entries], nothing, headings=headings)
+    if form.for_people and len(entries) == asked.limit:
         typer.echo(f"there may be more: --before {entries[-1].id}", err=True)
-    if form is Form.TABLE and asked.unit:
-        await show_standing(kubeconfig, context, asked.unit, asked.namespace)
+    if form.for_people and asked.unit:
+        await show_standing(where, asked.unit)
 
 
 def show_deployment(id: str, url: str, form: Form) -> None:
@@ -81,10 +84,9 @@ def show_deployment(id: str, url: str, form: Form) -> None:
     except HistoryUnavailable as error:
         raise _unavailable(error) from error
     if told is None:
-        raise Problem(f"there is no single deployment {id!r}", "`trueup history` lists their ids", BAD_USE)
-    if form is Form.TABLE:
-        for line in lines_of(told):
-            typer.echo(line)
+        raise Problem(f"there is no single deployment {id!r}", "`trueup history` lists their ids", NOT_FOUND)
+    if form.for_people:
+        tell(lines_of(told))
         return
     data = {
         **_data(told.entry),
@@ -94,7 +96,7 @@ def show_deployment(id: str, url: str, form: Form) -> None:
         "caused_by": told.cause.id if told.cause else None,
         "led_to": [effect.id for effect in told.effects],
     }
-    show(form, data, (), (), "")
+    show_data(form, data)
 
 
 def verify_history(url: str, seal: str, form: Form) -> int:
@@ -109,11 +111,16 @@ def verify_history(url: str, seal: str, form: Form) -> int:
         for item in verdict.findings
     ]
     sound = f"{verdict.entries} entries of {verdict.writers} writers, {verdict.checkpoints} checkpoints"
-    columns = ("WHAT", "WRITER", "ID", "AT", "WHY")
-    show(form, msgspec.to_builtins(verdict, builtin_types=()), columns, rows, f"{sound}: all as it was written")
-    if form is Form.TABLE:
+    show(form, data_of(verdict), FINDINGS, rows, f"{sound}: all as it was written")
+    if form.for_people:
         typer.echo(f"last seal: {verdict.seal or 'none yet'}", err=True)
     return 1 if verdict.findings else 0
+
+
+def latest_ids(url: str) -> list[str]:
+    """Give the ids of the newest deployments, as they are listed. Raises `HistoryUnavailable`, `Problem`."""
+    with _history(url) as engine:
+        return [entry.id[:12] for entry in History(engine).ask(Question(limit=50))]
 
 
 @contextmanager
@@ -159,16 +166,14 @@ def _word(words: Any, text: str, option: str) -> Any:
     try:
         return words(text)
     except ValueError:
-        raise Problem(f"{option} {text!r} is none of {', '.join(words)}", kind=BAD_USE) from None
+        told = f"{option} {text!r} is none of {', '.join(words)}"
+        raise Problem(told, did_you_mean(text, words), BAD_USE) from None
 
 
 def _data(entry: Entry) -> dict[str, Any]:
     """Give an entry as JSON has it; a record's own fields come first."""
-    found: dict[str, Any] = msgspec.to_builtins(entry)
-    record = found.pop("record", {})
-    if entry.record is not None:
-        record["unit"] = str(entry.record.unit)
-    return {**record, **found}
+    found: dict[str, Any] = data_of(entry)
+    return {**(found.pop("record") or {}), **found}
 
 
 def _row(entry: Entry) -> tuple[str, ...]:

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-
-import msgspec
+from typing import Any
 
 from trueup.cli.errors import Problem
+from trueup.cli.history.columns import SHORT
 from trueup.cli.options import Form
-from trueup.cli.tables import console, short, show
+from trueup.cli.tables import data_of, short, show, tell
 from trueup.cli.where import Where
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.state import UnitState
 
-COLUMNS = ("ID", "REVISION", "STARTED", "FINISHED", "OUTCOME", "BY")
 PATIENCE = 5.0
 """Seconds after which the cluster is not waited for: the history alone answers too."""
 
 
-async def short_history(kubeconfig: str, context: str, word: str, namespace: str, form: Form) -> None:
-    """Show a unit's short history, the newest last, and what is held back."""
-    state = await _state(kubeconfig, context, word, namespace)
+async def short_history(where: Where, word: str, form: Form, *, headings: bool = True) -> None:
+    """Show a unit's short history, the newest first, and what is held back."""
+    state = await _state(where, word)
+    newest = state.history[::-1]
     data = {
-        "history": [msgspec.to_builtins(item) for item in state.history],
-        "held": msgspec.to_builtins(state.held),
-        "pin": msgspec.to_builtins(state.pin),
+        "history": data_of(newest),
+        "held": data_of(state.held),
+        "pin": _pin(state),
         "good": state.good.revision if state.good else None,
     }
     rows = [
@@ -37,32 +37,38 @@ async def short_history(kubeconfig: str, context: str, word: str, namespace: str
             item.outcome,
             item.initiator or "automated",
         )
-        for item in state.history
+        for item in newest
     ]
-    show(form, data, COLUMNS, rows, "nothing was delivered yet")
-    if form is Form.TABLE:
+    show(form, data, SHORT, rows, "nothing was delivered yet", headings=headings)
+    if form.for_people:
         _show_standing(state)
 
 
-async def show_standing(kubeconfig: str, context: str, word: str, namespace: str) -> None:
+def _pin(state: UnitState) -> dict[str, Any] | None:
+    pin = state.pin
+    if pin is None:
+        return None
+    return {"id": pin.id, "revision": pin.inputs.revision, "since": pin.since, "by": pin.by, "reason": pin.reason}
+
+
+async def show_standing(where: Where, word: str) -> None:
     """Show below a unit's deployments what is held back or pinned now, where its cluster can be asked."""
     with contextlib.suppress(Problem, TimeoutError):
         async with asyncio.timeout(PATIENCE):
-            _show_standing(await _state(kubeconfig, context, word, namespace))
+            _show_standing(await _state(where, word))
 
 
-async def _state(kubeconfig: str, context: str, word: str, namespace: str) -> UnitState:
+async def _state(where: Where, word: str) -> UnitState:
     # The history alone needs no cluster: what talks to one takes as long to import as all the rest.
     from trueup.cli.connection import connected
 
-    async with connected(Where(kubeconfig, context)) as cluster:
-        return await cluster.state(ObjectRef.of(await cluster.unit(word, namespace)))
+    async with connected(where) as cluster:
+        return await cluster.state(ObjectRef.of(await cluster.unit(word, where.namespace)))
 
 
 def _show_standing(state: UnitState) -> None:
     if state.pin is not None:
-        console().print(f"\n{state.pin.words}", soft_wrap=True, markup=False)
+        tell(["", state.pin.words])
     if state.held is not None:
         held = state.held
-        text = f"\nheld back: {short(held.revision)} since {held.since[:19]}: {held.words}"
-        console().print(text, soft_wrap=True, markup=False)
+        tell(["", f"held back: {short(held.revision)} since {held.since[:19]}: {held.words}"])

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
-
 from trueup.cli.connection import connected
-from trueup.cli.errors import BAD_USE, Problem
+from trueup.cli.errors import NOT_FOUND, Problem, did_you_mean
 from trueup.cli.options import Form
-from trueup.cli.tables import age, console, short, show
+from trueup.cli.tables import ESSENTIAL, Column, Cut, age, data_of, short, show, tell
 from trueup.cli.where import Where
 from trueup.core.repository.web_urls import pull_request_url
 from trueup.queries import Blame, FieldBlame
 from trueup.queries import blame as trace
 from trueup.queries.objects import any_object
 
-COLUMNS = ("FIELD", "VALUE", "COMMIT", "AUTHOR", "DATE", "WHY", "WHERE")
+COLUMNS = (
+    Column("FIELD", ESSENTIAL + 1, Cut.NAME, 24, identifies=True),
+    Column("VALUE", 9, Cut.NAME, 8),
+    Column("COMMIT", 8),
+    Column("AUTHOR", 7, Cut.NAME, 8),
+    Column("DATE", 4),
+    Column("WHY", 5, Cut.TEXT, 12),
+    Column("WHERE", 6, Cut.NAME, 16),
+)
 
 
-async def blame(where: Where, what: str, field: str, everything: bool, form: Form) -> None:
+async def blame(where: Where, what: str, field: str, everything: bool, form: Form, *, headings: bool = True) -> None:
     """Show the fields of an object; without `everything` or a `field`, not those that nobody has set."""
     async with connected(where) as cluster:
         body = await any_object(cluster, what, where.namespace)
         found = await trace(cluster.client, cluster.mapper, body, field)
     rows = [item for item in found.fields if everything or field or item.manager or item.scaled]
     if field and not rows:
-        raise Problem(f"{what} has no field {field!r}", "write it as `trueup blame` prints it", BAD_USE)
-    show(form, _data(found, rows), COLUMNS, [_row(item, found.repository) for item in rows], "it has no fields")
-    if form is Form.TABLE:
+        near = did_you_mean(field, _paths(body))
+        raise Problem(f"{what} has no field {field!r}", near or "write it as `trueup blame` prints it", NOT_FOUND)
+    table = [_row(item, found.repository) for item in rows]
+    show(form, _data(found, rows), COLUMNS, table, "it has no fields", headings=headings)
+    if form.for_people:
         told = f"{found.unit or 'no unit'} delivers it" + (f" at {short(found.revision)}" if found.revision else "")
-        console().print(f"\n{told}" + (f"; {found.note}" if found.note else ""), markup=False, soft_wrap=True)
+        tell(["", told + (f"; {found.note}" if found.note else "")])
 
 
 def _row(item: FieldBlame, repository: str) -> tuple[str, ...]:
@@ -54,6 +63,13 @@ def _row(item: FieldBlame, repository: str) -> tuple[str, ...]:
     )
 
 
+def _paths(body: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    for key, value in body.items():
+        yield before + key
+        if isinstance(value, Mapping):
+            yield from _paths(value, f"{before}{key}.")
+
+
 def _request(repository: str, number: int) -> str:
     return pull_request_url(repository, number) or f"pull request {number}"
 
@@ -61,7 +77,7 @@ def _request(repository: str, number: int) -> str:
 def _data(found: Blame, rows: list[FieldBlame]) -> dict[str, Any]:
     fields = []
     for item in rows:
-        data = msgspec.to_builtins(item)
+        data = data_of(item)
         if item.pull_request is not None:
             data["pull_request"]["url"] = pull_request_url(found.repository, item.pull_request.number)
         fields.append(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -11,9 +12,12 @@ import yaml
 
 from trueup.cli.connection import connected
 from trueup.cli.errors import BAD_USE, Problem
+from trueup.cli.tables import styled
 from trueup.cli.where import Where
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.queries import Difference, between, compared, differences
+
+_TONES = {"-": "red", "+": "green", "@": "cyan"}
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -47,18 +51,24 @@ async def diff(where: Where, asked: Asked) -> int:
         else:
             found = await differences(client, mapper, body, revision=asked.revision, local=asked.local)
     for item in found:
-        typer.echo(_shown(item, *names), nl=False)
+        typer.echo("".join(map(_toned, _shown(item, *names))), nl=False)
     return 1 if found else 0
 
 
-def _shown(item: Difference, one: str, other: str) -> str:
-    lines = difflib.unified_diff(
+def _shown(item: Difference, one: str, other: str) -> Iterator[str]:
+    return difflib.unified_diff(
         _text(item.before).splitlines(keepends=True),
         _text(item.after).splitlines(keepends=True),
         _named(one, item.ref) if item.before else "/dev/null",
         _named(other, item.ref) if item.after else "/dev/null",
     )
-    return "".join(lines)
+
+
+def _toned(line: str) -> str:
+    """Colour a line as `git diff` does: headings stand out in a fleet's many differences."""
+    if line.startswith(("--- ", "+++ ")):
+        return styled(line, bold=True)
+    return styled(line, _TONES.get(line[:1], ""))
 
 
 def _named(side: str, ref: ObjectRef) -> str:

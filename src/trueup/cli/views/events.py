@@ -10,14 +10,22 @@ import typer
 
 from trueup.cli.connection import connected
 from trueup.cli.options import Form
-from trueup.cli.tables import Stream, age, show, visible
+from trueup.cli.tables import ESSENTIAL, Column, Cut, Stream, age, show, show_data
+from trueup.cli.tables.kinds import brief_object
 from trueup.cli.where import Where
 from trueup.core.model.dialect import Role
 from trueup.core.model.objects import ObjectRef
 from trueup.core.redaction import redact
 from trueup.queries.events import EventsOf, SeenEvent
 
-COLUMNS = ("LAST SEEN", "COUNT", "TYPE", "REASON", "OBJECT", "MESSAGE")
+COLUMNS = (
+    Column("LAST SEEN"),
+    Column("COUNT", 3),
+    Column("TYPE", 5, tones={"Warning": "yellow"}),
+    Column("REASON", 8),
+    Column("OBJECT", ESSENTIAL, Cut.NAME, 20, identifies=True, brief=brief_object),
+    Column("MESSAGE", 7, Cut.TEXT, 16),
+)
 FORGOTTEN = "Kubernetes forgets events after an hour; `trueup history` and `trueup logs` go back further"
 
 
@@ -35,7 +43,7 @@ async def events(where: Where, word: str, watch: bool, form: Form) -> None:
             if not watch:
                 name = f"of {ObjectRef.of(body)}" if body else "of units and sources"
                 show(form, [_data(one) for one in seen], COLUMNS, [_row(one) for one in seen], f"no events {name}")
-                if not seen and form is Form.TABLE:
+                if not seen and form.for_people:
                     typer.echo(f"hint: {FORGOTTEN}", err=True)
                 return
             await _go_on(found, seen, form)
@@ -44,18 +52,18 @@ async def events(where: Where, word: str, watch: bool, form: Form) -> None:
 
 
 async def _go_on(found: EventsOf, seen: list[SeenEvent], form: Form) -> None:
-    stream = Stream(COLUMNS)
-    if form is Form.TABLE:
+    stream = Stream(COLUMNS, wide=form is Form.WIDE)
+    if form.for_people:
         stream.begin([_row(one) for one in seen])
     lost = False
     while True:
         for one in seen:
-            if form is Form.TABLE:
-                stream.row([visible(cell) for cell in _row(one)])
+            if form.for_people:
+                stream.row(_row(one))
             elif form is Form.JSON:
                 typer.echo(json.dumps(_data(one)))
             else:
-                show(Form.YAML, _data(one), (), (), "")
+                show_data(Form.YAML, _data(one))
                 typer.echo("---")
         await found.changed.wait()
         found.changed.clear()

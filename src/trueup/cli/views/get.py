@@ -11,7 +11,8 @@ import typer
 
 from trueup.cli.connection import connected
 from trueup.cli.options import Form, View
-from trueup.cli.tables import Stream, age, short, show
+from trueup.cli.tables import ESSENTIAL, Column, Cut, Stream, age, short, show, show_data
+from trueup.cli.tables.kinds import HEALTH_TONES, brief_kind
 from trueup.cli.where import Where
 from trueup.core.model.dialect import Role
 from trueup.core.model.objects import Body, ObjectRef
@@ -22,21 +23,33 @@ from trueup.kube.cache.watch import FeedState, Selection
 from trueup.kube.errors import KubeError
 from trueup.queries.objects import Objects, written
 
-COLUMNS = ("KIND", "NAMESPACE", "NAME", "READY", "SYNC", "HEALTH", "REVISION", "AGE", "MESSAGE")
-WIDE = (*COLUMNS[:-1], "CHANGED", "SOURCE", "PATH", "MESSAGE")
+COLUMNS = (
+    Column("KIND", identifies=True, brief=brief_kind),
+    Column("NAMESPACE", ESSENTIAL, Cut.NAME, 12, identifies=True),
+    Column("NAME", ESSENTIAL + 1, Cut.NAME, 24, identifies=True),
+    Column("READY", tones={"True": "green", "False": "red", "Unknown": "yellow"}),
+    Column("SYNC", 6, tones={"OutOfSync": "yellow"}),
+    Column("HEALTH", 7, tones=HEALTH_TONES),
+    Column("REVISION", 5, Cut.NAME, 8, brief=lambda revision: revision.rpartition("@")[2]),
+    Column("AGE", 3),
+    Column("CHANGED", wide=True),
+    Column("SOURCE", wide=True),
+    Column("PATH", wide=True),
+    Column("MESSAGE", 9, Cut.TEXT, 16),
+)
 _ROLES = {"": Role.UNIT, "unit": Role.UNIT, "units": Role.UNIT, "source": Role.SOURCE, "sources": Role.SOURCE}
 
 Urls = Mapping[ObjectRef, str]
 
 
-async def get(where: Where, what: str, view: View, watch: bool) -> None:
+async def get(where: Where, what: str, view: View, watch: bool, *, headings: bool = True) -> None:
     """Show units (`units`), sources (`sources`), or one of either by name; with `watch`, every change until Ctrl-C."""
     namespace = where.namespace
     async with connected(where) as cluster:
         role = _ROLES.get(what)
         one = ObjectRef.of(await cluster.named(what, namespace, (Role.UNIT, Role.SOURCE))) if role is None else None
         if watch:
-            await _Watching(cluster, view).run(role, one, namespace)
+            await _Watching(cluster, view, headings).run(role, one, namespace)
             return
         if role is not None:
             bodies = await cluster.objects(role, namespace)
@@ -48,15 +61,16 @@ async def get(where: Where, what: str, view: View, watch: bool) -> None:
         for body in bodies:
             typer.echo(written(ObjectRef.of(body)))
         return
-    rows = [_row(body, known, view, owner(body)) for body in bodies]
-    form = Form.TABLE if view is View.WIDE else Form(view.value)
-    show(form, [_data(body, known, owner(body)) for body in bodies], _columns(view), rows, "nothing is declared")
+    rows = [_row(body, known, owner(body)) for body in bodies]
+    data = [_data(body, known, owner(body)) for body in bodies]
+    nothing = "nothing is declared" + (f" in namespace {namespace}" if namespace else "")
+    show(Form(view.value), data, COLUMNS, rows, nothing, headings=headings)
 
 
 class _Watching:
     """Prints each object when it is first seen, and again when what is shown of it has changed."""
 
-    def __init__(self, cluster: Objects, view: View) -> None:
+    def __init__(self, cluster: Objects, view: View, headings: bool) -> None:
         self._cluster = cluster
         self._view = view
         self._sources: dict[ObjectRef, str] = {}
@@ -65,7 +79,8 @@ class _Watching:
         self._changed: dict[ObjectRef, tuple[Body, bool]] = {}
         self._lost: KubeError | None = None
         self._wake = asyncio.Event()
-        self._stream = Stream(_columns(view))
+        self._stream = Stream(COLUMNS, wide=view is View.WIDE)
+        self._headings = headings
         self._owner: Callable[[Body], str] = lambda body: ""
 
     async def run(self, role: Role | None, one: ObjectRef | None, namespace: str) -> None:
@@ -108,7 +123,8 @@ class _Watching:
                 raise self._lost
         if self._view in (View.TABLE, View.WIDE):
             bodies = [body for body, _ in self._changed.values()]
-            self._stream.begin([_row(body, self._sources, self._view, self._owner(body)) for body in bodies])
+            rows = [_row(body, self._sources, self._owner(body)) for body in bodies]
+            self._stream.begin(rows, headings=self._headings)
         self._tell()
 
     def _take(self, event: str, old: Body | None, new: Body | None) -> None:
@@ -142,15 +158,11 @@ class _Watching:
         elif self._view is View.JSON:
             typer.echo(msgspec.json.encode({**data, "deleted": gone}))
         elif self._view is View.YAML:
-            show(Form.YAML, {**data, "deleted": gone}, (), (), "")
+            show_data(Form.YAML, {**data, "deleted": gone})
             typer.echo("---")
         else:
-            row = _row(body, self._sources, self._view, self._owner(body))
+            row = _row(body, self._sources, self._owner(body))
             self._stream.row((*row[:-1], "deleted") if gone else row)
-
-
-def _columns(view: View) -> tuple[str, ...]:
-    return WIDE if view is View.WIDE else COLUMNS
 
 
 def _urls(bodies: Iterable[Body]) -> dict[ObjectRef, str]:
@@ -176,7 +188,7 @@ def _data(body: Body, urls: Urls, left_to: str = "") -> dict[str, Any]:
     }
 
 
-def _row(body: Body, urls: Urls, view: View, left_to: str = "") -> tuple[str, ...]:
+def _row(body: Body, urls: Urls, left_to: str = "") -> tuple[str, ...]:
     ref, found = ObjectRef.of(body), standing(body)
     # A status may hold more than a line.
     message = "suspended" if found.suspended else " ".join(found.message.split())
@@ -184,8 +196,5 @@ def _row(body: Body, urls: Urls, view: View, left_to: str = "") -> tuple[str, ..
         message = f"left to {left_to}" + (f": {message}" if message else "")
     created = age(str(body["metadata"].get("creationTimestamp") or ""))
     state = (found.ready, found.sync, found.health, short(found.revision), created)
-    more: tuple[str, ...] = ()
-    if view is View.WIDE:
-        came = origin(body, urls)
-        more = (age(came.changed), came.source, came.path)
-    return (ref.kind, ref.namespace, ref.name, *state, *more, message)
+    came = origin(body, urls)
+    return (ref.kind, ref.namespace, ref.name, *state, age(came.changed), came.source, came.path, message)

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Sequence
 from typing import Any
-
-import typer
-import yaml
-from rich.markup import escape
-from rich.tree import Tree
 
 from trueup.cli.connection import connected
 from trueup.cli.options import Form
-from trueup.cli.tables import console
+from trueup.cli.tables import ESSENTIAL, Column, Cut, show
+from trueup.cli.tables.kinds import HEALTH_TONES
 from trueup.cli.where import Where
-from trueup.core.health import HealthStatus
 from trueup.core.model.objects import ObjectRef
 from trueup.dialects.status_summary import standing
 from trueup.queries.tree import TreeNode, unit_tree
 
-_COLOURS = {
-    HealthStatus.HEALTHY: "green",
-    HealthStatus.PROGRESSING: "yellow",
-    HealthStatus.SUSPENDED: "yellow",
-    HealthStatus.DEGRADED: "red",
-    HealthStatus.MISSING: "red",
-}
+COLUMNS = (
+    Column("OBJECT", ESSENTIAL, Cut.NAME, 32, identifies=True),
+    Column("HEALTH", tones=HEALTH_TONES),
+    Column("MESSAGE", 1, Cut.TEXT, 16),
+)
 
 
 async def tree(where: Where, word: str, form: Form) -> None:
@@ -34,16 +27,10 @@ async def tree(where: Where, word: str, form: Form) -> None:
         body = await cluster.unit(word, where.namespace)
         ref = ObjectRef.of(body)
         nodes = await unit_tree(cluster, ref)
-    if form is Form.TABLE:
-        found = standing(body)
-        root = Tree(escape(f"{ref} {found.ready} {found.message}".rstrip()), style="bold")
-        for node in nodes:
-            _grow(root, node)
-        console().print(root)
-    else:
-        told = {"unit": str(ref), "objects": [_data(node) for node in nodes]}
-        text = json.dumps(told, indent=2) if form is Form.JSON else yaml.safe_dump(told, sort_keys=False).rstrip()
-        typer.echo(text)
+    found = standing(body)
+    state = {"True": "Ready", "False": "NotReady"}.get(found.ready, found.ready)
+    rows = [(str(ref), state, " ".join(found.message.split())), *_rows(nodes)]
+    show(form, {"unit": str(ref), "objects": [_data(node) for node in nodes]}, COLUMNS, rows)
 
 
 def _data(node: TreeNode) -> dict[str, Any]:
@@ -52,10 +39,10 @@ def _data(node: TreeNode) -> dict[str, Any]:
     return {"object": str(node.ref), "health": health.status.value, "message": health.message, "made": made}
 
 
-def _grow(tree: Tree, node: TreeNode) -> None:
-    status, text = node.health.status, node.health.message
-    colour = _COLOURS.get(status, "dim")
-    message = f" [dim]{escape(text)}[/dim]" if text else ""
-    branch = tree.add(f"{escape(str(node.ref))} [{colour}]{status}[/{colour}]{message}", style="not bold")
-    for child in node.made:
-        _grow(branch, child)
+def _rows(nodes: Sequence[TreeNode], before: str = "") -> Iterator[tuple[str, str, str]]:
+    """Give each object and what was made of it, with the lines that lead to it."""
+    for at, node in enumerate(nodes, 1):
+        last = at == len(nodes)
+        branch, trunk = ("└── ", "    ") if last else ("├── ", "│   ")
+        yield f"{before}{branch}{node.ref}", node.health.status.value, " ".join(node.health.message.split())
+        yield from _rows(node.made, before + trunk)

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-import msgspec
-import typer
-import yaml
-
 from trueup.cli.connection import connected
 from trueup.cli.options import Form
-from trueup.cli.tables import age, console
+from trueup.cli.tables import age, data_of, show_data, tell
 from trueup.cli.where import Where
 from trueup.queries import Cause, Explanation, explanation
 
@@ -22,12 +15,10 @@ async def why(where: Where, word: str, form: Form) -> None:
         body = await cluster.unit(word, where.namespace)
         owner = await cluster.left_to()
         found = await explanation(cluster.client, cluster.mapper, body, left_to=owner(body))
-    if form is Form.TABLE:
-        for line in told(found):
-            console().print(line, markup=False, soft_wrap=True)
-        return
-    data: dict[str, Any] = {**msgspec.to_builtins(found), "unit": str(found.unit)}
-    typer.echo(json.dumps(data, indent=2) if form is Form.JSON else yaml.safe_dump(data, sort_keys=False).rstrip())
+    if form.for_people:
+        tell(told(found))
+    else:
+        show_data(form, data_of(found))
 
 
 def told(found: Explanation) -> list[str]:
