@@ -335,6 +335,7 @@ class Controller:
             statuses.start()
             if await declarations.start(engine):
                 states.sweep(frozenset(unit.uid for unit in engine.registry.all()))
+                sources.registry.sweep()
             await engine.start()
             requests = Requests(client, mapper, states, engine.asked, proven=context.proven)
             stack.push_async_callback(requests.stop)
