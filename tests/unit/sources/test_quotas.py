@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from trueup.core.model.artifact import Fault, SourceError
+from trueup.core.model.artifact import Fault, SourceError, amount
 from trueup.git.mirror import Mirror
 from trueup.git.settings import GitSettings, Limits, read_size
 from trueup.git.trees import Trees
 from trueup.git.urls import read_url
-from trueup.sources.git.quotas import Quotas, amount
+from trueup.sources.git.quotas import Quotas
 
 ANN, BOB = "ann/", "bob/"
 

@@ -13,13 +13,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from trueup.core.model.artifact import Fault, SourceError
+from trueup.core.model.artifact import Fault, SourceError, amount
 from trueup.git.mirror import Mirror
 from trueup.git.settings import Limits
 from trueup.git.trees import Trees
 
 REFUSED_KEPT = 1000
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 class Quotas:
@@ -123,14 +122,6 @@ class Quotas:
         if self._of(address) <= {tenant}:
             self._give_up(address)
             self._sizes.pop(address, None)
-
-
-def amount(size: int) -> str:
-    """Write a number of bytes for people."""
-    number, unit = float(size), 0
-    while number >= 1024 and unit < len(_UNITS) - 1:
-        number, unit = number / 1024, unit + 1
-    return f"{number:.1f} {_UNITS[unit]}" if unit else f"{size} B"
 
 
 def _beyond(shown: str, size: int, tenant: str, limit: int) -> SourceError:
