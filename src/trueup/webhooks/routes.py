@@ -141,6 +141,8 @@ class _Room:
 
 
 async def _body(request: web.Request, take: Callable[[int], None]) -> bytes:
+    if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+        raise web.HTTPUnsupportedMediaType(text="compressed bodies are not taken\n")
     too_large = web.HTTPRequestEntityTooLarge(BODY_LIMIT, BODY_LIMIT + 1, text="too large\n")
     if (request.content_length or 0) > BODY_LIMIT:
         raise too_large
