@@ -158,6 +158,7 @@ class Trees:
         except OSError:
             return False
         self._idle.pop(base.tree, None)
+        self._owners.pop(base.tree, None)
         return True
 
     async def _extract(self, mirror: Path, wanted: list[Wanted], part: Path, shown: str, base: Listing | None) -> None:
