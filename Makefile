@@ -25,7 +25,9 @@ test: lint binaries ## Lint, types, layers, then every test
 
 test-all: PYTEST_ARGS += --all-crash-points
 test-all: export TRUEUP_TEST_HISTORIES = 3000
-test-all: test ## The same with a controller killed at every write, and twenty times as many random histories
+# Ten minutes in all.
+test-all: export TRUEUP_TEST_FUZZ_SECONDS = 120
+test-all: test ## The same with a controller killed at every write, more random histories, and ten minutes of fuzz
 
 unit: $(VENV)/.ready ## The tests that need no server, in seconds
 	@$(PY) -m pytest tests/unit -q $(PYTEST_ARGS)

@@ -2,17 +2,20 @@
 
 A key that is added while it is being worked on is worked on once more afterwards, never twice at once. Urgent keys
 come before the others; a key can be added for later, and the earliest time wins. While urgent keys are worked on, only
-so many of the others are, so that these do not hold them up.
+so many of the others are, so that these do not hold them up. Tenants are served by turns, and none of them takes all
+workers: a thousand keys of one tenant delay another's by what is worked on just then, and no more.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 import structlog
+
+from trueup.fairness import TENANT, FairLine
 
 K = TypeVar("K", bound=Hashable)
 
@@ -27,20 +30,32 @@ class WorkQueue(Generic[K]):
     """Calls `handler(key)` for every added key. A handler that raises is called again after a growing pause."""
 
     def __init__(
-        self, name: str, handler: Callable[[K], Awaitable[None]], workers: int, *, beside: int | None = None
+        self,
+        name: str,
+        handler: Callable[[K], Awaitable[None]],
+        workers: int,
+        *,
+        beside: int | None = None,
+        tenant_of: Callable[[K], str] | None = None,
     ) -> None:
         """Take the handler and how many keys may be worked on at once. Nothing runs before `start`.
 
         `beside` is how many keys that are not urgent may be worked on beside urgent ones; `None`: any number.
+        `tenant_of` says whose a key is; `None`: all are one's.
         """
         self._name = name
         self._handler = handler
         self._workers = workers
         self._beside = beside if beside is not None else workers
-        self._urgent: deque[K] = deque()
-        self._later: deque[K] = deque()
+        self._tenant_of: Callable[[K], str] = tenant_of or _nobodys
+        # A few workers are kept from each tenant: all others find one.
+        self._share = workers - max(1, workers // 4) if tenant_of is not None and workers > 1 else workers
+        self._urgent: FairLine[K] = FairLine()
+        self._later: FairLine[K] = FairLine()
         self._queued: dict[K, bool] = {}
         self._active: dict[K, bool] = {}
+        self._at_work: Counter[str] = Counter()
+        self._running: dict[K, asyncio.Task[None]] = {}
         self._again: dict[K, bool] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
@@ -78,7 +93,7 @@ class WorkQueue(Generic[K]):
         before = self._queued.get(key)
         if before is None or (urgent and not before):
             self._queued[key] = urgent
-            (self._urgent if urgent else self._later).append(key)
+            (self._urgent if urgent else self._later).add(self._tenant_of(key), key)
             self._wake.set()
 
     def add_after(self, key: K, seconds: float, *, urgent: bool = True) -> None:
@@ -107,6 +122,14 @@ class WorkQueue(Generic[K]):
             timer.cancel()
         self._failures.pop(key, None)
 
+    def end(self, key: K) -> None:
+        """Drop a key altogether; what is under way for it is cancelled."""
+        self.forget(key)
+        self._queued.pop(key, None)
+        self._again.pop(key, None)
+        if key in self._running:
+            self._running[key].cancel()
+
     def waiting(self) -> int:
         """Count the keys that wait for a worker."""
         return len(self._queued)
@@ -128,13 +151,15 @@ class WorkQueue(Generic[K]):
         for line, urgent in ((self._urgent, True), (self._later, False)):
             if not urgent and self._held_back():
                 return None
-            while line:
-                key = line.popleft()
+            while (key := line.take(self._has_room)) is not None:
                 # A key that became urgent stands in both lines; the entry that no longer holds is skipped.
                 if self._queued.get(key) is urgent:
                     del self._queued[key]
                     return key, urgent
         return None
+
+    def _has_room(self, tenant: str) -> bool:
+        return self._at_work[tenant] < self._share
 
     def _held_back(self) -> bool:
         """Whether what is not urgent waits until urgent keys are done with."""
@@ -151,12 +176,17 @@ class WorkQueue(Generic[K]):
                 await self._wake.wait()
                 continue
             key, urgent = found
+            tenant = self._tenant_of(key)
             self._active[key] = urgent
+            self._at_work[tenant] += 1
+            task = self._running[key] = asyncio.create_task(self._handle(key, tenant), name=f"{self._name}: {key}")
             try:
-                await self._handler(key)
+                await task
                 self._failures.pop(key, None)
             except asyncio.CancelledError:
-                raise
+                if self._stopping or not task.cancelled() or _cancelled():
+                    raise
+                # The key was ended, and not the worker.
             except Exception as error:
                 # The rim of the loop: one key's failure must not end the worker that all keys share.
                 failures = self._failures[key] = self._failures.get(key, 0) + 1
@@ -164,11 +194,28 @@ class WorkQueue(Generic[K]):
                 log.exception("work failed", queue=self._name, key=str(key), retry_in=pause, error=str(error))
                 self.add_after(key, pause)
             finally:
-                del self._active[key]
-                if self._later:
+                self._at_work[tenant] -= 1
+                if not self._at_work[tenant]:
+                    del self._at_work[tenant]
+                del self._active[key], self._running[key]
+                if self._queued:
                     self._wake.set()
                 again = self._again.pop(key, None)
                 if again is not None:
                     self.add(key, urgent=again)
             # A handler that waits for nothing gives nobody else a turn.
             await asyncio.sleep(0)
+
+    async def _handle(self, key: K, tenant: str) -> None:
+        TENANT.set(tenant)
+        await self._handler(key)
+
+
+def _nobodys(key: Hashable) -> str:
+    return ""
+
+
+def _cancelled() -> bool:
+    """Say whether the task that runs is to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

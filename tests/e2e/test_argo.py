@@ -120,7 +120,7 @@ async def test_a_manual_application_changes_only_by_an_operation(world: World, g
     assert await world.get(MAPS, "manual", "goes") is not None, "an operation that does not prune leaves it"
     body = await sync(world, "manual", prune=True)
     assert body["status"]["operationState"]["phase"] == "Succeeded"
-    assert body["status"]["operationState"]["operation"]["initiatedBy"]["username"] == "somebody"
+    assert body["status"]["operationState"]["operation"]["initiatedBy"]["username"] == "somebody (not proven)"
     await world.until(MAPS, "manual", "goes", gone, patience=120.0)
     await world.until(APPLICATION, WHERE, "manual", lambda body: synced(body, git.head()))
     assert await world.get(MAPS, "manual", "stays") is not None

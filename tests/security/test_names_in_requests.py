@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.e2e import KUSTOMIZATION, World, kustomization, ready, repository
+from support.e2e import APPLICATION, KUSTOMIZATION, World, application, kustomization, ready, repository, synced
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.state import STATE_GROUP, STATE_KIND, state_name
 
@@ -87,3 +87,62 @@ async def test_an_earlier_request_of_somebody_else_is_not_used_again(
     assert "must name who makes the request" in kubectl_as_mallory(what, f"{AT}=first")
     assert "must name who makes the request" in kubectl_as_mallory(what, f"{AT}=third", f"{BY}=third {user}")
     assert "annotated" in kubectl_as_mallory(what, f"{BY}-"), "a name may be taken off"
+
+
+async def an_application(world: World) -> None:
+    """Deliver an Application, once for all tests of this module."""
+    if await world.get(APPLICATION, "argocd", "shown") is None:
+        world.repository("team/shown", {"app/map.yaml": MAP.format(1).replace("own", "shown")})
+        await world.apply(application("shown", "https://github.com/team/shown", "app", "shown"))
+    await world.until(APPLICATION, "argocd", "shown", synced)
+    await world.settled()
+
+
+def operation(who: str, token: str = "", **marks: str | None) -> dict[str, Any]:
+    info = {"info": [{"name": BY, "value": token}]} if token else {}
+    wanted: dict[str, Any] = {"operation": {"initiatedBy": {"username": who}, "sync": {}, **info}}
+    return {**wanted, "metadata": {"annotations": marks}} if marks else wanted
+
+
+async def initiated(world: World, who: str) -> None:
+    """Wait until an operation has ended that is told to be somebody's."""
+
+    def ended(body: Any) -> bool:
+        state = ((body or {}).get("status") or {}).get("operationState") or {}
+        by = (state.get("operation") or {}).get("initiatedBy") or {}
+        return "operation" not in body and state.get("phase") == "Succeeded" and by.get("username") == who
+
+    await world.until(APPLICATION, "argocd", "shown", ended)
+
+
+async def test_an_operation_in_the_name_of_an_administrator(world: World, kubectl: Callable[..., str]) -> None:
+    """Argo CD's own server writes names so as well: such a sync is carried out, and its name is told as a claim."""
+    await an_application(world)
+    patch = json.dumps(operation("cluster-admin@example.org"))
+    kubectl("-n", "argocd", "patch", "application/shown", "--type=merge", "-p", patch, *MALLORY)
+    await initiated(world, "cluster-admin@example.org (not proven)")
+
+
+async def test_an_operation_with_the_mark_of_an_administrator(world: World, kubectl: Callable[..., str]) -> None:
+    await an_application(world)
+    for patch in (
+        operation("mallory", "o1", **{BY: "o1 cluster-admin@example.org"}),
+        operation("cluster-admin@example.org", "o1", **{BY: "o1 cluster-admin@example.org"}),
+    ):
+        text = json.dumps(patch)
+        said = kubectl("-n", "argocd", "patch", "application/shown", "--type=merge", "-p", text, *MALLORY, check=False)
+        assert "must name who makes the request" in said
+
+
+async def test_an_operation_that_takes_up_the_mark_of_an_earlier_one(world: World, kubectl: Callable[..., str]) -> None:
+    await an_application(world)
+    user = json.loads(kubectl("auth", "whoami", "-o", "json"))["status"]["userInfo"]["username"]
+    ours = json.dumps(operation("whoever", "o2", **{BY: f"o2 {user}"}))
+    kubectl("-n", "argocd", "patch", "application/shown", "--type=merge", "-p", ours)
+    await initiated(world, user)
+    text = json.dumps(operation(user, "o2"))
+    said = kubectl("-n", "argocd", "patch", "application/shown", "--type=merge", "-p", text, *MALLORY, check=False)
+    assert "must name who makes the request" in said
+    own = json.dumps(operation("cluster-admin@example.org", "o3", **{BY: "o3 mallory"}))
+    kubectl("-n", "argocd", "patch", "application/shown", "--type=merge", "-p", own, *MALLORY)
+    await initiated(world, "mallory")

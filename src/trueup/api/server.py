@@ -52,6 +52,8 @@ async def serving(listen: str, routes: Iterable[web.AbstractRouteDef]) -> AsyncI
         max_line_size=HEAD_LIMIT,
         max_field_size=HEAD_LIMIT,
         shutdown_timeout=2.0,
+        # Nothing is unpacked for whoever has proven nothing: what reads bodies takes none that is compressed.
+        auto_decompress=False,
     )
     await runner.setup()
     closing = asyncio.create_task(silent.close(runner), name="silent connections")

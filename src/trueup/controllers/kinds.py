@@ -78,7 +78,9 @@ class KindController(Generic[Item]):
         self._items: dict[ObjectRef, Item] = {}
         self._feed = ObjectFeed(client, mapper, Selection(kind.group, kind.kind))
         self._feed.subscribe(self._changed)
-        self._queue: WorkQueue[ObjectRef] = WorkQueue(kind.kind.lower(), self._reconcile, WORKERS)
+        self._queue: WorkQueue[ObjectRef] = WorkQueue(
+            kind.kind.lower(), self._reconcile, WORKERS, tenant_of=lambda ref: ref.namespace
+        )
 
     async def start(self, timeout: float = 0.0) -> None:
         """Begin to watch, and wait until the kind was listed, at most so many seconds."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 REQUESTED_BY = "trueup.dev/requested-by"
-"""Holds `TOKEN USER`: the token of the request that is meant, and who makes it."""
+"""Holds `TOKEN USER`: the token of the request that is meant, and who makes it.
+
+A request that stands in a field of the object has its token in that field's `info`, under this same name.
+"""
 
 LONGEST_NAME = 256
 

@@ -63,7 +63,12 @@ class CannotAsk(Exception):
 
 
 class KindRequests(Protocol):
-    """How requests are written on objects of a kind, as merge patches, and how their answers are read."""
+    """How requests are written on objects of a kind, as merge patches, and how their answers are read.
+
+    `field` is the top-level field that holds a request, empty where requests are annotations alone.
+    """
+
+    field: str
 
     def suspend(self, suspended: bool) -> Body:
         """Have an object left alone, or not any longer."""

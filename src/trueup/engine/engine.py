@@ -102,8 +102,12 @@ class Engine:
         self.source_controller = SourceController(
             ports.sources, ports.credentials, ports.reports, ports.event_sink, ports.clock, self._source_changed
         )
-        self.queue: WorkQueue[ObjectRef] = WorkQueue("units", self._reconcile, workers, beside=BESIDE)
-        self._moved: WorkQueue[ObjectRef] = WorkQueue("moved sources", self._sort, 1)
+        self.queue: WorkQueue[ObjectRef] = WorkQueue(
+            "units", self._reconcile, workers, beside=BESIDE, tenant_of=self._tenant
+        )
+        self._moved: WorkQueue[ObjectRef] = WorkQueue(
+            "moved sources", self._sort, 1, tenant_of=lambda ref: ref.namespace
+        )
         self.proposer = (
             Proposer(ports.proposals, self.source_controller, self.registry.get, self._runtimes.get, self.queue.add)
             if ports.proposals is not None
@@ -202,6 +206,8 @@ class Engine:
         if before is not None:
             # That the finalizer stands there now is our own doing.
             before = msgspec.structs.replace(before, finalized=unit.finalized)
+        if unit.deleting:
+            self._runtimes[unit.ref].end_rendering()
         if before != unit or (report is not None and report.phase is UnitPhase.OBSERVED):
             # A unit that is only observed may have been claimed, of which its own value tells nothing.
             self.queue.add(unit.ref)
@@ -222,6 +228,10 @@ class Engine:
         for dependency in unit.depends_on:
             self.queue.add(dependency.ref)
 
+    def _tenant(self, ref: ObjectRef) -> str:
+        unit = self.registry.get(ref)
+        return unit.tenant if unit is not None else f"{ref.namespace}/"
+
     def declare_source(self, declaration: SourceDeclaration) -> None:
         """Take a new or changed source."""
         self.source_controller.declare(declaration)
@@ -232,7 +242,9 @@ class Engine:
         self._planned.forget_source(ref)
 
     def _forget(self, ref: ObjectRef) -> None:
-        self._runtimes.pop(ref, None)
+        runtime = self._runtimes.pop(ref, None)
+        if runtime is not None:
+            runtime.end_rendering()
         self.breaker.forget(ref)
         self._requests.pop(ref, None)
         self._unhealthy.discard(ref)

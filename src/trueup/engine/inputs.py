@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -15,7 +16,7 @@ from trueup.core.model.unit import Unit, ValueRef
 from trueup.core.plan.desired import Complaint
 from trueup.core.ports import Unreachable
 from trueup.engine.context import EngineContext
-from trueup.engine.reconciliation import Halt, Located, Next, Reconciliation
+from trueup.engine.reconciliation import Halt, Located, Next, NotYetKnown, Reconciliation
 from trueup.engine.rendering import recognise_sources, render_sources
 from trueup.engine.runtime import Rendering
 
@@ -164,6 +165,20 @@ async def claim_early(run: Reconciliation, context: EngineContext) -> None:
     context.planned.note(run.unit.ref, run.revisions)
 
 
+async def _rendered(run: Reconciliation, context: EngineContext, located: Sequence[Located]) -> RenderResult:
+    """Render, until the unit is deleted. Raises `NotYetKnown` then, and what `render_sources` raises."""
+    task = run.runtime.rendering = asyncio.create_task(render_sources(run.unit, context, located))
+    try:
+        return await task
+    except asyncio.CancelledError:
+        own = asyncio.current_task()
+        if own is None or own.cancelling() or not task.cancelled():
+            raise
+        raise NotYetKnown(f"{run.unit.ref} is being deleted, and its render was ended") from None
+    finally:
+        run.runtime.rendering = None
+
+
 async def _rendering(
     run: Reconciliation, context: EngineContext, located: Sequence[Located], spec: str, values: str
 ) -> Rendering:
@@ -172,7 +187,7 @@ async def _rendering(
     try:
         known = await _known(run, context, located, spec, values)
         if known is None:
-            result = await render_sources(run.unit, context, located)
+            result = await _rendered(run, context, located)
     except RenderError as error:
         problem = error.problem
         place = f"{problem.origin}: " if problem.origin and str(problem.origin) not in problem.message else ""

@@ -5,6 +5,7 @@ All of it can be lost without harm: a restart finds what matters in the unit's s
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from trueup.core.health.timeline import Timeline
 from trueup.core.model.artifact import Provenance, Resolved
 from trueup.core.model.objects import ObjectRef
+from trueup.core.model.recipe import RenderResult
 from trueup.core.model.reports import ObjectResult, OperationReport, UnitReport
 from trueup.core.model.state import EMPTY_STATE, Inputs, RevertProposal, UnitState
 from trueup.core.plan.desired import Prepared
@@ -132,6 +134,7 @@ class UnitRuntime:
 
     `state` may be ahead of what is stored: it is changed and stored by `trueup.engine.state` alone, and `unstored` says
     since when it is ahead (monotonic seconds), 0 where it is not. `loaded`: it was read since the process began.
+    `rendering` is the render under way.
     `retry_at` is when failed inputs may be tried again, `report` what was last reported.
     """
 
@@ -146,3 +149,9 @@ class UnitRuntime:
     rollback: RollbackProgress = field(default_factory=RollbackProgress)
     pinning: Pinning = field(default_factory=Pinning)
     moves: Moves = field(default_factory=Moves)
+    rendering: asyncio.Task[RenderResult] | None = None
+
+    def end_rendering(self) -> None:
+        """Cancel the render under way: nobody wants what it gives any more."""
+        if self.rendering is not None:
+            self.rendering.cancel()

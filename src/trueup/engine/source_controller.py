@@ -6,6 +6,7 @@ report says what is wrong.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
@@ -70,10 +71,11 @@ class SourceController:
         self._changed = changed
         self._states: dict[ObjectRef, SourceState] = {}
         self._origins: Index[tuple[str, str]] = Index()
+        self._tenants: dict[tuple[str, str], Counter[str]] = {}
         self._values: Index[ObjectRef] = Index()
         self._anew: set[ObjectRef] = set()
         self._polled_anew: dict[ObjectRef, float] = {}
-        self.queue: WorkQueue[ObjectRef] = WorkQueue("sources", self._poll, POLLERS)
+        self.queue: WorkQueue[ObjectRef] = WorkQueue("sources", self._poll, POLLERS, tenant_of=self._tenant)
 
     def start(self) -> None:
         """Begin to poll."""
@@ -83,6 +85,10 @@ class SourceController:
         """Stop polling."""
         await self.queue.stop()
 
+    def _tenant(self, ref: ObjectRef) -> str:
+        state = self._states.get(ref)
+        return state.declaration.tenant if state is not None else f"{ref.namespace}/"
+
     def state(self, ref: ObjectRef) -> SourceState | None:
         """Give what is known of a source, `None` where nobody declares it."""
         return self._states.get(ref)
@@ -91,7 +97,9 @@ class SourceController:
         """Take a new or changed declaration; one that equals the known one costs nothing."""
         known = self._states.get(declaration.ref)
         self._origins.set(declaration.ref, [declaration.spec.origin])
+        self._follows(declaration, 1)
         if known is not None:
+            self._follows(known.declaration, -1)
             self._let_go(known.declaration.spec)
         used = (declaration.credentials, declaration.proxy)
         self._values.set(declaration.ref, (value.ref for value in used if value is not None))
@@ -116,15 +124,30 @@ class SourceController:
         gone = self._states.pop(ref, None)
         if gone is not None:
             self._origins.set(ref, ())
+            self._follows(gone.declaration, -1)
             self._let_go(gone.declaration.spec)
             self._values.set(ref, ())
             last = self._reported.pop(ref, None)
             self._event_sink.publish(SourceGone(gone.declaration, last, self._clock.wall()))
             self._anew.discard(ref)
             self._polled_anew.pop(ref, None)
-            self.queue.forget(ref)
+            # What is asked or fetched for it at this moment is of no use to anybody.
+            self.queue.end(ref)
             self._sources.withdraw(ref)
             self._changed(ref)
+
+    def _follows(self, declaration: SourceDeclaration, more: int) -> None:
+        """Count whose sources follow an origin, and tell where these are others than before."""
+        spec, tenant = declaration.spec, declaration.tenant
+        tenants = self._tenants.setdefault(spec.origin, Counter())
+        before = tenants[tenant]
+        tenants[tenant] = before + more
+        if not tenants[tenant]:
+            del tenants[tenant]
+        if not before or tenant not in tenants:
+            self._sources.followed(spec, frozenset(tenants))
+        if not tenants:
+            del self._tenants[spec.origin]
 
     def _let_go(self, spec: SourceSpec) -> None:
         """Have what is kept of an origin given up once no source follows it."""

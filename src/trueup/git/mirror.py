@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -25,10 +25,20 @@ CHECK_TIMEOUT = 600.0
 """Seconds that reading every object of a mirror may take."""
 
 
-def remove_leftovers(cache: Path) -> None:
-    """Remove the mirrors that an earlier process had given up (blocking)."""
-    for path in (cache / "mirrors").glob("*.gone"):
-        shutil.rmtree(path, ignore_errors=True)
+def remove_leftovers(cache: Path, followed: Collection[str] | None = None) -> None:
+    """Remove what an earlier process had given up or left half done, and mirrors that nobody follows (blocking).
+
+    `followed` are the keys of those that are; `None`: nobody knows yet.
+    """
+    for path in (cache / "mirrors").glob("*"):
+        left = path.suffix != ".git" if followed is None else path.suffix == ".git" and path.stem not in followed
+        if left:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def mirror_key(address: str) -> str:
+    """Name the mirror of an address."""
+    return hashlib.sha256(address.encode()).hexdigest()[:32]
 
 
 class Mirror:
@@ -36,7 +46,8 @@ class Mirror:
 
     def __init__(self, settings: GitSettings, url: GitUrl) -> None:
         """Take where it is fetched from; nothing is made before the first fetch."""
-        self.key = hashlib.sha256(url.address.encode()).hexdigest()[:32]
+        self.key = mirror_key(url.address)
+        self.address = url.address
         self.folder = settings.cache / "mirrors" / f"{self.key}.git"
         self._settings = settings
         self._shown = url.shown
@@ -162,6 +173,11 @@ class Mirror:
         except OSError:
             return  # Nothing was ever fetched.
         asyncio.get_running_loop().run_in_executor(None, partial(shutil.rmtree, gone, ignore_errors=True))
+
+    async def renew(self) -> None:
+        """Empty it: what was once wanted and is no more may be most of it."""
+        async with self._fetching:
+            await self._discard()
 
     async def _discard(self) -> None:
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)

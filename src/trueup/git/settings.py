@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+_SIZE = re.compile(r"(\d+)(Ki|Mi|Gi|Ti)?")
 _YES = frozenset({"1", "true", "yes", "on"})
 
 
@@ -16,7 +18,8 @@ class Limits(msgspec.Struct, frozen=True):
     """What one repository may cost. Sizes are bytes; a tree beyond a limit is refused with the file's name.
 
     `pack` bounds what one fetch may write, `refs` the list of refs that a remote gives; `fetch_memory` and
-    `refs_memory` bound Git's own processes meanwhile. `depth` bounds folders within folders.
+    `refs_memory` bound Git's own processes meanwhile. `depth` bounds folders within folders. `repository` bounds what
+    one mirror may take on disk, `tenant` all mirrors and trees of one tenant; 0 is no bound.
     """
 
     tree: int = 1024 * 1024 * 1024
@@ -27,6 +30,8 @@ class Limits(msgspec.Struct, frozen=True):
     refs: int = 64 * 1024 * 1024
     fetch_memory: int = 4 * 1024 * 1024 * 1024
     refs_memory: int = 512 * 1024 * 1024
+    repository: int = 8 * 1024 * 1024 * 1024
+    tenant: int = 32 * 1024 * 1024 * 1024
 
 
 class GitSettings(msgspec.Struct, frozen=True):
@@ -59,7 +64,25 @@ class GitSettings(msgspec.Struct, frozen=True):
             cache=Path(environ.get("TRUEUP_GIT_CACHE") or cache),
             instead_of=pairs,
             allow_file=environ.get("TRUEUP_GIT_ALLOW_FILE", "").lower() in _YES,
+            limits=Limits(
+                repository=read_size("TRUEUP_GIT_REPOSITORY_QUOTA", environ, Limits().repository),
+                tenant=read_size("TRUEUP_GIT_TENANT_QUOTA", environ, Limits().tenant),
+            ),
         )
+
+
+def read_size(variable: str, environ: Mapping[str, str], default: int) -> int:
+    """Read a number of bytes, such as `20Gi` or `500Mi`. Raises ValueError that names the variable."""
+    text = environ.get(variable, "").strip()
+    if not text:
+        return default
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise ValueError(
+            f"{variable}: {text!r} is no size; write a number of bytes, such as 500Mi or 20Gi; 0 is no bound"
+        )
+    scale: int = 1024 ** ("", "Ki", "Mi", "Gi", "Ti").index(found[2] or "")
+    return int(found[1]) * scale
 
 
 def read_instead_of(text: str) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -43,7 +43,7 @@ class Checkout(msgspec.Struct, frozen=True):
 
 
 class Trees:
-    """The folder of extracted trees. A tree that is held is never removed."""
+    """The folder of extracted trees, each of the tenant who wanted it first. A tree that is held is never removed."""
 
     def __init__(self, folder: Path, keep: int, git: str) -> None:
         """Take where they lie, and how many may stay without a user."""
@@ -52,6 +52,7 @@ class Trees:
         self._git = git
         self._held: dict[str, int] = {}
         self._idle: OrderedDict[str, None] = OrderedDict()
+        self._owners: dict[str, tuple[str, int]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._last: dict[Path, Listing] = {}
 
@@ -68,7 +69,7 @@ class Trees:
                 self._idle[path.name] = None
 
     @asynccontextmanager
-    async def hold(self, mirror: Path, listing: Listing, shown: str) -> AsyncIterator[Checkout]:
+    async def hold(self, mirror: Path, listing: Listing, shown: str, owner: str = "") -> AsyncIterator[Checkout]:
         """Hold a tree on disk, written first if it is not there. Raises `SourceError`."""
         key = listing.tree
         self._held[key] = self._held.get(key, 0) + 1
@@ -78,6 +79,7 @@ class Trees:
             async with self._locks.setdefault(key, asyncio.Lock()):
                 if not path.exists():
                     await self._write(mirror, listing, path, shown)
+                    self._owners[key] = (owner, sum(item.size for item in listing.files()))
                     self._last[mirror] = listing
             yield Checkout(path, listing)
         finally:
@@ -92,16 +94,35 @@ class Trees:
         """Forget which tree of a repository was written last."""
         self._last.pop(mirror, None)
 
+    def size(self, owner: str) -> int:
+        """Give the bytes of a tenant's trees."""
+        return sum(size for one, size in self._owners.values() if one == owner)
+
+    def give_up(self, owner: str) -> bool:
+        """Remove the tree of a tenant that was used longest ago; `False` where none is idle."""
+        key = next((key for key in self._idle if self._owner(key) == owner), None)
+        if key is not None:
+            self._give_up(key)
+        return key is not None
+
+    def _owner(self, key: str) -> str:
+        return self._owners.get(key, ("", 0))[0]
+
     def _collect(self) -> None:
+        """Keep so many; of more, the tenant who has most loses what it used longest ago."""
         while len(self._idle) > self._keep:
-            key, _ = self._idle.popitem(last=False)
-            path = self._folder / key
-            gone = self._folder / f"{key}.{uuid4().hex[:6]}.part"
-            try:
-                path.rename(gone)
-            except OSError:
-                continue
-            asyncio.get_running_loop().run_in_executor(None, _remove, gone)
+            owners = Counter(map(self._owner, self._idle))
+            self.give_up(max(owners, key=lambda owner: owners[owner]))
+
+    def _give_up(self, key: str) -> None:
+        del self._idle[key]
+        self._owners.pop(key, None)
+        gone = self._folder / f"{key}.{uuid4().hex[:6]}.part"
+        try:
+            (self._folder / key).rename(gone)
+        except OSError:
+            return
+        asyncio.get_running_loop().run_in_executor(None, _remove, gone)
 
     async def _write(self, mirror: Path, listing: Listing, path: Path, shown: str) -> None:
         part = path.with_name(f"{path.name}.{uuid4().hex[:6]}.part")
@@ -137,6 +158,7 @@ class Trees:
         except OSError:
             return False
         self._idle.pop(base.tree, None)
+        self._owners.pop(base.tree, None)
         return True
 
     async def _extract(self, mirror: Path, wanted: list[Wanted], part: Path, shown: str, base: Listing | None) -> None:

@@ -21,6 +21,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from trueup import __version__
+from trueup.fairness import FairSlots
 from trueup.kube.config.connect import Connection
 from trueup.kube.errors import (
     BadAnswer,
@@ -92,14 +93,14 @@ class Answer(NamedTuple):
 
 
 class Transport:
-    """The connection pool of one cluster. Make it inside the event loop; `close` it at the end."""
+    """The connection pool of one cluster; tenants take turns. Make it inside the event loop; `close` it at last."""
 
     def __init__(self, connection: Connection, limits: Limits = Limits(), observer: Observer | None = None) -> None:
         """Take where to connect, the bounds, and who is told of every request."""
         self.connection = connection
         self.limits = limits
         self._observer = observer
-        self._slots = asyncio.Semaphore(limits.in_flight)
+        self._slots = FairSlots(limits.in_flight)
         self._session: aiohttp.ClientSession | None = None
         self._ssl: ssl.SSLContext | bool = connection.ssl_context if connection.ssl_context is not None else True
         self._timeout = aiohttp.ClientTimeout(total=limits.timeout, sock_connect=limits.connect_timeout)

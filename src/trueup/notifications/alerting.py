@@ -18,13 +18,15 @@ from trueup.core.model.unit import ValueRef
 from trueup.core.notification.alerting import Alert, Channel
 from trueup.core.notification.notification import Dispatcher, Notification, NotificationEvent, Warnings
 from trueup.core.ports import Unreachable, Values
+from trueup.fairness import FairQueue
 from trueup.notifications.grouping import Group, add, key_of, together
 from trueup.notifications.memory import Memory
 
 log = structlog.get_logger(__name__)
 
 WAITING = 5000
-"""Happenings that may wait to be looked at; what comes then is counted and told of."""
+"""Happenings that may wait to be looked at. Namespaces are served by turns; of more, the one that has most loses its
+oldest, which are counted and told of."""
 
 TICK = 0.2
 
@@ -74,7 +76,7 @@ class Alerting:
         self._gathered = ports.gathered
         self._managed_by = ports.managed_by
         self._clock = clock
-        self._queue: asyncio.Queue[NotificationEvent] = asyncio.Queue(WAITING)
+        self._queue: FairQueue[NotificationEvent] = FairQueue(WAITING)
         self._groups: dict[tuple[ObjectRef, Hashable], Group] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.dropped = 0
@@ -103,9 +105,7 @@ class Alerting:
         event = self._read(engine_event)
         if event is None:
             return
-        try:
-            self._queue.put_nowait(event)
-        except asyncio.QueueFull:
+        if self._queue.put(event.about.namespace, event) is not None:
             self.dropped += 1
             if self.dropped & (self.dropped - 1) == 0:
                 log.error("too much happens at once; not everything is told", dropped=self.dropped)

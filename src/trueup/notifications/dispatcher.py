@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,13 +19,14 @@ import structlog
 
 from trueup.core.notification.notification import Notification, Warnings
 from trueup.core.ports import Unreachable
+from trueup.fairness import FairLine
 from trueup.notifications.registry import Service
 from trueup.notifications.sending import Client, Refused
 
 log = structlog.get_logger(__name__)
 
 WAITING = 500
-"""Messages that may wait for one channel."""
+"""Messages that may wait for one channel; namespaces that share it are served by turns, and lose by turns."""
 
 WAITING_IN_ALL = 20_000
 """Messages that may wait for all channels together; of more, the channel that has most gives up its oldest."""
@@ -45,9 +46,10 @@ IDLE = 60.0
 
 @dataclass(slots=True)
 class _Queue:
-    """One channel's messages, and who sends them."""
+    """One channel's messages, and who sends them; `owner` is the namespace whose first message made it."""
 
-    waiting: deque[Notification] = field(default_factory=deque)
+    owner: str
+    waiting: FairLine[Notification] = field(default_factory=FairLine)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -98,23 +100,39 @@ class ServiceDispatcher:
             self._give_up(notification, f"services of the type {notification.service!r} are not supported")
             return
         key = (notification.service, notification.service_name, notification.recipient)
+        owner = notification.about.namespace
         queue = self._queues.get(key)
         if queue is None:
-            if len(self._queues) >= CHANNELS:
+            if len(self._queues) >= CHANNELS and not self._make_room(owner):
                 self._give_up(notification, "there are too many channels at once")
                 return
-            queue = self._queues[key] = _Queue()
+            queue = self._queues[key] = _Queue(owner)
             queue.task = asyncio.create_task(self._serve(key, queue), name=f"notify-{notification.service}")
         if len(queue.waiting) >= WAITING:
             self._shorten(queue)
         elif sum(len(each.waiting) for each in self._queues.values()) >= WAITING_IN_ALL:
             self._shorten(max(self._queues.values(), key=lambda each: len(each.waiting)))
-        queue.waiting.append(notification)
+        queue.waiting.add(owner, notification)
         queue.arrived.set()
         queue.empty.clear()
 
+    def _make_room(self, owner: str) -> bool:
+        """Let go of a channel of the namespace that has most, unless that is the one that wants another."""
+        owners = Counter(queue.owner for queue in self._queues.values())
+        most, count = owners.most_common(1)[0]
+        if most == owner or count <= owners[owner] + 1:
+            return False
+        key, queue = next((key, queue) for key, queue in self._queues.items() if queue.owner == most)
+        del self._queues[key]
+        if queue.task is not None:
+            queue.task.cancel()
+        while (waiting := queue.waiting.take()) is not None:
+            self._give_up(waiting, "there are too many channels at once")
+        queue.empty.set()
+        return True
+
     def _shorten(self, queue: _Queue) -> None:
-        oldest = queue.waiting.popleft()
+        oldest = queue.waiting.shorten()
         _conclude(oldest)
         queue.given_up += 1
         self.delivered[(oldest.service, "given-up")] += 1
@@ -123,7 +141,8 @@ class ServiceDispatcher:
 
     async def _serve(self, key: tuple[str, str, str], queue: _Queue) -> None:
         while True:
-            if not queue.waiting:
+            notification = queue.waiting.take()
+            if notification is None:
                 queue.arrived.clear()
                 queue.empty.set()
                 try:
@@ -133,10 +152,8 @@ class ServiceDispatcher:
                     if not queue.waiting:
                         self._queues.pop(key, None)
                         return
-            notification = queue.waiting[0]
+                continue
             await self._deliver(notification)
-            if queue.waiting and queue.waiting[0] is notification:
-                queue.waiting.popleft()
 
     async def _deliver(self, notification: Notification) -> None:
         """Try until it has arrived, or further tries are in vain."""

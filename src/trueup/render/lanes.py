@@ -9,7 +9,7 @@ finds a free worker.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 from trueup.render.pool import WorkerPool
 from trueup.render.process import WorkerGone
@@ -21,8 +21,11 @@ SLOW_FOR = 600.0
 SLOW_UNITS = 3
 """Slow units of a tenant from which all of its renders begin in the slow lane."""
 
-WAITING = 12
+WAITING = 16
 """Renders that may wait for the slow lane; a further one is put off, so that no more of the engine waits with it."""
+
+WAITING_OF_ONE = 6
+"""Those of them that may be one tenant's."""
 
 TENANTS_KEPT = 10_000
 
@@ -36,7 +39,7 @@ class RenderLanes:
         self._slow = slow
         self._quick_seconds = quick_seconds
         self._slow_until: OrderedDict[str, dict[str, float]] = OrderedDict()
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -55,13 +58,15 @@ class RenderLanes:
             self._slow_until.move_to_end(tenant)
             while len(self._slow_until) > TENANTS_KEPT:
                 self._slow_until.popitem(last=False)
-        if self._waiting >= WAITING:
+        if self._waiting.total() >= WAITING or self._waiting[tenant] >= WAITING_OF_ONE:
             raise WorkerGone("busy", "too many renders that take long wait before it; it is tried again")
-        self._waiting += 1
+        self._waiting[tenant] += 1
         try:
             return await self._slow.ask(request, deadline)
         finally:
-            self._waiting -= 1
+            self._waiting[tenant] -= 1
+            if not self._waiting[tenant]:
+                del self._waiting[tenant]
 
     def _is_slow(self, unit: str, tenant: str) -> bool:
         units = self._slow_until.get(tenant)

@@ -1,12 +1,12 @@
 """What workers have answered before: the results and failures that are known for known content.
 
 Results are kept as the JSON they came in, which is a tenth of what the objects take, and decoded for whoever asks: that
-costs some microseconds. Bounded by bytes; what was used longest ago goes first.
+costs some microseconds. Bounded by bytes; the tenant who has most loses what it used longest ago.
 """
 
 import math
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 
 import msgspec
@@ -20,6 +20,7 @@ from trueup.core.model.recipe import (
     RenderWarning,
     TreeIds,
 )
+from trueup.fairness import TENANT
 from trueup.render.inputs import Proof
 
 _MOST_PER_RECIPE = 256
@@ -71,11 +72,13 @@ class Memory:
     def __init__(self, bound: int) -> None:
         self._bound = bound
         self._by_recipe: dict[str, list[Known]] = {}
-        self._used: OrderedDict[int, tuple[str, Known]] = OrderedDict()
+        self._used: dict[str, OrderedDict[int, tuple[str, Known]]] = {}
+        self._owners: dict[int, str] = {}
+        self._owned: Counter[str] = Counter()
         self.bytes = 0
 
     def __len__(self) -> int:
-        return len(self._used)
+        return len(self._owners)
 
     def find(self, key: str, trees: Mapping[str, TreeIds]) -> Known | None:
         """Give what is known for the recipe `key` and content as in `trees`."""
@@ -86,7 +89,7 @@ class Memory:
             if known.until > time.monotonic() and known.proof.holds(trees):
                 if place:
                     candidates.insert(0, candidates.pop(place))
-                self._used.move_to_end(id(known))
+                self._used[self._owners[id(known)]].move_to_end(id(known))
                 return known
         return None
 
@@ -99,15 +102,22 @@ class Memory:
             self._drop(key, other)
         candidates = self._by_recipe.setdefault(key, [])
         candidates.insert(0, known)
-        self._used[id(known)] = (key, known)
+        owner = self._owners[id(known)] = TENANT.get()
+        self._used.setdefault(owner, OrderedDict())[id(known)] = (key, known)
+        self._owned[owner] += known.cost
         self.bytes += known.cost
         if len(candidates) > _MOST_PER_RECIPE:
             self._drop(key, candidates[-1])
         while self.bytes > self._bound:
-            self._drop(*next(iter(self._used.values())))
+            most = max(self._owned, key=lambda one: self._owned[one])
+            self._drop(*next(iter(self._used[most].values())))
 
     def _drop(self, key: str, known: Known) -> None:
-        del self._used[id(known)]
+        owner = self._owners.pop(id(known))
+        del self._used[owner][id(known)]
+        self._owned[owner] -= known.cost
+        if not self._used[owner]:
+            del self._used[owner], self._owned[owner]
         self.bytes -= known.cost
         candidates = self._by_recipe[key]
         candidates.remove(known)

@@ -8,14 +8,15 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+from trueup.fairness import FairSlots
 from trueup.render.process import Worker, WorkerGone
 
 
 class WorkerPool:
-    """At most `size` workers, each asked one thing at a time; whoever comes later waits in line."""
+    """At most `size` workers, each asked one thing at a time; whoever comes later waits, tenants by turns."""
 
     def __init__(self, size: int, start: Callable[[], Awaitable[Worker]]) -> None:
-        self._slots = asyncio.Semaphore(size)
+        self._slots = FairSlots(size)
         self._start = start
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()

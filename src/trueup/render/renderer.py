@@ -37,6 +37,7 @@ from trueup.render.process import Worker, WorkerGone
 from trueup.render.protocol import Answer, EvaluateRequest, RenderRequest
 from trueup.render.settings import RenderSettings
 from trueup.render.words import without_values
+from trueup.shared import Shared
 
 _answers = msgspec.json.Decoder(Answer)
 _EVALUATE_MEMORY_MIB = 128
@@ -59,7 +60,7 @@ class WorkerRenderer:
         self._evaluators: WorkerPool | None = None
         self._wordings: WorkerPool | None = None
         self._memory = Memory(self._settings.cache_bytes)
-        self._under_way: dict[str, asyncio.Task[RenderResult]] = {}
+        self._under_way: Shared[RenderResult] = Shared()
         self._warming: asyncio.Task[None] | None = None
         self._requests = 0
 
@@ -90,7 +91,7 @@ class WorkerRenderer:
         if self._warming is not None:
             self._warming.cancel()
         await asyncio.gather(*(pool.close() for pool in pools))
-        await asyncio.gather(*self._under_way.values(), *filter(None, [self._warming]), return_exceptions=True)
+        await asyncio.gather(*self._under_way.under_way(), *filter(None, [self._warming]), return_exceptions=True)
 
     async def __aenter__(self) -> "WorkerRenderer":
         """Start."""
@@ -148,7 +149,7 @@ class WorkerRenderer:
         """Render `recipe` from the folder `tree`, or give what is known for its content. Raises `RenderError`.
 
         The same inputs are rendered once, however many ask at once. A caller that is cancelled leaves the render to
-        those others; its deadline counts from when a worker begins.
+        those others, and without others it is ended at once; its deadline counts from when a worker begins.
         """
         trees = _trees(context)
         key = self._key(recipe, context)
@@ -158,12 +159,7 @@ class WorkerRenderer:
         if known is not None:
             return known.result(self.version)
         same = "\0".join((key, str(tree), *(f"{name}={root}" for name, root in sorted(context.roots.items()))))
-        task = self._under_way.get(same)
-        if task is None:
-            task = asyncio.create_task(self._render(recipe, tree, context, key, trees))
-            self._under_way[same] = task
-            task.add_done_callback(lambda done: self._done(same, done))
-        return await asyncio.shield(task)
+        return await self._under_way.one(same, lambda: self._render(recipe, tree, context, key, trees))
 
     async def evaluate(
         self,
@@ -267,11 +263,6 @@ class WorkerRenderer:
                 key, Known(proof, inputs, answer.looked_at, answer.recipe, objects, answer.warnings, problem, until)
             )
         return inputs
-
-    def _done(self, same: str, task: asyncio.Task[RenderResult]) -> None:
-        del self._under_way[same]
-        if not task.cancelled():
-            task.exception()  # Seen here: whoever asked may be gone.
 
 
 def _decode(body: bytes, asked: int) -> Answer:

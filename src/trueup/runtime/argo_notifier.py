@@ -87,9 +87,10 @@ class Notifications:
         self._pending: dict[ObjectRef, deque[UnitReport]] = {}
         self._health: dict[ObjectRef, dict[str, Any]] = {}
         self._operations: dict[ObjectRef, OperationReport | None] = {}
+        self._tenants: dict[ObjectRef, str] = {}
         self._written: dict[ObjectRef, tuple[str, Remembered, bool]] = {}
         self._complained: OrderedDict[tuple[ObjectRef, str], None] = OrderedDict()
-        self._queue: WorkQueue[ObjectRef] = WorkQueue("argo-notifications", self._look, WORKERS)
+        self._queue: WorkQueue[ObjectRef] = WorkQueue("argo-notifications", self._look, WORKERS, tenant_of=self._tenant)
 
     def start(self) -> None:
         """Begin to look at what was noted."""
@@ -106,13 +107,17 @@ class Notifications:
     def publish(self, event: Event) -> None:
         """Take note of an Application's new report, or that it is gone."""
         if isinstance(event, UnitGone):
-            for known in (self._latest, self._pending, self._health, self._operations, self._written):
+            for known in (self._latest, self._pending, self._health, self._operations, self._written, self._tenants):
                 known.pop(event.unit.ref, None)
         elif isinstance(event, UnitChanged) and (event.unit.ref.group, event.unit.ref.kind) == (GROUP, KIND):
             ref = event.unit.ref
             self._latest[ref] = event.after
+            self._tenants[ref] = event.unit.tenant
             self._pending.setdefault(ref, deque(maxlen=PENDING)).append(event.after)
             self._queue.add(ref)
+
+    def _tenant(self, ref: ObjectRef) -> str:
+        return self._tenants.get(ref, ref.namespace)
 
     def object_changed(self, ref: ObjectRef) -> None:
         """Take note that an Application or a project is another: its subscriptions may be."""

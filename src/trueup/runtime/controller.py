@@ -59,7 +59,7 @@ from trueup.runtime.notification_parts import NotificationSettings, Reading
 from trueup.runtime.notifications import Notifying
 from trueup.runtime.replicas import PodRole, standing_of, tell_history, tell_standby
 from trueup.runtime.settings import Settings
-from trueup.sources.artifacts import ArtifactStore
+from trueup.sources.artifacts import ArtifactStore, artifact_quota
 from trueup.sources.git import GitProvider, GitSettings, GitSource
 from trueup.sources.git.proposals import ProposalSettings, RevertProposals
 from trueup.sources.registry import SourceRegistry
@@ -153,7 +153,7 @@ class Controller:
             stack.push_async_callback(cancelled, asyncio.create_task(self._first_seen(lease, pod, history)))
             git = await stack.enter_async_context(GitSource(GitSettings.from_environment(settings.data / "git")))
             renderer = await stack.enter_async_context(WorkerRenderer(RenderSettings(workers=settings.workers)))
-            store = ArtifactStore(settings.data / "artifacts", settings.advertise)
+            store = ArtifactStore(settings.data / "artifacts", settings.advertise, artifact_quota())
             # Artifacts come last: their route fits every path.
             hooks = webhook_routes(lambda: self.session.webhook_handler if self.session else None)
             if settings.webhooks_listen:
@@ -335,6 +335,7 @@ class Controller:
             statuses.start()
             if await declarations.start(engine):
                 states.sweep(frozenset(unit.uid for unit in engine.registry.all()))
+                sources.registry.sweep()
             await engine.start()
             requests = Requests(client, mapper, states, engine.asked, proven=context.proven)
             stack.push_async_callback(requests.stop)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import os
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from uuid import uuid4
 
-from trueup.core.model.artifact import Artifact, Resolved
+from trueup.core.model.artifact import Artifact, Fault, Resolved, SourceError, amount
 from trueup.core.model.objects import ObjectRef
 from trueup.git.process import disk
+from trueup.git.settings import read_size
 from trueup.scripts import run_script
 from trueup.sources.packing import pack
 
@@ -23,8 +26,16 @@ _SCRIPT = Path(__file__).with_name("packing.py")
 KEY_FILE = ".key"
 SECRET_LETTERS = 32
 
+QUOTA = "TRUEUP_ARTIFACT_QUOTA"
+QUOTA_DEFAULT = 32 * 1024 * 1024 * 1024
+
 KEPT = 2
 """Tarballs of one source that stay: the current one and the one before, which others may be fetching just now."""
+
+
+def artifact_quota(environ: Mapping[str, str] = os.environ) -> int:
+    """Read how many bytes the tarballs of one namespace may take. Raises ValueError that names the variable."""
+    return read_size(QUOTA, environ, QUOTA_DEFAULT)
 
 
 class ArtifactStore:
@@ -34,9 +45,10 @@ class ArtifactStore:
     and it is the same after a restart.
     """
 
-    def __init__(self, root: Path, base_url: str) -> None:
-        """Take the folder, and the URL where it is served."""
+    def __init__(self, root: Path, base_url: str, quota: int = 0) -> None:
+        """Take the folder, the URL where it is served, and the bytes that one namespace may take; 0 is no bound."""
         self.root = root
+        self._quota = quota
         self.base_url = base_url
         self._key = b""
 
@@ -53,6 +65,7 @@ class ArtifactStore:
             packed = await (asyncio.to_thread(pack, tree, part) if few else run_script(_SCRIPT, [tree, part]))
             part.replace(path)
             self._tidy(folder, path)
+            await self._make_room(ref, path)
         except OSError as error:
             # On a full disk each try would leave another half, and so keep it full.
             part.unlink(missing_ok=True)
@@ -86,6 +99,18 @@ class ArtifactStore:
         found = self.root.joinpath(*parts)
         return found if found.is_file() and not found.is_symlink() else None
 
+    async def _make_room(self, ref: ObjectRef, new: Path) -> None:
+        """Remove earlier tarballs of a namespace that takes too much. Raises `SourceError` where that is in vain."""
+        used = await asyncio.to_thread(_shortened, self.root, ref.namespace or "-", self._quota) if self._quota else 0
+        if used > self._quota:
+            size = await asyncio.to_thread(_removed, new)
+            text = (
+                f"{ref}: its tarball takes {amount(size)}, and all tarballs of namespace {ref.namespace} may take "
+                f"{amount(self._quota)} ({QUOTA}); have files left out by spec.ignore, remove sources that are not "
+                "needed, or have that raised"
+            )
+            raise SourceError(Fault.TOO_LARGE, text)
+
     def _tidy(self, folder: Path, current: Path) -> None:
         tarballs = sorted(folder.iterdir(), key=lambda item: (item == current, item.stat().st_mtime), reverse=True)
         for path in tarballs[KEPT:]:
@@ -103,6 +128,29 @@ def _key_of(root: Path) -> bytes:
         part.write_bytes(secrets.token_bytes(32))
         part.replace(path)
         return path.read_bytes()
+
+
+def _shortened(root: Path, namespace: str, quota: int) -> int:
+    """Remove earlier tarballs, the oldest first, until the others fit; gives what these take (blocking)."""
+    found = [
+        (path.stat(), path)
+        for folder in root.glob(f"*/{namespace}/*")
+        for path in sorted(folder.glob("*.tar.gz"), key=lambda item: item.stat().st_mtime)
+    ]
+    used = sum(stat.st_size for stat, _ in found)
+    newest = {path.parent: path for _, path in found}
+    for stat, path in sorted(found, key=lambda item: item[0].st_mtime):
+        if used > quota and newest[path.parent] != path:
+            path.unlink(missing_ok=True)
+            used -= stat.st_size
+    return used
+
+
+def _removed(path: Path) -> int:
+    """Remove a file, and give how large it was (blocking)."""
+    size = path.stat().st_size
+    path.unlink()
+    return size
 
 
 def _few(tree: Path) -> bool:

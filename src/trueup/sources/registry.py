@@ -74,6 +74,14 @@ class SourceProvider(Protocol):
         """Hold the files on disk."""
         ...
 
+    def followed(self, spec: SourceSpec, tenants: frozenset[str]) -> None:
+        """Take note of whose sources follow an origin now. Must not raise, and must not wait."""
+        ...
+
+    def sweep(self) -> None:
+        """Give up what an earlier process has kept of origins that nobody follows now. Must not raise nor wait."""
+        ...
+
     def forget(self, spec: SourceSpec) -> None:
         """Give up what is kept of an origin that no source follows any more. Must not raise, and must not wait."""
         ...
@@ -128,6 +136,17 @@ class SourceRegistry:
         """Store the tarball that others can fetch."""
         async with self.checkout(resolved) as held:
             return await self._store.put(declaration.ref, resolved, Path(held.path))
+
+    def followed(self, spec: SourceSpec, tenants: frozenset[str]) -> None:
+        """Take note of whose sources follow an origin now."""
+        provider = self._providers.get(spec.kind)
+        if provider is not None:
+            provider.followed(spec, tenants)
+
+    def sweep(self) -> None:
+        """Give up what an earlier process has kept of origins that nobody follows now; called when all is declared."""
+        for provider in self._providers.values():
+            provider.sweep()
 
     def forget(self, spec: SourceSpec) -> None:
         """Give up what is kept of an origin that no source follows any more."""

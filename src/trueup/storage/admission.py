@@ -28,11 +28,15 @@ BINDINGS = Resource(GROUP, "v1", "validatingadmissionpolicybindings", "Validatin
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """A kind on which requests are written, by group and plural; `tokens` are the annotations that hold a token."""
+    """A kind on which requests are written, by group and plural.
+
+    `tokens` are the annotations that hold a token, `field` is the top-level field that is a request itself.
+    """
 
     group: str
     plural: str
     tokens: tuple[str, ...] = ()
+    field: str = ""
 
 
 async def ensure_policy(client: KubeClient, kinds: Sequence[Asking], *, install: bool) -> bool:
@@ -69,6 +73,17 @@ def policy(kinds: Sequence[Asking]) -> Body:
         variables |= {f"at{number}": annotation("after", key), f"was{number}": annotation("before", key)}
         moved = f"variables.at{number} != variables.was{number}"
         same += f" && !({moved} && variables.by.startsWith(variables.at{number} + ' '))"
+    for number, field in enumerate(sorted({kind.field for kind in kinds if kind.field})):
+        # Neither must it be that of a request in a field, which is another than before.
+        here, there = f"has(object.{field})", f"oldObject != null && has(oldObject.{field})"
+        named = f"has(i.name) && i.name == '{REQUESTED_BY}' && has(i.value)"
+        variables |= {
+            f"new{number}": f"{here} && !({there} && object.{field} == oldObject.{field})",
+            f"in{number}": f"{here} && has(object.{field}.info) ? object.{field}.info.filter(i, {named}) : []",
+        }
+        same += (
+            f" && !(variables.new{number} && variables.in{number}.exists(i, variables.by.startsWith(i.value + ' ')))"
+        )
     own = "variables.by == variables.by.split(' ')[0] + ' ' + request.userInfo.username"
     rules = [
         {

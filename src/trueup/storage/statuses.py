@@ -67,9 +67,10 @@ class StatusWriter:
         self._dialect_of = dialect_of
         self.managed_by = managed_by
         self._units: dict[ObjectRef, UnitReport] = {}
+        self._tenants: dict[ObjectRef, str] = {}
         self._sources: dict[ObjectRef, SourceReport] = {}
         self._latest: dict[ObjectRef, _Latest] = {}
-        self._queue: WorkQueue[ObjectRef] = WorkQueue("statuses", self._write, WRITERS)
+        self._queue: WorkQueue[ObjectRef] = WorkQueue("statuses", self._write, WRITERS, tenant_of=self._tenant)
 
     def start(self) -> None:
         """Begin to write."""
@@ -82,6 +83,7 @@ class StatusWriter:
     def unit(self, unit: Unit, report: UnitReport, *, urgent: bool) -> None:
         """Take note of a unit's latest report."""
         self._units[unit.ref] = report
+        self._tenants[unit.ref] = unit.tenant
         if report.phase in _PROGRESS:
             self._queue.add_after(unit.ref, PROGRESS_AFTER)
         elif urgent:
@@ -94,6 +96,7 @@ class StatusWriter:
         if declaration.ref in self._units:
             return
         self._sources[declaration.ref] = report
+        self._tenants[declaration.ref] = declaration.tenant
         self._queue.add(declaration.ref)
 
     async def idle(self) -> None:
@@ -152,7 +155,11 @@ class StatusWriter:
             return body
         return latest.body
 
+    def _tenant(self, ref: ObjectRef) -> str:
+        return self._tenants.get(ref, ref.namespace)
+
     def _forget(self, ref: ObjectRef) -> None:
         self._units.pop(ref, None)
         self._sources.pop(ref, None)
+        self._tenants.pop(ref, None)
         self._latest.pop(ref, None)

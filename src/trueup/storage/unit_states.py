@@ -94,7 +94,7 @@ class UnitStates:
         self._keys = keys
         self._signer = Signer(b"")
         self._stored: dict[tuple[str, str], _Stored] = {}
-        self.queue: WorkQueue[tuple[str, str]] = WorkQueue("unit states", self._work, 2)
+        self.queue: WorkQueue[tuple[str, str]] = WorkQueue("unit states", self._work, 2, tenant_of=lambda key: key[0])
 
     async def start(self) -> None:
         """Read all that is stored, and begin to let go of what is to go. Raises `KubeError`, `Unreachable`."""

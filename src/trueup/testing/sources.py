@@ -128,6 +128,9 @@ class FakeRepository:
         """Give an artifact that lies nowhere."""
         return Artifact(resolved.revision, "a.tar.gz", "http://a", "sha256:00", 1, datetime(2026, 1, 5, tzinfo=UTC))
 
+    def followed(self, spec: SourceSpec, tenants: frozenset[str]) -> None:
+        """Do nothing."""
+
     def forget(self, spec: SourceSpec) -> None:
         """Take note that nobody follows an origin any more."""
         self.forgotten.append(spec.url)

@@ -8,7 +8,8 @@ source that is polled, at most every half second (`engine/sources.py`), so that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
 
 from aiohttp import web
@@ -21,8 +22,11 @@ READ_SECONDS = 10.0
 WORK_SECONDS = 20.0
 """How long filters may take for one request; senders wait for about ten seconds."""
 
-AT_ONCE = 16
-"""Bodies that may be in memory together."""
+ROOM = 16 * BODY_LIMIT
+"""Bytes of bodies that may be in memory together. Who sends slowly takes no more of it than was sent."""
+
+AT_ONCE = 512
+"""Requests that may be under way together."""
 
 BUSY_SECONDS = 2.0
 """How long a request waits for others before it is turned away."""
@@ -54,21 +58,23 @@ class WebhookHandler(Protocol):
 
 def webhook_routes(webhook_handler: Callable[[], WebhookHandler | None]) -> list[web.RouteDef]:
     """Give the routes; `webhook_handler` gives who takes requests, `None` while this controller does not work."""
-    places = asyncio.Semaphore(AT_ONCE)
+    places, room = asyncio.Semaphore(AT_ONCE), _Room()
 
     async def hook(request: web.Request) -> web.Response:
         taker = _taker(webhook_handler)
         if not taker.knows(request.path):
             raise web.HTTPNotFound(text="not found\n")
         async with _Place(places):
-            body = await _body(request)
-            return await _answered(taker.hook(request.path, request.headers, body))
+            with room.taken() as take:
+                body = await _body(request, take)
+                return await _answered(taker.hook(request.path, request.headers, body))
 
     async def push(request: web.Request) -> web.Response:
         taker = _taker(webhook_handler)
         async with _Place(places):
-            body = await _body(request)
-            return await _answered(taker.push(request.headers, body))
+            with room.taken() as take:
+                body = await _body(request, take)
+                return await _answered(taker.push(request.headers, body))
 
     return [web.route("*", "/hook/{digest:[0-9a-f]{64}}", hook), web.post("/api/webhook", push)]
 
@@ -94,7 +100,7 @@ async def _answered(work: Awaitable[None]) -> web.Response:
 
 
 class _Place:
-    """A place among the bodies in memory; whoever gets none in time is turned away."""
+    """A place among the requests under way; whoever gets none in time is turned away."""
 
     def __init__(self, places: asyncio.Semaphore) -> None:
         self._places = places
@@ -110,7 +116,33 @@ class _Place:
         self._places.release()
 
 
-async def _body(request: web.Request) -> bytes:
+class _Room:
+    """The bytes of all bodies in memory; for a body that finds no room, its sender is turned away."""
+
+    def __init__(self) -> None:
+        self._used = 0
+
+    @contextmanager
+    def taken(self) -> Iterator[Callable[[int], None]]:
+        """Give what takes so many bytes more, and gives all of them back at the end."""
+        mine = 0
+
+        def take(size: int) -> None:
+            nonlocal mine
+            if self._used + size > ROOM:
+                raise web.HTTPServiceUnavailable(text="busy\n", headers={"Retry-After": "5"})
+            self._used += size
+            mine += size
+
+        try:
+            yield take
+        finally:
+            self._used -= mine
+
+
+async def _body(request: web.Request, take: Callable[[int], None]) -> bytes:
+    if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+        raise web.HTTPUnsupportedMediaType(text="compressed bodies are not taken\n")
     too_large = web.HTTPRequestEntityTooLarge(BODY_LIMIT, BODY_LIMIT + 1, text="too large\n")
     if (request.content_length or 0) > BODY_LIMIT:
         raise too_large
@@ -118,6 +150,7 @@ async def _body(request: web.Request) -> bytes:
     try:
         async with asyncio.timeout(READ_SECONDS):
             async for chunk in request.content.iter_chunked(64 * 1024):
+                take(len(chunk))
                 body += chunk
                 if len(body) > BODY_LIMIT:
                     raise too_large

@@ -280,5 +280,5 @@ async def test_what_happened_while_a_provider_was_suspended_is_told_when_it_stil
 async def settled(made: Alerting) -> None:
     """Wait until all that was noted has been looked at."""
     async with asyncio.timeout(5):
-        while made._queue.qsize():
+        while made._queue:
             await asyncio.sleep(0.01)

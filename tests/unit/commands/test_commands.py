@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from trueup.commands import PinRequest, ResumeRequest, SyncRequest, UnpinRequest, pin, resume, suspend, sync, unpin
+from trueup.core.initiator import REQUESTED_BY
 from trueup.core.model.dialect import Role
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.state import EMPTY_STATE, GoodRevision, HistoryEntry, Inputs, Pin, UnitState
@@ -113,8 +114,11 @@ async def test_a_sync_of_an_application_is_an_operation_with_its_own_options() -
     cluster = FakeObjects(APP)
     await sync(cluster, "shop", "", SyncRequest(revision="v2", prune=True, dry_run=True, wait=False))
     [(_, patch)] = cluster.fake.patches
+    token, _, who = patch["metadata"]["annotations"][REQUESTED_BY].partition(" ")
+    assert who == "jane"
     assert patch["operation"] == {
         "initiatedBy": {"username": "jane"},
+        "info": [{"name": REQUESTED_BY, "value": token}],
         "sync": {"syncOptions": ["CreateNamespace=true"], "revision": "v2", "prune": True, "dryRun": True},
     }
 

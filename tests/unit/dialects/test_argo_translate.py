@@ -297,7 +297,12 @@ def test_an_operation_is_asked_for_once() -> None:
         return found
 
     first = asked("2026-11-24T10:00:00Z")
-    assert (first.revision, first.prune, first.force, first.initiator) == ("v2", True, True, "ann")
+    assert (first.revision, first.prune, first.force, first.initiator) == (
+        "v2",
+        True,
+        True,
+        "ann (not proven)",
+    )
     assert first.resources == (ObjectRef("apps", "Deployment", "shop", "web"),)
     assert asked("2026-11-24T10:00:00Z") == first
     assert asked("2026-11-24T11:00:00Z").id != first.id

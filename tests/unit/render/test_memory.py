@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trueup.fairness import TENANT
 from trueup.render.inputs import Proof
 from trueup.render.memory import Known, Memory
 
@@ -42,6 +43,18 @@ def test_never_more_than_the_bound_and_never_miscounted(steps: list[tuple[int, i
     for key, number, size in steps:
         memory.keep(str(key), known(number, size))
         memory.find(str(number), {})
-        kept = [one for _, one in memory._used.values()]
+        kept = [one for used in memory._used.values() for _, one in used.values()]
         assert memory.bytes == sum(one.cost for one in kept) <= 12_000
         assert sorted(map(id, kept)) == sorted(id(one) for some in memory._by_recipe.values() for one in some)
+
+
+def test_who_keeps_most_loses_first() -> None:
+    """A thousand answers of one tenant push out its own, and none of another's."""
+    memory = Memory(12_000)
+    TENANT.set("quiet")
+    memory.keep("mine", known(1, 100))
+    TENANT.set("noisy")
+    for number in range(1000):
+        memory.keep(f"theirs-{number}", known(number, 100))
+    TENANT.set("")
+    assert "mine" in memory._by_recipe and "theirs-999" in memory._by_recipe and memory.bytes <= 12_000

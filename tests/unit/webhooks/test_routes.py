@@ -191,16 +191,28 @@ async def test_a_slow_sender_is_cut_off(place: Place, monkeypatch: pytest.Monkey
 async def test_slow_senders_keep_others_out_for_a_bounded_time(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhooks, "BUSY_SECONDS", 0.05)
     monkeypatch.setattr(webhooks, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(webhooks, "ROOM", 2 * BODY_LIMIT)
     host, port = read_address(place.url.removeprefix("http://"))
-    slow = [await asyncio.open_connection(host, port) for _ in range(webhooks.AT_ONCE)]
+    slow = [await asyncio.open_connection(host, port) for _ in range(2)]
     for _, writer in slow:
-        writer.write(b"POST /api/webhook HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n1")
+        head = f"POST /api/webhook HTTP/1.1\r\nHost: a\r\nContent-Length: {BODY_LIMIT}\r\n\r\n"
+        writer.write(head.encode() + bytes(BODY_LIMIT - 1))
     async with asyncio.timeout(5):
-        while await place.send(PATHS["open"]) != 503:
+        while await place.send(PATHS["open"], b"some bytes more") != 503:
             pass
         for reader, _ in slow:
             assert b"408" in await reader.readline()
         assert await place.send(PATHS["open"]) == 200
+    for _, writer in slow:
+        writer.close()
+
+
+async def test_who_sends_a_byte_at_a_time_keeps_nobody_out(place: Place) -> None:
+    host, port = read_address(place.url.removeprefix("http://"))
+    slow = [await asyncio.open_connection(host, port) for _ in range(100)]
+    for _, writer in slow:
+        writer.write(b"POST /api/webhook HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n1")
+    assert [await place.send(PATHS["open"], b"{}") for _ in range(3)] == [200] * 3
     for _, writer in slow:
         writer.close()
 

@@ -184,6 +184,17 @@ class Artifact(msgspec.Struct, frozen=True):
     metadata: dict[str, str] = {}
 
 
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def amount(size: int) -> str:
+    """Write a number of bytes for people."""
+    number, unit = float(size), 0
+    while number >= 1024 and unit < len(_UNITS) - 1:
+        number, unit = number / 1024, unit + 1
+    return f"{number:.1f} {_UNITS[unit]}" if unit else f"{size} B"
+
+
 class Fault(StrEnum):
     """What went wrong with a source."""
 

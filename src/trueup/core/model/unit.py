@@ -57,6 +57,11 @@ class SourceDeclaration(msgspec.Struct, frozen=True):
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def tenant(self) -> str:
+        """Whose source it is, as `Unit.tenant` has it."""
+        return f"{self.ref.namespace}/{self.project}"
+
 
 class UnitSource(msgspec.Struct, frozen=True):
     """One of a unit's sources: the object that declares it, and how its files become objects.

@@ -65,6 +65,10 @@ class Sources(Protocol):
         """Delete the tarballs of a source."""
         ...
 
+    def followed(self, spec: SourceSpec, tenants: frozenset[str]) -> None:
+        """Take note of whose sources follow a repository, bucket or registry now: what it takes counts for these."""
+        ...
+
     def forget(self, spec: SourceSpec) -> None:
         """Give up what is kept of a repository, bucket or registry that no source follows any more."""
         ...

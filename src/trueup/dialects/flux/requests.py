@@ -13,6 +13,8 @@ FORCE_AT = "reconcile.fluxcd.io/forceAt"
 class FluxRequests:
     """Implements `KindRequests` by the annotations of Flux' own client."""
 
+    field = ""
+
     def suspend(self, suspended: bool) -> Body:
         """Set `spec.suspend`."""
         return {"spec": {"suspend": suspended}}

@@ -46,7 +46,9 @@ class Proposer:
         self._memory_of = runtime_of
         self._wake = requeue
         self._failures: dict[ObjectRef, int] = {}
-        self.queue: WorkQueue[ObjectRef] = WorkQueue("proposals", self._work, WORKERS)
+        self.queue: WorkQueue[ObjectRef] = WorkQueue(
+            "proposals", self._work, WORKERS, tenant_of=lambda ref: ref.namespace
+        )
 
     def start(self) -> None:
         """Begin to work."""

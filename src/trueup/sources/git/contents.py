@@ -19,7 +19,7 @@ from trueup.git.settings import GitSettings
 from trueup.git.tree.changes import changed, read_changes, read_sizes
 from trueup.git.tree.ignoring import RULES_FILE, ignore_spec
 from trueup.git.tree.listing import Item, Listing, read_listing
-from trueup.sources.git.shared import Shared
+from trueup.shared import Shared
 
 LISTINGS_KEPT = 32
 REDUCTIONS_KEPT = 64

@@ -63,6 +63,14 @@ class GitProvider:
         """Hold the files on disk."""
         return self._git.checkout(resolved)
 
+    def followed(self, spec: SourceSpec, tenants: frozenset[str]) -> None:
+        """Take note of whose sources follow a repository now."""
+        self._git.followed(_git(spec), tenants)
+
+    def sweep(self) -> None:
+        """Remove the mirrors that an earlier process has left and nobody follows."""
+        self._git.sweep()
+
     def forget(self, spec: SourceSpec) -> None:
         """Remove the mirror of a repository, and all that is known of it."""
         self._git.forget(_git(spec))

@@ -21,7 +21,7 @@ from trueup.git.process import disk
 from trueup.git.refs import Advertised
 from trueup.git.settings import GitSettings
 from trueup.git.urls import GitUrl
-from trueup.sources.git.shared import Shared
+from trueup.shared import Shared
 
 HOSTS_KEPT = 1000
 ANSWERS_KEPT = 10_000

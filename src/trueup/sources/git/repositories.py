@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 from trueup.core.model.artifact import Fault, IgnoreRules, Resolved, Revision, SourceError
 from trueup.core.model.git import GIT, GitSpec, git_revision
+from trueup.fairness import TENANT
 from trueup.git.commits import parse_commit
 from trueup.git.credentials import GitCredentials
 from trueup.git.log import GitLog
-from trueup.git.mirror import Mirror, remove_leftovers
+from trueup.git.mirror import Mirror, mirror_key, remove_leftovers
 from trueup.git.process import disk
 from trueup.git.refs import HEADS, NOTHING_LISTED, Found, check_ref, choose, pinned, prefixes, tied
 from trueup.git.reverting import Pushed, Wanted, take_back
@@ -24,12 +25,10 @@ from trueup.git.tree.listing import Listing
 from trueup.git.trees import Checkout, Trees
 from trueup.git.urls import GitUrl, read_url
 from trueup.sources.git.contents import Contents
+from trueup.sources.git.quotas import Quotas
 from trueup.sources.git.remotes import Remotes
 
 RESOLVED_KEPT = 2000
-
-V = TypeVar("V")
-
 
 TIES_COMPARED = 50
 """Of so many tags with equal versions the commits' times are compared: the last by name."""
@@ -44,6 +43,7 @@ class GitSource:
         self._mirrors: dict[str, Mirror] = {}
         self._trees = Trees(settings.cache / "trees", settings.keep_trees, settings.git)
         self._remotes = Remotes(settings)
+        self._quotas = Quotas(settings.limits, self._trees, self._give_up)
         self._resolved: OrderedDict[tuple[str, str, str, str], Resolved] = OrderedDict()
         self._ref_of: OrderedDict[tuple[str, Revision], str] = OrderedDict()
         self._contents = Contents(settings)
@@ -103,7 +103,14 @@ class GitSource:
         async with self._remotes.turn(url, creds):
             raw = None if mirror.suspect else await mirror.commit(found.commit)
             if raw is None:
+                self._quotas.admit(mirror, TENANT.get(), found.commit, url.shown)
                 await self._fetched(mirror, url, creds, found, spec.timeout)
+                if self._quotas.too_large(await self._quotas.measure(mirror)):
+                    # What was wanted once may be most of it: only what is wanted now is fetched anew.
+                    await mirror.renew()
+                    await self._fetched(mirror, url, creds, found, spec.timeout)
+                    await self._quotas.measure(mirror)
+                self._quotas.check(mirror, TENANT.get(), found.commit, url.shown)
                 raw = await mirror.commit(found.commit)
         if raw is None:
             text = f"{url.shown}: the remote has no commit {found.commit}; check the ref, or push the commit"
@@ -160,14 +167,33 @@ class GitSource:
         except SourceError:
             return
         address = url.address
-        self._resolved = OrderedDict(each for each in self._resolved.items() if each[0][0] != address)
         self._ref_of = OrderedDict(each for each in self._ref_of.items() if each[0][0] != address)
-        mirror = self._mirrors.pop(address, None)
+        mirror = self._mirrors.get(address)
         if mirror is not None:
             self._remotes.forget(url, mirror)
+            self._give_up(address)
+        self._quotas.forget(address)
+
+    def _give_up(self, address: str) -> None:
+        """Remove a mirror; where somebody still follows its repository, it is fetched again once it is needed."""
+        self._resolved = OrderedDict(each for each in self._resolved.items() if each[0][0] != address)
+        mirror = self._mirrors.pop(address, None)
+        if mirror is not None:
             self._trees.forget(mirror.folder)
             self._contents.forget(mirror)
             mirror.remove()
+
+    def followed(self, spec: GitSpec, tenants: frozenset[str]) -> None:
+        """Take note of whose sources follow a repository now."""
+        try:
+            self._quotas.followed(self._url(spec).address, tenants)
+        except SourceError:
+            return
+
+    def sweep(self) -> None:
+        """Remove the mirrors of repositories that nobody follows, as an earlier process may have left them."""
+        followed = {mirror_key(address) for address in (*self._quotas.addresses(), *self._mirrors)}
+        asyncio.get_running_loop().run_in_executor(None, remove_leftovers, self._settings.cache, followed)
 
     def checkout(self, resolved: Resolved) -> AbstractAsyncContextManager[Checkout]:
         """Hold the files on disk."""
@@ -278,12 +304,16 @@ class _Held:
     def __init__(self, source: GitSource, resolved: Resolved) -> None:
         self._source = source
         self._resolved = resolved
+        self._tenant = TENANT.get()
         self._inner: AbstractAsyncContextManager[Checkout] | None = None
 
     async def __aenter__(self) -> Checkout:
         try:
             listing = await self._source.tree(self._resolved)
-            self._inner = self._source._trees.hold(Path(self._resolved.location), listing, self._resolved.url)
+            self._source._quotas.used(self._resolved.location)
+            self._inner = self._source._trees.hold(
+                Path(self._resolved.location), listing, self._resolved.url, self._tenant
+            )
             return await self._inner.__aenter__()
         except SourceError as error:
             if error.fault is Fault.CACHE:
@@ -293,6 +323,7 @@ class _Held:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if self._inner is not None:
             await self._inner.__aexit__(kind, error, trace)  # type: ignore[arg-type]
+            self._source._quotas.trim(self._tenant)
 
 
 def _ignore_key(spec: GitSpec, ignore: IgnoreRules) -> str:

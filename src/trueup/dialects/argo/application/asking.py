@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from trueup.core.initiator import REQUESTED_BY
 from trueup.core.model.dialect import annotations_of
 from trueup.core.model.objects import Body
 from trueup.dialects.adapter import Answer, SyncWish
@@ -11,10 +12,13 @@ from trueup.dialects.argo.application.summary import application_standing
 from trueup.dialects.argo.application.translate import SKIP_RECONCILE
 
 REFRESH = "argocd.argoproj.io/refresh"
+OPERATION = "operation"
 
 
 class ApplicationRequests:
     """Implements `KindRequests` by Argo CD's annotations and the `operation` field."""
+
+    field = OPERATION
 
     def suspend(self, suspended: bool) -> Body:
         """Set or remove the annotation that has an Application left alone."""
@@ -44,13 +48,18 @@ class ApplicationRequests:
             sync["prune"] = True
         if wish.dry_run:
             sync["dryRun"] = True
-        wanted: Body = {"operation": {"initiatedBy": {"username": user or "trueup"}, "sync": sync}}
-        return {**wanted, "metadata": {"annotations": self.look(token)}} if wish.fresh else wanted
+        operation: Body = {"initiatedBy": {"username": user or "trueup"}, "sync": sync}
+        marks: dict[str, str] = self.look(token) if wish.fresh else {}
+        if user:
+            # The API server admits this mark of the writer alone; what `initiatedBy` says, it does not look at.
+            operation["info"] = [{"name": REQUESTED_BY, "value": token}]
+            marks[REQUESTED_BY] = f"{token} {user}"
+        return {OPERATION: operation, **({"metadata": {"annotations": marks}} if marks else {})}
 
     def synced(self, before: Body, body: Body, token: str) -> Answer | None:
         """Read how the operation ended; that of `before` is another one."""
         state, earlier = _operation_state(body), _operation_state(before).get("startedAt")
-        if "operation" in body or (state.get("startedAt") == earlier and earlier is not None):
+        if OPERATION in body or (state.get("startedAt") == earlier and earlier is not None):
             return None
         if state.get("phase") not in ("Succeeded", "Failed", "Error"):
             return None

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from trueup.core.initiator import LONGEST_NAME, REQUESTED_BY, initiator, requested_by
 from trueup.core.model.dialect import annotations_of
 from trueup.core.model.objects import Body, ObjectRef, digest_of
 from trueup.core.model.recipe import Recipe
@@ -37,8 +38,11 @@ def refresh_token(body: Body) -> str:
     return f"{wish}@{_written(body, 'f:metadata', 'f:annotations', 'f:' + REFRESH)}".removesuffix("@") if wish else ""
 
 
-def request_of(body: Body, source: Source | None) -> Request | None:
-    """Give the sync that is asked for; `source` is the Application's own."""
+def request_of(body: Body, source: Source | None, *, proven: bool = False) -> Request | None:
+    """Give the sync that is asked for; `source` is the Application's own.
+
+    `proven`: the API server admits no mark in another person's name.
+    """
     raw = body.get(OPERATION)
     if not isinstance(raw, dict):
         return None
@@ -46,7 +50,7 @@ def request_of(body: Body, source: Source | None) -> Request | None:
     asked = found.value
     problems = list(found.problems)
     retry = retry_of(asked.retry, 0, problems, "operation.retry")
-    initiator = asked.initiated_by.username
+    who = _initiator(body, asked, proven=proven)
     try:
         content = digest_of(raw)
     except (TypeError, ValueError, RecursionError):
@@ -55,7 +59,7 @@ def request_of(body: Body, source: Source | None) -> Request | None:
     sync = asked.sync
     if sync is None:
         problems.append("operation.sync is required")
-        return Request(Operation(token, initiator=initiator, retry=retry), "; ".join(problems))
+        return Request(Operation(token, initiator=who, retry=retry), "; ".join(problems))
     if sync.manifests:
         problems.append("operation.sync.manifests: syncing local files is not supported; commit them")
     if sync.sources or sync.revisions:
@@ -76,10 +80,18 @@ def request_of(body: Body, source: Source | None) -> Request | None:
         force=force,
         recipe=recipe,
         resources=tuple(ObjectRef(item.group, item.kind, item.namespace, item.name) for item in sync.resources),
-        initiator=initiator,
+        initiator=who,
         retry=retry,
     )
     return Request(operation, "; ".join(problems))
+
+
+def _initiator(body: Body, asked: Asked, *, proven: bool) -> str:
+    """Name who asks: as the mark has it that belongs to this operation, else as the operation itself says."""
+    token = next((item.value for item in asked.info if item.name == REQUESTED_BY), "")
+    if marked := requested_by(annotations_of(body), token):
+        return initiator(marked, proven=proven)
+    return initiator(asked.initiated_by.username[:LONGEST_NAME], proven=False)
 
 
 def _earlier_recipe(body: Body, asked: Source, own: Source | None, problems: list[str]) -> Recipe | None:

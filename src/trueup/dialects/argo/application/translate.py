@@ -74,7 +74,7 @@ def translate_application(body: Body, context: Context) -> Translated:
     permissions, forbidden = bounds(project, context.projects, context.home, wish)
     problems += forbidden
     policy = policy_of(spec, sync_options, cascade if deleting else "", problems, warnings)
-    request = request_of(body, source)
+    request = request_of(body, source, proven=context.proven)
     rollback = rollback_options(annotations, context, warnings)
     deadline = HEALTH_DEADLINE if rollback.deadline is None else rollback.deadline
     gate = HealthGate(timeout=deadline, deadline=deadline)
