@@ -62,6 +62,9 @@ def failure_reason(fault: Fault) -> str:
 """Upstream's word for a fault, by its name; everything else is a failed Git operation to it."""
 
 
+ACCESS = "a private repository wants spec.secretRef to name a Secret with the keys username and password"
+
+
 def translate_repository(body: Body, context: Context) -> Translated:
     """Translate; whatever cannot be done becomes a problem that names its field."""
     metadata = metadata_of(body)
@@ -118,6 +121,7 @@ def translate_repository(body: Body, context: Context) -> Translated:
         artifact=True,
         requested=annotations_of(body).get(REQUESTED_AT, ""),
         remembered=text_of(mapping_of(mapping_of(body, "status"), "artifact"), "revision"),
+        access=ACCESS,
         problems=tuple(problems),
         warnings=tuple(warnings),
     )
