@@ -87,7 +87,8 @@ spec:
 """
 CHART = {
     "chart/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.2.3\nappVersion: 4.5.6\n",
-    "chart/values.yaml": "replicas: 2\nimage:\n  repository: shop/api\n  tag: '2.0'\ngreeting: hello\nlevel: debug\nport: 8081\n",
+    "chart/values.yaml": "replicas: 2\nimage:\n  repository: shop/api\n  tag: '2.0'\n"
+    "greeting: hello\nlevel: debug\nport: 8081\n",
     "chart/values-prod.yaml": "image:\n  tag: '2.1'\n",
     "chart/templates/deployment.yaml": """\
 apiVersion: apps/v1

@@ -35,7 +35,7 @@ _REMEDIES: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         re.compile(r"invalid map key: map\["),
-        "braces that are doubled belong to a template, and only charts are rendered as templates: fill it in, or make the folder a chart",
+        "doubled braces belong to a template, and only charts are templates: fill it in, or make the folder a chart",
     ),
     (
         re.compile(r"did not find expected key|mapping values are not allowed|could not find expected ':'"),

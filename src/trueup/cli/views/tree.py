@@ -15,9 +15,10 @@ from trueup.cli.options import Form
 from trueup.cli.tables import console
 from trueup.cli.where import Where
 from trueup.core.health import HealthStatus
+from trueup.core.model.dialect import Role
 from trueup.core.model.objects import ObjectRef
 from trueup.dialects.status_summary import standing
-from trueup.queries.tree import TreeNode, unit_tree
+from trueup.queries.tree import TreeNode, is_source, source_tree, unit_tree
 
 _COLOURS = {
     HealthStatus.HEALTHY: "green",
@@ -29,11 +30,11 @@ _COLOURS = {
 
 
 async def tree(where: Where, word: str, form: Form) -> None:
-    """Show a unit's tree."""
+    """Show the tree of a unit, or the units of a source."""
     async with connected(where) as cluster:
-        body = await cluster.unit(word, where.namespace)
+        body = await cluster.named(word, where.namespace, (Role.UNIT, Role.SOURCE))
         ref = ObjectRef.of(body)
-        nodes = await unit_tree(cluster, ref)
+        nodes = await (source_tree(cluster, ref) if is_source(ref) else unit_tree(cluster, ref))
     if form is Form.TABLE:
         found = standing(body)
         root = Tree(escape(f"{ref} {found.ready} {found.message}".rstrip()), style="bold")

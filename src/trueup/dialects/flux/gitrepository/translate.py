@@ -12,9 +12,9 @@ from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.reports import SourceReport, StatusWrite
 from trueup.core.model.unit import SourceDeclaration, ValueRef
+from trueup.dialects.adapter import NOTICES
 from trueup.dialects.decode import list_of, mapping_of, metadata_of, number_of, read, text_of
 from trueup.dialects.flux.conditions import (
-    NOTICES,
     PROGRESSING,
     PROGRESSING_WITH_RETRY,
     READY,
