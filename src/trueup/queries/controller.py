@@ -7,7 +7,7 @@ from typing import Any
 
 from trueup.kube.client import KubeClient
 from trueup.kube.errors import KubeError
-from trueup.kube.lease import LEASES
+from trueup.kube.lease import HISTORY, LEASES
 
 NAMESPACE, NAME = "trueup-system", "trueup-controller"
 LATE = 45.0
@@ -24,6 +24,14 @@ async def absent_controller(client: KubeClient) -> str:
     if body is None:
         return "no controller has worked on this cluster yet: start one with `trueup run`"
     return lapsed(body.get("spec") or {}, datetime.now(UTC))
+
+
+async def history_place(client: KubeClient) -> str:
+    """Say where the cluster's controller keeps the history; empty where nobody says. Raises `KubeError`."""
+    found = await client.find(LEASES, NAME, NAMESPACE)
+    body = found.body if found is not None else await _elsewhere(client)
+    annotations = ((body or {}).get("metadata") or {}).get("annotations") or {}
+    return str(annotations.get(HISTORY) or "")
 
 
 async def _elsewhere(client: KubeClient) -> dict[str, Any] | None:

@@ -40,7 +40,7 @@ from trueup.kube.config.connect import default_connection
 from trueup.kube.crd import DefinitionWatch, ensure_definitions
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
-from trueup.kube.lease import Lease, LeaseTimes
+from trueup.kube.lease import HISTORY, Lease, LeaseTimes
 from trueup.kube.transport import Limits, Observer, RequestDone
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.runtime.connecting import (
@@ -147,7 +147,7 @@ class Controller:
             stack.push_async_callback(definitions.stop)
             # It has a client of its own: no storm of other requests delays its renewal.
             leading = await stack.enter_async_context(KubeClient(connection, Limits(in_flight=2), self._requested))
-            lease, pod = self._lease(leading), PodRole(leading)
+            lease, pod = self._lease(leading, history), PodRole(leading)
             renewing = asyncio.create_task(lease.run(), name="lease")
             stack.push_async_callback(cancelled, renewing)
             stack.push_async_callback(cancelled, asyncio.create_task(self._first_seen(lease, pod, history)))
@@ -222,15 +222,12 @@ class Controller:
                 async with asyncio.timeout(CONNECT_PAUSE):
                     await lease.held.wait()
 
-    def _lease(self, client: KubeClient) -> Lease:
-        seconds = self.settings.lease_seconds
-        return Lease(
-            client,
-            self.settings.namespace,
-            self.settings.lease,
-            self.identity,
-            LeaseTimes(seconds, seconds * 2 / 3, seconds / 8),
-        )
+    def _lease(self, client: KubeClient, history: HistorySettings) -> Lease:
+        settings, seconds = self.settings, self.settings.lease_seconds
+        times = LeaseTimes(seconds, seconds * 2 / 3, seconds / 8)
+        made = Lease(client, settings.namespace, settings.lease, self.identity, times)
+        made.annotations[HISTORY] = history.place
+        return made
 
     @asynccontextmanager
     async def _working(

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from trueup.cli.options import Form
+from trueup.cli.options import ContextName, Form, Kubeconfig
+from trueup.cli.where import Where
 
 EPILOG = "Exit codes: 0 done, 1 failed (for verify and export: something is wrong), 2 bad use."
 
@@ -72,8 +73,8 @@ def list_(
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the unit; by default all.")] = "",
     output: Annotated[Rows, typer.Option("--output", "-o", help="Output format.")] = Rows.TABLE,
     history_url: Database = "",
-    kubeconfig: Annotated[str, typer.Option("--kubeconfig", help="Kubeconfig file, where no database is there.")] = "",
-    context: Annotated[str, typer.Option("--context", help="Context of the kubeconfig.")] = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
 ) -> None:
     """Show deployments, the newest first: of one unit or all, by time, author, revision, image, object and outcome.
 
@@ -86,7 +87,7 @@ def list_(
         pull_request, limit, before,
     )  # fmt: skip
     form = None if output is Rows.CSV else Form(output.value)
-    asyncio.run(list_deployments(asked, history_url, form, kubeconfig, context))
+    asyncio.run(list_deployments(asked, history_url, form, Where(kubeconfig, context, namespace)))
 
 
 @app.command(epilog=EPILOG)
@@ -94,6 +95,8 @@ def show(
     id: Annotated[str, typer.Argument(metavar="ID", help="A deployment's id, or its beginning.")],
     output: Output = Form.TABLE,
     history_url: Database = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
 ) -> None:
     """Show one deployment whole: commit, pull request, who asked, every changed field, steps, verdict, what it led to.
 
@@ -101,7 +104,7 @@ def show(
     """
     from trueup.cli.history.rows import show_deployment
 
-    show_deployment(id, history_url, output)
+    asyncio.run(show_deployment(id, history_url, output, Where(kubeconfig, context)))
 
 
 @app.command(epilog=EPILOG)
@@ -109,6 +112,8 @@ def verify(
     seal: Annotated[str, typer.Option(help="A last seal of before, kept elsewhere, that must still be there.")] = "",
     output: Output = Form.TABLE,
     history_url: Database = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
 ) -> None:
     """Say whether somebody has altered the history: names each entry that was altered, removed or inserted.
 
@@ -116,7 +121,7 @@ def verify(
     """
     from trueup.cli.history.rows import verify_history
 
-    raise typer.Exit(verify_history(history_url, seal, output))
+    raise typer.Exit(asyncio.run(verify_history(history_url, seal, output, Where(kubeconfig, context))))
 
 
 @app.command(epilog=EPILOG)

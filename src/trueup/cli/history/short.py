@@ -13,15 +13,46 @@ from trueup.cli.tables import console, short, show
 from trueup.cli.where import Where
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.state import UnitState
+from trueup.core.problem import Kind
 
 COLUMNS = ("ID", "REVISION", "STARTED", "FINISHED", "OUTCOME", "BY")
 PATIENCE = 5.0
 """Seconds after which the cluster is not waited for: the history alone answers too."""
 
 
-async def short_history(kubeconfig: str, context: str, word: str, namespace: str, form: Form) -> None:
+async def controllers_history(where: Where) -> str:
+    """Say where the cluster's controller keeps the history; empty where it cannot be asked, or nobody says."""
+    from trueup.cli.connection import connected
+    from trueup.kube.errors import KubeError
+    from trueup.queries.controller import history_place
+
+    with contextlib.suppress(Problem, TimeoutError):
+        async with asyncio.timeout(PATIENCE), connected(where) as cluster:
+            try:
+                return await history_place(cluster.client)
+            except KubeError:
+                return ""
+    return ""
+
+
+async def must_exist(where: Where, word: str) -> None:
+    """Refuse a unit that neither the history nor the cluster knows. Raises `Problem`."""
+    from trueup.cli.connection import connected
+
+    try:
+        async with asyncio.timeout(PATIENCE), connected(where) as cluster:
+            await cluster.unit(word, where.namespace)
+    except TimeoutError:
+        return
+    except Problem as problem:
+        # A cluster that cannot be asked proves nothing.
+        if problem.kind is Kind.BAD_USE:
+            raise Problem(f"{problem.message}, and the history knows none", problem.hint, problem.kind) from problem
+
+
+async def short_history(where: Where, word: str, form: Form) -> None:
     """Show a unit's short history, the newest last, and what is held back."""
-    state = await _state(kubeconfig, context, word, namespace)
+    state = await _state(where, word)
     data = {
         "history": [msgspec.to_builtins(item) for item in state.history],
         "held": msgspec.to_builtins(state.held),
@@ -44,19 +75,19 @@ async def short_history(kubeconfig: str, context: str, word: str, namespace: str
         _show_standing(state)
 
 
-async def show_standing(kubeconfig: str, context: str, word: str, namespace: str) -> None:
+async def show_standing(where: Where, word: str) -> None:
     """Show below a unit's deployments what is held back or pinned now, where its cluster can be asked."""
     with contextlib.suppress(Problem, TimeoutError):
         async with asyncio.timeout(PATIENCE):
-            _show_standing(await _state(kubeconfig, context, word, namespace))
+            _show_standing(await _state(where, word))
 
 
-async def _state(kubeconfig: str, context: str, word: str, namespace: str) -> UnitState:
+async def _state(where: Where, word: str) -> UnitState:
     # The history alone needs no cluster: what talks to one takes as long to import as all the rest.
     from trueup.cli.connection import connected
 
-    async with connected(Where(kubeconfig, context)) as cluster:
-        return await cluster.state(ObjectRef.of(await cluster.unit(word, namespace)))
+    async with connected(where) as cluster:
+        return await cluster.state(ObjectRef.of(await cluster.unit(word, where.namespace)))
 
 
 def _show_standing(state: UnitState) -> None:
