@@ -61,9 +61,6 @@ async def trueup(world: World, *arguments: str, code: int = 0) -> str:
     return out.decode()
 
 
-NOWHERE = ("--history-url", "sqlite:////nonexistent/history.db")
-
-
 def holds(value: str) -> object:
     return lambda body: body is not None and body["data"] == {"key": value}
 
@@ -134,7 +131,9 @@ async def test_an_application_refuses_other_revisions_while_pinned(world: World,
     await world.until(CONFIG, "pins", "web", holds("1"))  # type: ignore[arg-type]
     await trueup(world, "unpin", "app/pinned")
     await world.until(APPLICATION, "argocd", "pinned", lambda found: synced(found, second))
-    entries = json.loads(await trueup(world, "history", "app/pinned", *NOWHERE, "-o", "json"))["history"]
+    state = await world.get(STATE, "argocd", "application.pinned")
+    assert state is not None
+    entries = state["state"]["history"]
     earlier, record = entries[0]["revision"], entries[0]["sync"]
     commit = earlier.rpartition(":")[2]
     for word in (str(entries[0]["id"]), record[:12], commit[:8], f"HEAD@{commit[:8]}", f"sha1:{commit}"):

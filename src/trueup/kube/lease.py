@@ -99,14 +99,16 @@ class Lease:
 
     async def run(self) -> None:
         """Acquire the lease, keep it, try again when it was lost; release it when cancelled."""
+        said = ""
         try:
             while True:
                 try:
                     await self._turn()
+                    said = ""
                 except KubeError as error:
-                    log.warning(
-                        "the lease could not be renewed or read; trying again", lease=self._name, error=str(error)
-                    )
+                    # The same again and again tells nobody more.
+                    if said != (said := str(error)):
+                        log.warning("the lease could not be renewed or read; trying again", lease=self._name, error=said)
                     self._live = None
                 if self.held.is_set():
                     if not self.open:

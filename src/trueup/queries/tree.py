@@ -11,7 +11,7 @@ from trueup.core.model.dialect import Context, Role
 from trueup.core.model.objects import Body, InventoryEntry, ObjectRef
 from trueup.dialects import adapter_of, dialect_of
 from trueup.dialects.status_summary import standing
-from trueup.kube.errors import KindNotServed, KubeError
+from trueup.kube.errors import Forbidden, KindNotServed, KubeError
 from trueup.queries.objects import Objects
 
 _HEALTH = {"True": HealthStatus.HEALTHY, "False": HealthStatus.DEGRADED}
@@ -74,7 +74,12 @@ async def _made(cluster: Objects, namespaces: set[str]) -> dict[str, list[Body]]
         if resource is None:
             continue
         for namespace in sorted(namespaces):
-            for body in (await cluster.client.list_all(resource, namespace)).items:
+            try:
+                listed = (await cluster.client.list_all(resource, namespace)).items
+            except Forbidden:
+                # Who may not list these is shown the rest.
+                continue
+            for body in listed:
                 for owner in body["metadata"].get("ownerReferences") or []:
                     found.setdefault(str(owner.get("uid")), []).append(body)
     return found

@@ -58,6 +58,7 @@ from trueup.runtime.leadership import EventRelay, LeaseFence, SystemClock
 from trueup.runtime.notification_parts import NotificationSettings, Reading
 from trueup.runtime.notifications import Notifying
 from trueup.runtime.replicas import PodRole, standing_of, tell_history, tell_standby
+from trueup.runtime.rights import tell_missing_rights
 from trueup.runtime.settings import Settings
 from trueup.sources.artifacts import ArtifactStore
 from trueup.sources.git import GitProvider, GitSettings, GitSource
@@ -142,6 +143,7 @@ class Controller:
             )
             mapper = Mapper(client)
             await connected(mapper)
+            await tell_missing_rights(client, settings.namespace)
             definitions = DefinitionWatch(client, mapper)
             definitions.start()
             stack.push_async_callback(definitions.stop)
@@ -213,11 +215,13 @@ class Controller:
 
     async def _elected(self, client: KubeClient, mapper: Mapper, lease: Lease) -> None:
         """Wait until the lease is held; its namespace is made if it is not there, or has gone."""
+        said = ""
         while not lease.held.is_set():
             try:
                 await ensure_namespace(client, mapper, self.settings.namespace)
             except KubeError as error:
-                log.warning("the lease's namespace could not be made; trying again", error=str(error))
+                if said != (said := str(error)):
+                    log.warning("the lease's namespace could not be made; trying again", error=said)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CONNECT_PAUSE):
                     await lease.held.wait()
