@@ -110,11 +110,11 @@ async def test_whoever_has_a_namespace_may_ask_about_it(command: str, world: Wor
 
 async def test_an_operator_may_ask_for_work(world: World, users: dict[str, Path]) -> None:
     for command in OPERATOR:
-        done = await as_user(world, users["operator"], command)
-        assert done.code == 0, (command, done.err)
         refused = await as_user(world, users["viewer"], command)
         assert refused.code == 1 and "forbidden" in refused.err, (command, refused)
         assert "docs/rights.md" in refused.err.splitlines()[-1]
+        done = await as_user(world, users["operator"], command)
+        assert done.code == 0, (command, done.err)
 
 
 async def test_a_hint_knows_what_was_given(world: World, users: dict[str, Path]) -> None:

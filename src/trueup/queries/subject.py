@@ -161,7 +161,7 @@ async def _credentials(client: KubeClient, mapper: Mapper, declaration: SourceDe
     if declaration.credentials is None and declaration.proxy is None and resource is not None:
         with contextlib.suppress(Forbidden):
             found = await client.list_all(resource, HOME, selectors={"labelSelector": SECRET_TYPE})
-            secrets = found.items
+            secrets = list(found.items)
     return await SecretCredentials(_NamedSecrets(client, mapper), lambda: secrets).of(declaration)
 
 

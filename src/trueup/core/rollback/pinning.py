@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from trueup.core.model.state import GoodRevision, Pin, UnitState
+from trueup.core.model.state import GoodRevision, HistoryEntry, Pin, UnitState
 from trueup.core.rollback.revision_history import before, choices, find, named
 
 REQUEST = "trueup.dev/request"
@@ -59,7 +59,8 @@ def target_of(state: UnitState, to: str) -> GoodRevision:
         found = find(state.good_revisions, to) or _as_recorded(state, to)
         if found is None:
             known = choices(state.good_revisions) or "none yet"
-            bad = next((item for item in state.history if named(to, item.id, item.sync, (item.revision,))), None)
+            known_as = (item for item in state.history if named(to, item.id, item.sync, (item.revision,)))
+            bad = next((item for item in known_as if item.outcome != "good"), None)
             why = f"deployment {to} was not good ({bad.outcome})" if bad else f"no good deployment {to!r} is remembered"
             raise CannotPin(f"{why}; it can be pinned to: {known}")
         return found
@@ -73,8 +74,13 @@ def _as_recorded(state: UnitState, to: str) -> GoodRevision | None:
     """Find the good inputs of a deployment that only brought what had been good before, under another revision."""
     for entry in reversed(state.history):
         if entry.outcome == "good" and named(to, entry.id, entry.sync, (entry.revision,)):
-            return next((item for item in state.good_revisions if item.inputs.digest == entry.digest), None)
+            return next((item for item in reversed(state.good_revisions) if _brought(entry, item)), None)
     return None
+
+
+def _brought(entry: HistoryEntry, item: GoodRevision) -> bool:
+    same_objects = bool(entry.digest) and entry.digest == item.inputs.objects
+    return same_objects or entry.revision in (item.first, item.inputs.revision)
 
 
 def answered(state: UnitState, request: Request, now: str) -> UnitState:
