@@ -108,7 +108,9 @@ class Lease:
                 except KubeError as error:
                     # The same again and again tells nobody more.
                     if said != (said := str(error)):
-                        log.warning("the lease could not be renewed or read; trying again", lease=self._name, error=said)
+                        log.warning(
+                            "the lease could not be renewed or read; trying again", lease=self._name, error=said
+                        )
                     self._live = None
                 if self.held.is_set():
                     if not self.open:
