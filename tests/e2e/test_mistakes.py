@@ -37,6 +37,7 @@ metadata: {{name: {OWNER}}}
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 ELSEWHERE = {
+    "not taken back",
     "is held back",
     "no controller has worked on this cluster yet",
     "no controller works",
