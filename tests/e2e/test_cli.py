@@ -180,7 +180,7 @@ async def test_watch_of_one_source_is_a_table_with_a_row_for_its_end(world: Worl
 async def test_a_name_that_is_almost_right_is_told_the_nearest(trueup: Callable[..., Awaitable[Ended]]) -> None:
     near = await trueup("tree", "ks/wep")
     assert near.err.splitlines() == [
-        "error: there is no unit 'ks/wep'",
+        "error: there is no unit or source 'ks/wep'",
         "hint: did you mean kustomization/flux-system/web?",
     ]
     elsewhere = await trueup("tree", "app/web")
@@ -201,7 +201,8 @@ async def test_a_cluster_that_is_not_there_is_told_how_to_start_one(
 async def test_what_is_not_there_is_one_line_and_a_hint(trueup: Callable[..., Awaitable[Ended]]) -> None:
     done = await trueup("tree", "nothing")
     assert (done.code, done.out) == (4, "")
-    assert done.err.splitlines() == ["error: there is no unit 'nothing'", "hint: `trueup get` lists all units"]
+    error, hint = "error: there is no unit or source 'nothing'", "hint: `trueup get` lists all units"
+    assert done.err.splitlines() == [error, hint]
 
 
 async def test_tree_goes_down_to_the_pods(trueup: Callable[..., Awaitable[Ended]]) -> None:

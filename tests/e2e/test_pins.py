@@ -89,7 +89,7 @@ async def test_a_kustomization_is_pinned_and_released(world: World, repo: Reposi
     await world.until(CONFIG, "flux-system", "web", holds("1"))  # type: ignore[arg-type]
     for command in (("get", "ks/pinned"), ("tree", "ks/pinned"), ("history", "ks/pinned")):
         assert "pinned to" in " ".join((await trueup(world, *command)).split()), command
-    assert "remembered are" in await trueup(world, "rollback", "ks/pinned", "--to", "999", code=2)
+    assert "it can be pinned to: " in await trueup(world, "rollback", "ks/pinned", "--to", "999", code=2)
     assert "released" in await trueup(world, "unpin", "ks/pinned")
     assert "is not pinned" in await trueup(world, "unpin", "ks/pinned", code=2)
     body = await world.until(KUSTOMIZATION, "flux-system", "pinned", lambda found: ready(found, later))
@@ -111,6 +111,12 @@ async def test_an_application_refuses_other_revisions_while_pinned(world: World,
             and any(item["type"] == "PinnedWarning" for item in (body or {})["status"].get("conditions", []))
         ),
     )
+    shown = json.loads(await trueup(world, "get", "app/pinned", "-o", "json"))[0]
+    state = await world.get(STATE, "argocd", "application.pinned")
+    assert state is not None and state["state"]["pin"]["inputs"]["revision"].endswith(shown["revision"])
+    assert shown["message"].startswith("pinned to") and shown["revision"] != second
+    why = await trueup(world, "why", "app/pinned")
+    assert "it is pinned to" in why and "as it should be" not in why
     operation = {"operation": {"initiatedBy": {"username": "joe"}, "sync": {"revision": second}}}
     await world.patch(APPLICATION, "argocd", "pinned", operation)
     body = await world.until(
@@ -125,6 +131,19 @@ async def test_an_application_refuses_other_revisions_while_pinned(world: World,
     await world.until(CONFIG, "pins", "web", holds("1"))  # type: ignore[arg-type]
     await trueup(world, "unpin", "app/pinned")
     await world.until(APPLICATION, "argocd", "pinned", lambda found: synced(found, second))
+    state = await world.get(STATE, "argocd", "application.pinned")
+    assert state is not None
+    entries = state["state"]["history"]
+    earlier, record = entries[0]["revision"], entries[0]["sync"]
+    commit = earlier.rpartition(":")[2]
+    for word in (str(entries[0]["id"]), record[:12], commit[:8], f"HEAD@{commit[:8]}", f"sha1:{commit}"):
+        done = await trueup(world, "diff", "app/pinned", "--from", word, "--to", commit[:7])
+        assert done == "", (word, done)
+    assert "there are: " in await trueup(world, "diff", "app/pinned", "--from", "999", code=2)
+    # The same content may stand under a later revision by now: that one is pinned, and shown.
+    assert "pinned to main@sha1:" in await trueup(world, "rollback", "app/pinned", "--to", record[:12])
+    await world.until(CONFIG, "pins", "web", holds("1"))  # type: ignore[arg-type]
+    await trueup(world, "unpin", "app/pinned")
 
 
 async def test_an_application_goes_back_to_an_entry_of_its_history_with_the_source_it_had(world: World) -> None:

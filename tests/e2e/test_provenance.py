@@ -41,6 +41,11 @@ spec:
         resources:
           limits:
             memory: 64Mi
+        ports:
+        - containerPort: 8080
+        - containerPort: 53
+          protocol: UDP
+          name: dns
 """
 OVERLAY = """\
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -82,7 +87,8 @@ spec:
 """
 CHART = {
     "chart/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.2.3\nappVersion: 4.5.6\n",
-    "chart/values.yaml": "replicas: 2\nimage:\n  repository: shop/api\n  tag: '2.0'\ngreeting: hello\nlevel: debug\n",
+    "chart/values.yaml": "replicas: 2\nimage:\n  repository: shop/api\n  tag: '2.0'\n"
+    "greeting: hello\nlevel: debug\nport: 8081\n",
     "chart/values-prod.yaml": "image:\n  tag: '2.1'\n",
     "chart/templates/deployment.yaml": """\
 apiVersion: apps/v1
@@ -104,6 +110,7 @@ spec:
         env:
         - {name: GREETING, value: {{ .Values.greeting | quote }}}
         - {name: LEVEL, value: {{ .Values.level | quote }}}
+        ports: [{containerPort: {{ .Values.port }}}]
 """,
 }
 
@@ -173,6 +180,20 @@ async def test_fields_of_a_base_and_an_overlay(world: World, repo: Repository) -
     assert colour.commit and colour.commit.subject == "first" and colour.pull_request is None
     links = row(found, "spec.template.spec.enableServiceLinks")
     assert (links.file, links.line) == ("base/deployment.yaml", 13)
+
+
+async def test_what_tells_items_of_a_list_apart_is_traced_too(world: World, repo: Repository) -> None:
+    found = await blamed(world, "prov-flux", "web", f"{CONTAINER}.ports")
+    where = {item.path: (item.file, item.line, item.key) for item in found.fields if item.unit}
+    ports = {path.partition(".ports")[2]: place[:2] for path, place in where.items()}
+    assert ports['[containerPort=8080,protocol="TCP"].containerPort'] == ("base/deployment.yaml", 26)
+    assert ports['[containerPort=53,protocol="UDP"].containerPort'] == ("base/deployment.yaml", 27)
+    assert ports['[containerPort=53,protocol="UDP"].protocol'] == ("base/deployment.yaml", 28)
+    assert ports['[containerPort=53,protocol="UDP"].name'] == ("base/deployment.yaml", 29)
+    assert not [key for _, _, key in where.values() if "Trueup" in key], where
+    chart = await blamed(world, "prov-argo", "api", 'spec.template.spec.containers[name="api"].ports')
+    (port,) = [item for item in chart.fields if item.path.endswith("containerPort")]
+    assert (port.file, port.line, port.key) == ("chart/values.yaml", 7, "port")
 
 
 async def test_fields_of_a_chart(world: World, repo: Repository) -> None:

@@ -163,13 +163,17 @@ async def world(
     through: Path | None = None,
     observer: Observer | None = None,
     clock: Clock | None = None,
+    instead_of: str = "",
     **settings: Any,
 ) -> AsyncIterator[World]:
-    """Give a world with a controller that works; `through` is its kubeconfig where it is not the user's."""
+    """Give a world with a controller that works; `through` is its kubeconfig where it is not the user's.
+
+    `instead_of` maps further URLs to servers, as `TRUEUP_GIT_INSTEAD_OF` does.
+    """
     (folder / "git").mkdir(parents=True, exist_ok=True)
     async with GitServer(folder / "git") as server:
         before = os.environ.get("TRUEUP_GIT_INSTEAD_OF")
-        os.environ["TRUEUP_GIT_INSTEAD_OF"] = f"https://github.com/={server.url}/"
+        os.environ["TRUEUP_GIT_INSTEAD_OF"] = f"https://github.com/={server.url}/ {instead_of}"
         try:
             settings = {"kubeconfig": str(through or cluster.kubeconfig), "data": folder / "data", **settings}
             controller = Controller(Settings(**settings), observer, clock)

@@ -13,7 +13,7 @@ from trueup.kube.client import KubeClient
 from trueup.kube.config.connect import default_connection
 from trueup.kube.discovery import Mapper
 from trueup.queries.objects import Objects
-from trueup.queries.problems import problems
+from trueup.queries.problems import Given, problems
 
 
 @asynccontextmanager
@@ -24,7 +24,7 @@ async def connected(where: Where) -> AsyncIterator[Objects]:
         wrapper_class=structlog.make_filtering_bound_logger("critical"),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    with problems():
+    with problems(Given(where.context, where.namespace)):
         async with KubeClient(default_connection(where.kubeconfig, where.context)) as client:
             mapper = Mapper(client)
             await mapper.refresh()

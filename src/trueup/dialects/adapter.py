@@ -23,10 +23,13 @@ from trueup.core.notification.object_events import ObjectEvent
 from trueup.dialects.crds.definitions import Definition
 from trueup.dialects.decode import list_of, mapping_of, text_of
 
+NOTICES = "trueup.dev/Notices"
+"""The condition that names what the user should know and that changes nothing else."""
+
 
 class Standing(msgspec.Struct, frozen=True):
     """How an object stands by its status. `ready` is `True`, `False` or `Unknown`; `sync` and `health` are empty where
-    its kind has none."""
+    its kind has none. `notices` are what people should know beside the message, also where it is ready."""
 
     ready: str
     sync: str = ""
@@ -35,6 +38,7 @@ class Standing(msgspec.Struct, frozen=True):
     message: str = ""
     suspended: bool = False
     handled: str = ""
+    notices: tuple[str, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -109,17 +113,19 @@ def no_translation(body: Body, context: Context) -> Translated:
 def standing_by_conditions(body: Mapping[str, Any]) -> Standing:
     """Read the condition `Ready`, and the fields that Flux' kinds have beside it."""
     status = mapping_of(body, "status")
-    ready: Mapping[str, Any] = next(
-        (item for item in list_of(status, "conditions") if isinstance(item, Mapping) and item.get("type") == "Ready"),
-        {},
-    )
+    conditions = {text_of(item, "type"): item for item in list_of(status, "conditions") if isinstance(item, Mapping)}
+    ready = conditions.get("Ready", {})
+    # What is being done, and what is waited for, is told by another condition.
+    doing = conditions.get("Reconciling", {}) if ready.get("status") == "Unknown" else {}
+    notices = text_of(conditions.get(NOTICES, {}), "message")
     artifact = text_of(mapping_of(status, "artifact"), "revision")
     return Standing(
         ready=text_of(ready, "status") or "Unknown",
         revision=text_of(status, "lastAppliedRevision") or artifact,
-        message=text_of(ready, "message"),
+        message=text_of(doing, "message") or text_of(ready, "message"),
         suspended=mapping_of(body, "spec").get("suspend") is True,
         handled=text_of(status, "lastHandledReconcileAt"),
+        notices=(notices,) if notices else (),
     )
 
 

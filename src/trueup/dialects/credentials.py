@@ -46,9 +46,9 @@ class SecretCredentials:
     async def of(self, declaration: SourceDeclaration) -> SourceCredentials | None:
         """Give the credentials, `None` for anonymous access. Raises `SourceError` where a named Secret is not there."""
         if declaration.ref.group == ARGO_GROUP:
-            found = for_url(declaration.spec.url, self._secrets(), self._home, declaration.project)
+            found, names = _found(declaration.spec.url, self._secrets(), self._home, declaration.project)
             data = await self._with_hosts(declaration.spec.url, found)
-            return _readable(data, declaration.spec.url) if data is not None else None
+            return _readable(data, declaration.spec.url, names) if data is not None else None
         secret = await self._named(declaration, declaration.credentials)
         proxy = await self._named(declaration, declaration.proxy)
         if secret is None and proxy is None:
@@ -57,7 +57,9 @@ class SecretCredentials:
             ref = declaration.proxy
             where = f"{ref.namespace}/{ref.name}" if ref else ""
             raise SourceError(Fault.CREDENTIALS, f"proxy Secret {where} of {declaration.ref} has no key 'address'")
-        return SourceCredentials(dict(secret or {}), dict(proxy or {}))
+        named = declaration.credentials
+        where = f"{named.namespace}/{named.name}" if secret is not None and named is not None else ""
+        return SourceCredentials(dict(secret or {}), dict(proxy or {}), where)
 
     async def _with_hosts(self, url: str, found: Data | None) -> Data | None:
         """Add what Argo CD keeps of hosts: their keys for ssh, or a host's certificates for https.
@@ -96,27 +98,36 @@ def for_url(url: str, secrets: Iterable[Body], home: str, project: str = "") -> 
     Upstream takes credentials from the template where the repository's own Secret brings none. A Secret that names a
     project is for that one's Applications alone, and theirs before those that are everybody's.
     """
+    return _found(url, secrets, home, project)[0]
+
+
+def _found(url: str, secrets: Iterable[Body], home: str, project: str) -> tuple[Data | None, str]:
+    """Give the data for a URL as `for_url` does, and the Secret that the password or key comes from."""
     wanted = normal_url(url)
     own: Data | None = None
     template: Data | None = None
+    own_name = template_name = ""
     best = (-1, False)
     for body in sorted(secrets, key=lambda item: text_of(metadata_of(item), "name")):
         kind = labels_of(body).get(SECRET_TYPE)
         if kind not in (REPOSITORY, TEMPLATE) or text_of(metadata_of(body), "namespace") != home:
             continue
         data = decoded(body)
+        name = f"{home}/{text_of(metadata_of(body), 'name')}"
         its = normal_url(data.get("url", b"").decode(errors="replace"))
         whose = data.get("project", b"").decode(errors="replace")
         if data.get("type", b"git") not in (b"git", b"") or not its or whose not in ("", project):
             continue
         if kind == REPOSITORY:
             if its == wanted and (own is None or (whose and not own.get("project"))):
-                own = data
+                own, own_name = data, name
         elif (len(its), bool(whose)) > best and _begins(wanted, its):
-            template, best = data, (len(its), bool(whose))
+            template, template_name, best = data, name, (len(its), bool(whose))
+    if own is None and template is None:
+        return None, ""
     if own is None or (template is not None and not _brings(own)):
-        return {**(template or {}), **(own or {})} if own is not None or template is not None else None
-    return own
+        return {**(template or {}), **(own or {})}, template_name or own_name
+    return own, own_name
 
 
 def _brings(data: Data) -> bool:
@@ -161,14 +172,14 @@ def decoded(body: Body) -> dict[str, bytes]:
     return data
 
 
-def _readable(data: Data, url: str) -> SourceCredentials:
+def _readable(data: Data, url: str, secret: str) -> SourceCredentials:
     """Give what was found. Raises `SourceError` where it holds only a way of access that is not supported."""
     if not any(data.get(key) for key in ("password", "bearerToken", "sshPrivateKey")):
         unsupported = [key for key in _APP_KEYS if data.get(key)]
         if unsupported:
             raise SourceError(
                 Fault.CREDENTIALS,
-                f"the Secret for {normal_url(url)} brings {unsupported[0]}, which is not supported yet; "
+                f"Secret {secret} for {normal_url(url)} brings {unsupported[0]}, which is not supported yet; "
                 "give it a username and password, or an sshPrivateKey",
             )
-    return SourceCredentials(dict(data))
+    return SourceCredentials(dict(data), secret=secret)

@@ -67,7 +67,7 @@ def conclude(run: Reconciliation, context: EngineContext) -> None:
         pin=state.pin,
         handled=state.requested,
         handled_operation=state.operation,
-        notices=_notices(run),
+        notices=_notices(run, message if reason is Reason.UNHEALTHY and phase is UnitPhase.FAILED else ""),
         compared=context.clock.wall(),
         revisions=_revisions(run),
     )
@@ -275,7 +275,8 @@ def _images(run: Reconciliation) -> tuple[str, ...]:
     return run.wanted.prepared.images if run.wanted is not None else ()
 
 
-def _notices(run: Reconciliation) -> tuple[Notice, ...]:
+def _notices(run: Reconciliation, unhealthy: str) -> tuple[Notice, ...]:
+    """Give what users should know beside the message; `unhealthy` says which object made the unit so."""
     found = [Notice("unsupported", text) for text in run.unit.warnings]
     found.extend(
         Notice(item.code, f"{item.origin}: {item.message}" if item.origin else item.message) for item in run.complaints
@@ -292,7 +293,7 @@ def _notices(run: Reconciliation) -> tuple[Notice, ...]:
     if run.runtime.rollback.stays_behind:
         found.append(Notice("group-returned", run.runtime.rollback.stays_behind))
     if because := _left_in_place(run):
-        found.append(Notice("not-taken-back", because))
+        found.append(Notice("not-taken-back", unhealthy or because))
     if run.state.taken_over and run.unit.inherited is not None:
         found.append(Notice("taken-over", TAKEN_OVER.format(run.unit.inherited.value)))
     if run.plan is not None:

@@ -19,6 +19,7 @@ from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import Notice, SourceReport
 from trueup.core.model.unit import SourceDeclaration
 from trueup.core.ports import Clock, Credentials, EventSink, Reports, Sources
+from trueup.core.remedies import source_error
 from trueup.engine.coordination.units import Index
 from trueup.workqueue import WorkQueue
 
@@ -231,8 +232,10 @@ class SourceController:
             self._anew.discard(ref)
             self._polled_anew[ref] = self._clock.now()
         began, started = self._clock.now(), self._clock.wall()
+        creds, asked = None, False
         try:
             creds = await self._credentials.of(declaration)
+            asked = True
             revision = await self._sources.resolve(declaration.spec, creds, fresh=fresh)
             resolved = await self._sources.fetch(declaration.spec, revision, creds, declaration.ignore)
             artifact = state.artifact
@@ -242,7 +245,8 @@ class SourceController:
                     self._give(declaration, resolved)
                     artifact = await self._sources.publish(declaration, resolved)
             found = msgspec.structs.replace(state, resolved=resolved, artifact=artifact, error=None, failures=0)
-        except SourceError as error:
+        except SourceError as failed:
+            error = source_error(failed, declaration, creds.secret if creds else "", asked)
             given = self._states.get(ref, state)
             resolved_before = given.resolved or await self._remembered(declaration)
             found = msgspec.structs.replace(state, resolved=resolved_before, error=error, failures=state.failures + 1)

@@ -57,8 +57,8 @@ _FAULTS: tuple[tuple[Fault, str], ...] = (
 _COMPILED = tuple((fault, re.compile(pattern, re.IGNORECASE)) for fault, pattern in _FAULTS)
 
 _ADVICE = {
-    Fault.CREDENTIALS: "check the credentials of this source",
-    Fault.NOT_FOUND: "check the URL, and whether the credentials may see the repository",
+    Fault.CREDENTIALS: "check the credentials of this source (username and password, or a key for ssh)",
+    Fault.NOT_FOUND: "check the spelling of the URL, and whether the credentials may see the repository",
     Fault.UNREACHABLE: "it is tried again; what was fetched before stays in use",
     Fault.TIMEOUT: "it is tried again; what was fetched before stays in use",
     Fault.PROTOCOL: "what answers there speaks no Git; it is tried again",

@@ -111,7 +111,8 @@ def choose(ref: GitRef, remote: Advertised) -> Found | None:
         return None
     raise SourceError(
         Fault.REF,
-        f"revision {word!r} is no branch, tag, commit or version range with a tag of the repository{_instead(refs)}",
+        f"revision {word!r} is no branch, tag, commit or version range with a tag of the repository{_instead(refs)}; "
+        "check its spelling, or push it",
     )
 
 
@@ -126,7 +127,8 @@ def tied(ref: GitRef, remote: Advertised) -> tuple[Found, ...]:
 
 def _exact(refs: dict[str, str], full: str, short: str, what: str) -> Found:
     if full not in refs:
-        raise SourceError(Fault.REF, f"{what} does not exist in the repository{_instead(refs)}")
+        text = f"{what} does not exist in the repository{_instead(refs)}; check its spelling, or push it"
+        raise SourceError(Fault.REF, text)
     return Found(refs[full], full, git_revision(refs[full], short))
 
 
@@ -134,8 +136,12 @@ def _ranged(refs: dict[str, str], text: str, prefix: str) -> Found:
     tags = _tags(refs)
     best = VersionRange(text).best(tags, prefix=prefix)
     if best is None:
+        newest = VersionRange("*").best(tags, prefix=prefix)
+        there = f"the newest is {newest}" if newest else f"none of its {len(tags)} tags is a version"
         raise SourceError(
-            Fault.REF, f"no tag of the repository lies in the range {text!r} ({len(tags)} tags looked at)"
+            Fault.REF,
+            f"no tag of the repository lies in the range {text!r}: {there} ({len(tags)} tags looked at); "
+            "push such a tag, or widen the range",
         )
     return _exact(refs, _TAGS + best, best, f"tag {best}")
 

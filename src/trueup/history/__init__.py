@@ -4,7 +4,7 @@ It takes what the engine's journal tells and knows neither the engine nor dialec
 """
 
 from trueup.history.conditions import Question
-from trueup.history.databases import HistoryUnavailable, open_database, read_url
+from trueup.history.databases import HistoryUnavailable, open_database, place_of, read_url
 from trueup.history.entries import Entry, Gap
 from trueup.history.journal import HistoryEventSink
 from trueup.history.lifespan import HistorySettings, default_url, keeping
@@ -31,6 +31,7 @@ __all__ = [
     "import_history",
     "keeping",
     "open_database",
+    "place_of",
     "read_url",
     "verify",
 ]

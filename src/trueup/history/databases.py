@@ -7,6 +7,7 @@ the lock at the beginning of a transaction, so that none fails in the middle of 
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,13 @@ def read_url(text_: str) -> URL:
     if url.drivername not in ("sqlite", "postgresql+psycopg"):
         raise HistoryUnavailable(f"{url.drivername} is no database of the history: use sqlite:/// or postgresql://")
     return url
+
+
+def place_of(url: URL) -> str:
+    """Name a database so that it is known again from another machine: without a password, a file with its host."""
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql", password=None, query={}).render_as_string()
+    return f"{Path(url.database or '').absolute()} on {socket.gethostname()}"
 
 
 def open_database(url: URL, *, read_only: bool = False) -> Engine:

@@ -12,7 +12,7 @@ import structlog
 
 from trueup.core.model.events import Event
 from trueup.core.ports import EventSink
-from trueup.history.databases import open_database, read_url
+from trueup.history.databases import open_database, place_of, read_url
 from trueup.history.journal import HistoryEventSink
 from trueup.history.ledger import Ledger
 from trueup.history.spool_claims import claim, claim_left
@@ -40,6 +40,11 @@ class HistorySettings(msgspec.Struct, frozen=True):
     def database(self) -> str:
         """The URL with its default filled in."""
         return self.url or default_url(self.folder)
+
+    @property
+    def place(self) -> str:
+        """Where it lies, for people elsewhere. Raises `HistoryUnavailable` for a URL that can be none."""
+        return NONE if self.url == NONE else place_of(read_url(self.database))
 
 
 def default_url(folder: Path) -> str:

@@ -19,7 +19,7 @@ from trueup.core.model.objects import ObjectRef
 from trueup.core.model.recipe import Capabilities
 from trueup.kube.client import KubeClient
 from trueup.kube.errors import BadAnswer, KindNotServed, KindUnavailable, KubeError, Unsupported
-from trueup.kube.resource import Resource
+from trueup.kube.resource import Resource, unserved
 
 _AGGREGATED = (
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
@@ -225,10 +225,8 @@ class Mapper:
         found = await self.find(ref.group, ref.kind, version)
         if found is not None:
             return found
-        others = self._by_kind.get((ref.group, ref.kind), ())
-        served = f"; it serves it as {', '.join(each.api_version for each in others)}" if others else ""
         shown = _shown(ref.group, ref.kind, version)
-        raise KindNotServed(f"the cluster serves no {shown}{served}: is its CustomResourceDefinition applied?")
+        raise KindNotServed(unserved(shown, ref.group, ref.kind, self.catalog.resources))
 
     async def learn(self) -> None:
         """Look again, unless that was done a moment ago and nothing has said that it changed."""

@@ -24,6 +24,9 @@ from trueup.kube.errors import AlreadyExists, Conflict, Fenced, KubeError, NotFo
 from trueup.kube.resource import Resource
 from trueup.kube.writes import Write
 
+HISTORY = "trueup.dev/history"
+"""The annotation that says where the holder keeps the history of syncs."""
+
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", True)
 
 log = structlog.get_logger(__name__)
@@ -69,6 +72,8 @@ class Lease:
         self._until = float("-inf")
         self._live: Body | None = None
         self._observed: tuple[str, float] = ("", 0.0)
+        self.annotations: dict[str, str] = {}
+        """Set on the Lease while it is ours: what others may want to know of its holder."""
         self.token = 0
         """How often the lease has changed hands: grows with every holder."""
         self.holder = ""
@@ -94,14 +99,18 @@ class Lease:
 
     async def run(self) -> None:
         """Acquire the lease, keep it, try again when it was lost; release it when cancelled."""
+        said = ""
         try:
             while True:
                 try:
                     await self._turn()
+                    said = ""
                 except KubeError as error:
-                    log.warning(
-                        "the lease could not be renewed or read; trying again", lease=self._name, error=str(error)
-                    )
+                    # The same again and again tells nobody more.
+                    if said != (said := str(error)):
+                        log.warning(
+                            "the lease could not be renewed or read; trying again", lease=self._name, error=said
+                        )
                     self._live = None
                 if self.held.is_set():
                     if not self.open:
@@ -177,6 +186,8 @@ class Lease:
             "leaseTransitions": transitions,
         }
         metadata: dict[str, Any] = live.get("metadata") or {"name": self._name, "namespace": self._namespace}
+        if self.annotations:
+            metadata = {**metadata, "annotations": {**(metadata.get("annotations") or {}), **self.annotations}}
         return {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": metadata, "spec": spec}
 
     def _lose(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -184,3 +186,22 @@ class Preconditions(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
 
     uid: str = ""
     resource_version: str = ""
+
+
+def unserved(shown: str, group: str, kind: str, resources: Iterable[Resource]) -> str:
+    """Say that a kind, written as `shown`, is not served, and what to write or do.
+
+    The same kind in another version or group beats one with a like name; where there is neither, its definition may be
+    missing.
+    """
+    listed = [each for each in resources if "/" not in each.plural]
+    same = [each for each in listed if each.kind == kind]
+    here = [each for each in same if each.group == group]
+    if others := dict.fromkeys(each.api_version for each in here or same):
+        return f"the cluster serves no {shown}; it serves it as {', '.join(others)}: write that apiVersion"
+    near = difflib.get_close_matches(kind, {each.kind for each in listed if each.group == group}, 1, 0.75)
+    near = near or difflib.get_close_matches(kind, {each.kind for each in listed}, 1, 0.85)
+    if near:
+        found = next(each for each in listed if each.kind == near[0] and (each.group == group or not here))
+        return f"the cluster serves no {shown}; did you mean {found.kind} of {found.api_version}? Check the spelling"
+    return f"the cluster serves no {shown}: is its CustomResourceDefinition applied?"

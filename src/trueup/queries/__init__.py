@@ -7,7 +7,8 @@ from trueup.queries.blame import Blame, blame
 from trueup.queries.diff import Difference, between, compared, differences
 from trueup.queries.managers import FieldBlame
 from trueup.queries.subject import CannotInspect
-from trueup.queries.why import Cause, Explanation, explanation
+from trueup.queries.troubles import Cause
+from trueup.queries.why import Explanation, explanation
 
 __all__ = [
     "Blame",

@@ -23,6 +23,7 @@ from trueup.git.credentials import git_credentials
 from trueup.git.log import GitLog
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
+from trueup.kube.errors import KubeError
 from trueup.queries.experiments import SPEC, Experiment, Findings
 from trueup.queries.managers import FieldBlame, also, entries_of, others, shown, unowned, within
 from trueup.queries.subject import CannotInspect, Subject, live_object, opened
@@ -67,7 +68,12 @@ async def blame(client: KubeClient, mapper: Mapper, body: Body, field: str = "")
 
 async def _unit_that_owns(client: KubeClient, ref: ObjectRef) -> ObjectRef | None:
     """Find a unit by the inventories: for objects that bear no mark of their owner."""
-    for state in (await client.list_all(STATES)).items:
+    try:
+        states = (await client.list_all(STATES)).items
+    except KubeError:
+        # Who may not list what is remembered of all units is told the managers.
+        return None
+    for state in states:
         for entry in ((state.get("state") or {}).get("inventory") or {}).get("entries") or ():
             if tuple(entry[:4]) == tuple(ref):
                 owner = (state["metadata"].get("ownerReferences") or [{}])[0]

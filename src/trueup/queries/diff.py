@@ -16,12 +16,13 @@ import msgspec
 
 from trueup.core.model.objects import Body, Desired, ObjectRef, digest_of
 from trueup.core.plan.desired import Prepared
+from trueup.core.rollback.revision_history import SHORTEST, delivered
 from trueup.kube.apply import Applier
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KindNotServed, NotFound
 from trueup.kube.writes import Apply
-from trueup.queries.subject import Subject, live_object, opened
+from trueup.queries.subject import CannotInspect, Subject, live_object, opened
 
 HIDDEN = "(hidden)"
 LIVE = "live"
@@ -54,7 +55,7 @@ async def differences(
 async def between(client: KubeClient, mapper: Mapper, body: Body, before: str, after: str) -> list[Difference]:
     """Give in what two revisions of one unit differ; `after` may be `live`. Raises as `differences` does.
 
-    A revision is a branch, tag or commit, or the number of an entry of the unit's history.
+    A revision is a branch, tag or commit, or what the unit's history shows of a deployment.
     """
     async with opened(client, mapper, body) as subject:
         first = await subject.delivered(await subject.resolve(_revision(subject, before)))
@@ -79,9 +80,13 @@ async def compared(client: KubeClient, mapper: Mapper, one: Body, other: Body) -
 
 
 def _revision(subject: Subject, word: str) -> str:
-    """Read a revision, or the number of a deployment in the unit's history."""
-    known = {str(item.id): item.revision for item in subject.state.history}
-    return known.get(word, word)
+    """Read a revision, or whatever `history` shows of a deployment: its number, its record's id, its commit."""
+    state = subject.state
+    found = delivered(state.history, state.good_revisions, word)
+    if not found and word.isdecimal() and len(word) < SHORTEST:
+        known = ", ".join(f"{item.id} ({item.revision})" for item in reversed(state.history)) or "none yet"
+        raise CannotInspect(f"{subject.unit.ref} has no deployment {word}; there are: {known}; or name a revision")
+    return found or word
 
 
 def _bodies(prepared: Prepared) -> dict[ObjectRef, Body]:

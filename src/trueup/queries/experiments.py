@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from trueup.core.fields.ownership import FieldSet
+from trueup.core.fields.positions import Position, at_position, file_key, leaves, positions
 from trueup.core.fields.provenance import (
     FILE_LIMIT,
     Place,
@@ -62,6 +63,8 @@ class Experiment:
         self._recipe: Recipe = subject.unit.recipe
         self._position = 0
         self._count = 0
+        self._positions: dict[str, Position] = {}
+        self._rendered: Body = {}
 
     async def run(self, tree: Path) -> Findings:
         """Find the places of all fields. Raises `RenderError`, and `CannotInspect` where the object is not rendered."""
@@ -71,7 +74,9 @@ class Experiment:
             raise CannotInspect(f"{self._subject.unit.ref} does not render {self._ref} at this revision")
         self._position, self._count = position, len(result.objects)
         found = result.objects[position]
-        values = self._fields.values(_plain(found.body))
+        self._rendered = _plain(found.body)
+        self._positions = positions(leaves(self._fields.paths), self._rendered)
+        values = self._read(self._rendered)
         self._copy(tree, result)
         places: dict[str, tuple[Place, ...]] = {}
         candidates = telling(self._candidates(), values.values())
@@ -163,7 +168,7 @@ class Experiment:
         for path, value in values.items():
             if path in places:
                 continue
-            item = at_field(own, path, value)
+            item = at_field(own, self._file_key(path), value)
             if item is not None and (item.fixed or not names_only):
                 places[path] = (item.place,)
 
@@ -182,7 +187,16 @@ class Experiment:
             for name in changed:
                 self._write(name, self._texts[name])
         body = self._again(result)
-        return self._fields.values(_plain(body)) if body is not None else None
+        return self._read(_plain(body)) if body is not None else None
+
+    def _read(self, body: Body) -> dict[str, Any]:
+        """Give what stands at each field: where the keys of a list's item do not lead to it, by its position."""
+        found = {path: at_position(body, position) for path, position in self._positions.items()}
+        by_key = self._fields.values(body)
+        return {path: by_key.get(path, value) for path, value in found.items() if path in by_key or value is not None}
+
+    def _file_key(self, path: str) -> str:
+        return file_key(self._rendered, self._positions[path]) if path in self._positions else path
 
     def _write(self, name: str, text: str) -> None:
         (self._folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Callable, Iterable
 
@@ -33,10 +34,12 @@ class Objects:
         """Give the dialects' kinds of a role, those too that the cluster does not serve."""
         return [kind for dialect in dialects() for kind in dialect.kinds if kind.role is role]
 
-    async def objects(self, role: Role, namespace: str = "") -> list[Body]:
-        """Give all users' objects of a role, ordered by kind, namespace and name."""
+    async def objects(self, role: Role, namespace: str = "", only: str = "") -> list[Body]:
+        """Give all users' objects of a role (of one kind `only`), ordered by kind, namespace and name."""
         found: list[Body] = []
         for kind in self.kinds(role):
+            if only and kind.kind != only:
+                continue
             resource = self.mapper.known(kind.group, kind.kind)
             if resource is not None:
                 found.extend((await self.client.list_all(resource, namespace)).items)
@@ -53,8 +56,10 @@ class Objects:
             raise Problem(f"{word!r} names nothing", "write name, kind/name or kind/namespace/name", Kind.BAD_USE)
         kind = _kind(parts[0], [kind.kind for role in roles for kind in self.kinds(role)]) if len(parts) > 1 else ""
         where = parts[1] if len(parts) == 3 else namespace
-        there = [body for role in roles for body in await self.objects(role, where)]
-        there = [body for body in there if not kind or body["kind"] == kind]
+        if kind and where and (body := await self._exactly(kind, where, parts[-1], roles)) is not None:
+            # Who names it whole needs no right to list.
+            return body
+        there = [body for role in roles for body in await self.objects(role, where, kind)]
         found = [body for body in there if ObjectRef.of(body).name == parts[-1]]
         if not found:
             raise await self._unknown(word, parts[-1], where, there, roles)
@@ -63,14 +68,23 @@ class Objects:
             raise Problem(f"{word!r} may be any of: {names}", "name it as kind/namespace/name", Kind.BAD_USE)
         return found[0]
 
+    async def _exactly(self, kind: str, namespace: str, name: str, roles: tuple[Role, ...]) -> Body | None:
+        for one in (one for role in roles for one in self.kinds(role) if one.kind == kind):
+            resource = self.mapper.known(one.group, one.kind)
+            reply = await self.client.find(resource, name, namespace) if resource is not None else None
+            if reply is not None:
+                return reply.body
+        return None
+
     async def _unknown(self, word: str, name: str, where: str, there: list[Body], roles: tuple[Role, ...]) -> Problem:
         place = f" in namespace {where}" if where else ""
         noun = "unit" if roles == (Role.UNIT,) else "unit or source"
         near = nearest(name, [ObjectRef.of(body) for body in there])
         if not near:
             # The name may be right, and the kind or the namespace another.
-            every = [ObjectRef.of(body) for role in roles for body in await self.objects(role)]
-            near = [ref for ref in every if ref.name == name]
+            with contextlib.suppress(KubeError):
+                every = [ObjectRef.of(body) for role in roles for body in await self.objects(role)]
+                near = [ref for ref in every if ref.name == name]
         hint = f"did you mean {' or '.join(map(written, near))}?" if near else "`trueup get` lists all units"
         return Problem(f"there is no {noun} {word!r}{place}", hint, Kind.NOT_FOUND)
 

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,12 +33,19 @@ from trueup.kube.errors import (
 DEFECT_HINT = "this is a defect of Trueup; TRUEUP_DEBUG=true shows where it is, please report it with that"
 
 
-def problem_of(error: Exception) -> Problem:
+class Given(NamedTuple):
+    """What was given with a question, so that no hint asks for it again."""
+
+    context: str = ""
+    namespace: str = ""
+
+
+def problem_of(error: Exception, given: Given = Given()) -> Problem:
     """Say in words for people what an error means, and what to do."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, KubeError):
-        return Problem(str(error), _hint(error), _kind(error))
+        return Problem(str(error), _hint(error, given), _kind(error))
     if isinstance(error, SourceError):
         return Problem(str(error), "`trueup get sources` shows how sources stand")
     if isinstance(error, RenderError):
@@ -54,7 +62,7 @@ def problem_of(error: Exception) -> Problem:
 
 
 @contextmanager
-def problems() -> Iterator[None]:
+def problems(given: Given = Given()) -> Iterator[None]:
     """Raise whatever is raised within as a `Problem`."""
     try:
         yield
@@ -62,7 +70,7 @@ def problems() -> Iterator[None]:
         # Who reads what is printed has gone: that is the end of the command, and no problem of it.
         raise
     except Exception as error:
-        raise problem_of(error) from error
+        raise problem_of(error, given) from error
 
 
 def decode_state(ref: ObjectRef, body: Body | None) -> UnitState:
@@ -82,7 +90,7 @@ def _kind(error: KubeError) -> Kind:
     return Kind.NOT_FOUND if isinstance(error, NotFound) else Kind.FAILED
 
 
-def _hint(error: KubeError) -> str:
+def _hint(error: KubeError, given: Given) -> str:
     if isinstance(error, NoConnection | ConnectionConfigError):
         return "`trueup cluster up` starts a cluster on this machine; --kubeconfig and --context name another"
     if isinstance(error, Unauthorized):
@@ -90,7 +98,9 @@ def _hint(error: KubeError) -> str:
     if isinstance(error, Forbidden) and "impersonate" in error.message:
         return "the unit acts as a service account: have the verb `impersonate` on it granted to you"
     if isinstance(error, Forbidden):
-        return "your user may not do this: use another --context, or have somebody grant it; -n asks for less"
+        user = f"the user of context {given.context}" if given.context else "your user"
+        less = "" if given.namespace else "; -n NAMESPACE asks for less"
+        return f"have the right granted to {user}: docs/rights.md lists what each command needs{less}"
     if isinstance(error, KindNotServed):
         return "`trueup crds | kubectl apply -f -` installs the definitions; a running controller does it too"
     return "check --kubeconfig and --context, and try again"

@@ -26,13 +26,17 @@ from trueup.core.plan.desired import Prepared, prepare
 from trueup.core.problem import Kind, Problem
 from trueup.devtools.toolchain.cache import discard_oldest
 from trueup.dialects import dialect_of
-from trueup.dialects.credentials import SecretCredentials
+from trueup.dialects.credentials import SECRET_TYPE, SecretCredentials
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
+from trueup.kube.errors import Forbidden
 from trueup.queries.problems import decode_state
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.sources.git import GitProvider, GitSettings, GitSource
-from trueup.storage.values import ReferencedValues
+from trueup.storage.values import decoded
+
+HOME = "argocd"
+"""The namespace in which Secrets for repositories are kept."""
 
 MIRRORS_KEPT = 20
 """Repositories kept between commands: those that were used last."""
@@ -127,20 +131,45 @@ async def opened(client: KubeClient, mapper: Mapper, body: Body) -> AsyncIterato
     if unit.problems:
         raise CannotInspect("; ".join(unit.problems))
     declaration = await _declaration(client, mapper, unit, body)
-    values = ReferencedValues(client, mapper, lambda changed: None)
-    try:
-        await values.follow("Secret", "argocd")
-        finder = SecretCredentials(values, lambda: values.all("Secret", "argocd"))
-        credentials = await finder.of(declaration)
-        state = await unit_state(client, mapper, unit.ref)
-        with _cache() as folder:
-            async with (
-                GitSource(GitSettings.from_environment(folder)) as git,
-                WorkerRenderer(RenderSettings(workers=1)) as renderer,
-            ):
-                yield Subject(client, mapper, body, dialect, unit, declaration, state, credentials, git, renderer)
-    finally:
-        await values.stop()
+    credentials = await _credentials(client, mapper, declaration)
+    state = await unit_state(client, mapper, unit.ref)
+    with _cache() as folder:
+        async with (
+            GitSource(GitSettings.from_environment(folder)) as git,
+            WorkerRenderer(RenderSettings(workers=1)) as renderer,
+        ):
+            yield Subject(client, mapper, body, dialect, unit, declaration, state, credentials, git, renderer)
+
+
+class _NamedSecrets:
+    """Reads single Secrets by their names, with the asking user's rights. Implements the `Values` port."""
+
+    def __init__(self, client: KubeClient, mapper: Mapper) -> None:
+        self._client = client
+        self._mapper = mapper
+
+    async def read(self, kind: str, namespace: str, name: str) -> dict[str, bytes] | None:
+        try:
+            body = await live_object(self._client, self._mapper, ObjectRef("", kind, namespace, name))
+        except Forbidden:
+            if kind == "ConfigMap":
+                # It only adds to what the machine trusts already.
+                return None
+            raise
+        return decoded(body) if body is not None else None
+
+
+async def _credentials(client: KubeClient, mapper: Mapper, declaration: SourceDeclaration) -> SourceCredentials | None:
+    """Find how to be let in. Only Secrets that may be the source's are asked for: the one that it names, or those that
+    are kept for repositories; who may not read these asks as anybody. Raises `SourceError`, `KubeError`.
+    """
+    secrets: list[Body] = []
+    resource = mapper.known("", "Secret")
+    if declaration.credentials is None and declaration.proxy is None and resource is not None:
+        with contextlib.suppress(Forbidden):
+            found = await client.list_all(resource, HOME, selectors={"labelSelector": SECRET_TYPE})
+            secrets = list(found.items)
+    return await SecretCredentials(_NamedSecrets(client, mapper), lambda: secrets).of(declaration)
 
 
 async def live_object(client: KubeClient, mapper: Mapper, ref: ObjectRef) -> Body | None:

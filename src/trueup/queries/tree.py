@@ -7,10 +7,14 @@ import asyncio
 import msgspec
 
 from trueup.core.health import Health, HealthStatus, assess
+from trueup.core.model.dialect import Context, Role
 from trueup.core.model.objects import Body, InventoryEntry, ObjectRef
-from trueup.kube.errors import KindNotServed, KubeError
+from trueup.dialects import adapter_of, dialect_of
+from trueup.dialects.status_summary import standing
+from trueup.kube.errors import Forbidden, KindNotServed, KubeError
 from trueup.queries.objects import Objects
 
+_HEALTH = {"True": HealthStatus.HEALTHY, "False": HealthStatus.DEGRADED}
 MADE = (("apps", "ReplicaSet"), ("", "Pod"), ("batch", "Job"), ("discovery.k8s.io", "EndpointSlice"))
 """Kinds that controllers make of delivered objects."""
 
@@ -29,6 +33,25 @@ async def unit_tree(cluster: Objects, ref: ObjectRef) -> tuple[TreeNode, ...]:
     lives = await asyncio.gather(*(_live(cluster, entry) for entry in entries))
     made = await _made(cluster, {entry.namespace for entry in entries if entry.namespace})
     return tuple(_node(entry.ref, live, made) for entry, live in zip(entries, lives, strict=True))
+
+
+def is_source(ref: ObjectRef) -> bool:
+    """Say whether an object is a source, and no unit."""
+    adapter = adapter_of(ref.group, ref.kind)
+    return adapter is not None and adapter.kind.role is Role.SOURCE
+
+
+async def source_tree(cluster: Objects, ref: ObjectRef) -> tuple[TreeNode, ...]:
+    """Give the units that take from a source, and how they stand. Raises `KubeError` where they cannot be listed."""
+    found = []
+    for body in await cluster.objects(Role.UNIT):
+        own = ObjectRef.of(body)
+        dialect = dialect_of(own.group, own.kind)
+        unit = dialect.translate(body, Context()).unit if dialect else None
+        if unit is not None and any(one.ref == ref for one in unit.sources):
+            stands = standing(body)
+            found.append(TreeNode(own, Health(_HEALTH.get(stands.ready, HealthStatus.PROGRESSING), stands.message)))
+    return tuple(found)
 
 
 async def _live(cluster: Objects, entry: InventoryEntry) -> Body | KubeError | None:
@@ -51,7 +74,12 @@ async def _made(cluster: Objects, namespaces: set[str]) -> dict[str, list[Body]]
         if resource is None:
             continue
         for namespace in sorted(namespaces):
-            for body in (await cluster.client.list_all(resource, namespace)).items:
+            try:
+                listed = (await cluster.client.list_all(resource, namespace)).items
+            except Forbidden:
+                # Who may not list these is shown the rest.
+                continue
+            for body in listed:
                 for owner in body["metadata"].get("ownerReferences") or []:
                     found.setdefault(str(owner.get("uid")), []).append(body)
     return found

@@ -40,7 +40,7 @@ from trueup.kube.config.connect import default_connection
 from trueup.kube.crd import DefinitionWatch, ensure_definitions
 from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
-from trueup.kube.lease import Lease, LeaseTimes
+from trueup.kube.lease import HISTORY, Lease, LeaseTimes
 from trueup.kube.transport import Limits, Observer, RequestDone
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.runtime.connecting import (
@@ -58,6 +58,7 @@ from trueup.runtime.leadership import EventRelay, LeaseFence, SystemClock
 from trueup.runtime.notification_parts import NotificationSettings, Reading
 from trueup.runtime.notifications import Notifying
 from trueup.runtime.replicas import PodRole, standing_of, tell_history, tell_standby
+from trueup.runtime.rights import tell_missing_rights
 from trueup.runtime.settings import Settings
 from trueup.sources.artifacts import ArtifactStore, artifact_quota
 from trueup.sources.git import GitProvider, GitSettings, GitSource
@@ -142,12 +143,13 @@ class Controller:
             )
             mapper = Mapper(client)
             await connected(mapper)
+            await tell_missing_rights(client, settings.namespace)
             definitions = DefinitionWatch(client, mapper)
             definitions.start()
             stack.push_async_callback(definitions.stop)
             # It has a client of its own: no storm of other requests delays its renewal.
             leading = await stack.enter_async_context(KubeClient(connection, Limits(in_flight=2), self._requested))
-            lease, pod = self._lease(leading), PodRole(leading)
+            lease, pod = self._lease(leading, history), PodRole(leading)
             renewing = asyncio.create_task(lease.run(), name="lease")
             stack.push_async_callback(cancelled, renewing)
             stack.push_async_callback(cancelled, asyncio.create_task(self._first_seen(lease, pod, history)))
@@ -213,24 +215,23 @@ class Controller:
 
     async def _elected(self, client: KubeClient, mapper: Mapper, lease: Lease) -> None:
         """Wait until the lease is held; its namespace is made if it is not there, or has gone."""
+        said = ""
         while not lease.held.is_set():
             try:
                 await ensure_namespace(client, mapper, self.settings.namespace)
             except KubeError as error:
-                log.warning("the lease's namespace could not be made; trying again", error=str(error))
+                if said != (said := str(error)):
+                    log.warning("the lease's namespace could not be made; trying again", error=said)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CONNECT_PAUSE):
                     await lease.held.wait()
 
-    def _lease(self, client: KubeClient) -> Lease:
-        seconds = self.settings.lease_seconds
-        return Lease(
-            client,
-            self.settings.namespace,
-            self.settings.lease,
-            self.identity,
-            LeaseTimes(seconds, seconds * 2 / 3, seconds / 8),
-        )
+    def _lease(self, client: KubeClient, history: HistorySettings) -> Lease:
+        settings, seconds = self.settings, self.settings.lease_seconds
+        times = LeaseTimes(seconds, seconds * 2 / 3, seconds / 8)
+        made = Lease(client, settings.namespace, settings.lease, self.identity, times)
+        made.annotations[HISTORY] = history.place
+        return made
 
     @asynccontextmanager
     async def _working(

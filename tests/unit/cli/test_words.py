@@ -36,7 +36,7 @@ def test_the_nearest_names_come_first_and_strangers_not_at_all() -> None:
         (ConnectionConfigError("no kubeconfig"), "trueup cluster up"),
         (Unauthorized("401"), "sign in again"),
         (Forbidden('User "jo" cannot impersonate resource "serviceaccounts"'), "impersonate"),
-        (Forbidden("User jo cannot list applications"), "-n asks for less"),
+        (Forbidden("User jo cannot list applications"), "-n NAMESPACE asks for less"),
         (KubeError("strange"), "--kubeconfig"),
     ],
 )

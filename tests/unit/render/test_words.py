@@ -26,7 +26,10 @@ from trueup.render.words import without_values
         ),
         ("- at '/replicas': got string, want integer", "- at '/replicas': got string, want integer"),
         ("line 3: cannot unmarshal !!str `word...` into map", "line 3: cannot unmarshal !!str *** into map"),
-        ("app/x.yaml:3: could not find expected ':'", "app/x.yaml:3: could not find expected ':'"),
+        (
+            "app/x.yaml:3: could not find expected ':'",
+            "app/x.yaml:3: could not find expected ':'; check the indentation of this line and the next",
+        ),
     ],
 )
 def test_values_go_and_places_stay(said: str, told: str) -> None:

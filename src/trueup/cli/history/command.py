@@ -16,7 +16,7 @@ from trueup.cli.completion.callbacks import (
     complete_record,
     complete_unit,
 )
-from trueup.cli.options import Form, NoHeaders
+from trueup.cli.options import ContextName, Form, Kubeconfig, NoHeaders
 from trueup.cli.where import Where
 
 EPILOG = "Exit codes: 0 done, 1 failed (for verify and export: something is wrong), 2 bad use, 4 not found."
@@ -98,8 +98,8 @@ def list_(
     output: Annotated[Rows, typer.Option("--output", "-o", help="Output format.")] = Rows.TABLE,
     no_headers: NoHeaders = False,
     history_url: Database = "",
-    kubeconfig: Annotated[str, typer.Option("--kubeconfig", help="Kubeconfig file, where no database is there.")] = "",
-    context: Annotated[str, typer.Option("--context", help="Context of the kubeconfig.")] = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
 ) -> None:
     """Show deployments, the newest first.
 
@@ -114,7 +114,8 @@ def list_(
         pull_request, limit, before,
     )  # fmt: skip
     form = None if output is Rows.CSV else Form(output.value)
-    asyncio.run(list_deployments(asked, history_url, form, Where(kubeconfig, context), headings=not no_headers))
+    where = Where(kubeconfig, context, namespace)
+    asyncio.run(list_deployments(asked, history_url, form, where, headings=not no_headers))
 
 
 @app.command(epilog=EPILOG)
@@ -124,6 +125,8 @@ def show(
     ],
     output: Output = Form.TABLE,
     history_url: Database = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
 ) -> None:
     """Show one deployment whole.
 
@@ -133,7 +136,7 @@ def show(
     """
     from trueup.cli.history.rows import show_deployment
 
-    show_deployment(id, history_url, output)
+    asyncio.run(show_deployment(id, history_url, output, Where(kubeconfig, context)))
 
 
 @app.command(epilog=EPILOG)
@@ -141,6 +144,8 @@ def verify(
     seal: Annotated[str, typer.Option(help="A last seal of before, kept elsewhere, that must still be there.")] = "",
     output: Output = Form.TABLE,
     history_url: Database = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
 ) -> None:
     """Say whether somebody has altered the history.
 
@@ -150,7 +155,7 @@ def verify(
     """
     from trueup.cli.history.rows import verify_history
 
-    raise typer.Exit(verify_history(history_url, seal, output))
+    raise typer.Exit(asyncio.run(verify_history(history_url, seal, output, Where(kubeconfig, context))))
 
 
 @app.command(epilog=EPILOG)

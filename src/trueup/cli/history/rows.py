@@ -10,18 +10,28 @@ from typing import Any
 
 import msgspec
 import typer
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 
 from trueup.cli.errors import BAD_USE, NOT_FOUND, Problem, did_you_mean
 from trueup.cli.history.columns import DEPLOYMENTS, FINDINGS
 from trueup.cli.history.details import lines_of
-from trueup.cli.history.short import short_history, show_standing
+from trueup.cli.history.short import controllers_history, must_exist, short_history, show_standing
 from trueup.cli.options import Form
 from trueup.cli.tables import data_of, short, show, show_data, tell
 from trueup.cli.when import when
 from trueup.cli.where import Where
 from trueup.core.model.deployment_record import Cause, Ending
-from trueup.history import Entry, History, HistoryUnavailable, Question, default_url, open_database, read_url, verify
+from trueup.history import (
+    Entry,
+    History,
+    HistoryUnavailable,
+    Question,
+    default_url,
+    open_database,
+    place_of,
+    read_url,
+    verify,
+)
 from trueup.runtime.settings import default_data
 
 CSV_COLUMNS = (
@@ -56,14 +66,19 @@ async def list_deployments(asked: Asked, url: str, form: Form | None, where: Whe
     question = _question(asked)
     where = where._replace(namespace=asked.namespace)
     try:
-        with _history(url) as engine:
-            entries = History(engine).ask(question)
+        database = await database_of(url, where)
+        with _opened(database) as engine:
+            history = History(engine)
+            entries = history.ask(question)
+            known = bool(entries) or not question.unit or bool(history.ask(Question(unit=question.unit, limit=1)))
     except HistoryUnavailable as error:
         if form is None or not question.unit or question != Question(unit=question.unit, limit=question.limit):
             raise _unavailable(error) from error
         typer.echo(f"note: {error}; this is the short history that the unit's own state keeps", err=True)
         await short_history(where, asked.unit, form, headings=headings)
         return
+    if not known:
+        await must_exist(where, asked.unit)
     if form is None:
         _write_csv(entries)
         return
@@ -72,14 +87,16 @@ async def list_deployments(asked: Asked, url: str, form: Form | None, where: Whe
     show(form, data, DEPLOYMENTS, [_row(entry) for entry in entries], nothing, headings=headings)
     if form.for_people and len(entries) == asked.limit:
         typer.echo(f"there may be more: --before {entries[-1].id}", err=True)
+    if form.for_people:
+        typer.echo(f"read from {place_of(database)}", err=True)
     if form.for_people and asked.unit:
         await show_standing(where, asked.unit)
 
 
-def show_deployment(id: str, url: str, form: Form) -> None:
+async def show_deployment(id: str, url: str, form: Form, where: Where) -> None:
     """Show one deployment whole. Raises `Problem`."""
     try:
-        with _history(url) as engine:
+        with _opened(await database_of(url, where)) as engine:
             told = History(engine).one(id)
     except HistoryUnavailable as error:
         raise _unavailable(error) from error
@@ -99,10 +116,10 @@ def show_deployment(id: str, url: str, form: Form) -> None:
     show_data(form, data)
 
 
-def verify_history(url: str, seal: str, form: Form) -> int:
+async def verify_history(url: str, seal: str, form: Form, where: Where) -> int:
     """Show what is wrong; gives the exit code. Raises `Problem`."""
     try:
-        with _history(url) as engine:
+        with _opened(await database_of(url, where)) as engine:
             verdict = verify(engine, seal)
     except HistoryUnavailable as error:
         raise _unavailable(error) from error
@@ -119,13 +136,30 @@ def verify_history(url: str, seal: str, form: Form) -> int:
 
 def latest_ids(url: str) -> list[str]:
     """Give the ids of the newest deployments, as they are listed. Raises `HistoryUnavailable`, `Problem`."""
-    with _history(url) as engine:
+    with _opened(read_url(url or default_url(default_data() / "history"))) as engine:
         return [entry.id[:12] for entry in History(engine).ask(Question(limit=50))]
 
 
+async def database_of(url: str, where: Where) -> URL:
+    """Give the database to read: the one that is named, or this machine's file where the cluster's controller keeps it.
+
+    Raises `HistoryUnavailable` where the controller of the cluster that is meant keeps its history somewhere else:
+    another cluster's is not shown for it.
+    """
+    if url:
+        return read_url(url)
+    own = read_url(default_url(default_data() / "history"))
+    kept = await controllers_history(where)
+    if kept == "none":
+        raise HistoryUnavailable("the controller of this cluster keeps no history (`trueup run --history none`)")
+    if kept and kept != place_of(own):
+        raise HistoryUnavailable(f"the controller of this cluster keeps its history elsewhere: {kept}")
+    return own
+
+
 @contextmanager
-def _history(url: str) -> Iterator[Engine]:
-    engine = open_database(read_url(url or default_url(default_data() / "history")), read_only=True)
+def _opened(url: URL) -> Iterator[Engine]:
+    engine = open_database(url, read_only=True)
     try:
         yield engine
     finally:

@@ -13,9 +13,40 @@ from trueup.cli.tables import data_of, short, show, tell
 from trueup.cli.where import Where
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.state import UnitState
+from trueup.core.problem import Kind
 
 PATIENCE = 5.0
 """Seconds after which the cluster is not waited for: the history alone answers too."""
+
+
+async def controllers_history(where: Where) -> str:
+    """Say where the cluster's controller keeps the history; empty where it cannot be asked, or nobody says."""
+    from trueup.cli.connection import connected
+    from trueup.kube.errors import KubeError
+    from trueup.queries.controller import history_place
+
+    with contextlib.suppress(Problem, TimeoutError):
+        async with asyncio.timeout(PATIENCE), connected(where) as cluster:
+            try:
+                return await history_place(cluster.client)
+            except KubeError:
+                return ""
+    return ""
+
+
+async def must_exist(where: Where, word: str) -> None:
+    """Refuse a unit that neither the history nor the cluster knows. Raises `Problem`."""
+    from trueup.cli.connection import connected
+
+    try:
+        async with asyncio.timeout(PATIENCE), connected(where) as cluster:
+            await cluster.unit(word, where.namespace)
+    except TimeoutError:
+        return
+    except Problem as problem:
+        # A cluster that cannot be asked proves nothing.
+        if problem.kind is Kind.NOT_FOUND:
+            raise Problem(f"{problem.message}, and the history knows none", problem.hint, problem.kind) from problem
 
 
 async def short_history(where: Where, word: str, form: Form, *, headings: bool = True) -> None:

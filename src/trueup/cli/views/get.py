@@ -20,7 +20,7 @@ from trueup.dialects.source_summary import origin, url_of
 from trueup.dialects.status_summary import standing
 from trueup.kube.cache.informer import ObjectFeed
 from trueup.kube.cache.watch import FeedState, Selection
-from trueup.kube.errors import KubeError
+from trueup.kube.errors import Forbidden, KubeError
 from trueup.queries.objects import Objects, written
 
 COLUMNS = (
@@ -55,7 +55,7 @@ async def get(where: Where, what: str, view: View, watch: bool, *, headings: boo
             bodies = await cluster.objects(role, namespace)
         else:
             bodies = [await cluster.named(what, namespace, (Role.UNIT, Role.SOURCE))]
-        known = {} if view in (View.TABLE, View.NAME) else _urls(await cluster.objects(Role.SOURCE))
+        known = {} if view in (View.TABLE, View.NAME) else await _known_urls(cluster, namespace)
         owner = await cluster.left_to()
     if view is View.NAME:
         for body in bodies:
@@ -88,7 +88,7 @@ class _Watching:
         cluster = self._cluster
         self._owner = await cluster.left_to()
         if self._view not in (View.TABLE, View.NAME):
-            self._sources = _urls(await cluster.objects(Role.SOURCE))
+            self._sources = await _known_urls(cluster, namespace)
         if one is not None:
             only = f"metadata.name={one.name}"
             feeds = [self._feed(one.group, one.kind, one.namespace, only)]
@@ -167,6 +167,16 @@ class _Watching:
 
 def _urls(bodies: Iterable[Body]) -> dict[ObjectRef, str]:
     return {ObjectRef.of(body): url for body in bodies if (url := url_of(body))}
+
+
+async def _known_urls(cluster: Objects, namespace: str) -> dict[ObjectRef, str]:
+    """Give the URLs of sources; who may not list them everywhere is told the names of those elsewhere."""
+    for where in dict.fromkeys(("", namespace)):
+        try:
+            return _urls(await cluster.objects(Role.SOURCE, where))
+        except Forbidden:
+            continue
+    return {}
 
 
 def _data(body: Body, urls: Urls, left_to: str = "") -> dict[str, Any]:

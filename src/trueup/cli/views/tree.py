@@ -10,9 +10,10 @@ from trueup.cli.options import Form
 from trueup.cli.tables import ESSENTIAL, Column, Cut, show
 from trueup.cli.tables.kinds import HEALTH_TONES
 from trueup.cli.where import Where
+from trueup.core.model.dialect import Role
 from trueup.core.model.objects import ObjectRef
 from trueup.dialects.status_summary import standing
-from trueup.queries.tree import TreeNode, unit_tree
+from trueup.queries.tree import TreeNode, is_source, source_tree, unit_tree
 
 COLUMNS = (
     Column("OBJECT", ESSENTIAL, Cut.NAME, 32, identifies=True),
@@ -22,11 +23,11 @@ COLUMNS = (
 
 
 async def tree(where: Where, word: str, form: Form) -> None:
-    """Show a unit's tree."""
+    """Show the tree of a unit, or the units of a source."""
     async with connected(where) as cluster:
-        body = await cluster.unit(word, where.namespace)
+        body = await cluster.named(word, where.namespace, (Role.UNIT, Role.SOURCE))
         ref = ObjectRef.of(body)
-        nodes = await unit_tree(cluster, ref)
+        nodes = await (source_tree(cluster, ref) if is_source(ref) else unit_tree(cluster, ref))
     found = standing(body)
     state = {"True": "Ready", "False": "NotReady"}.get(found.ready, found.ready)
     rows = [(str(ref), state, " ".join(found.message.split())), *_rows(nodes)]

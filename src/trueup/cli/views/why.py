@@ -6,13 +6,14 @@ from trueup.cli.connection import connected
 from trueup.cli.options import Form
 from trueup.cli.tables import age, data_of, show_data, tell
 from trueup.cli.where import Where
+from trueup.core.model.dialect import Role
 from trueup.queries import Cause, Explanation, explanation
 
 
 async def why(where: Where, word: str, form: Form) -> None:
-    """Explain a unit."""
+    """Explain a unit or a source."""
     async with connected(where) as cluster:
-        body = await cluster.unit(word, where.namespace)
+        body = await cluster.named(word, where.namespace, (Role.UNIT, Role.SOURCE))
         owner = await cluster.left_to()
         found = await explanation(cluster.client, cluster.mapper, body, left_to=owner(body))
     if form.for_people:

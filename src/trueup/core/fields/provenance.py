@@ -32,7 +32,6 @@ _NUMBERS = 700_000
 
 _NUMBERS_LIMIT = 200_000
 _MARK = re.compile(r"tq(\d{6})qt|(?<![\d.])([78]\d{5})(?![\d.])")
-_QUOTED = re.compile(r'\["([^"]+)"\]')
 _INT, _BOOL, _STR = (f"tag:yaml.org,2002:{name}" for name in ("int", "bool", "str"))
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -134,9 +133,9 @@ def by_key(scalars: Iterable[Scalar], first_line: int = 1) -> dict[str, Scalar]:
     return found
 
 
-def at_field(found: Mapping[str, Scalar], field: str, value: Any) -> Scalar | None:
-    """Give the scalar whose keys are the field's path and which says the very value."""
-    item = found.get(_QUOTED.sub(r".\1", field).replace('"', ""))
+def at_field(found: Mapping[str, Scalar], key: str, value: Any) -> Scalar | None:
+    """Give the scalar to which these keys lead (`positions.file_key`) and which says the very value."""
+    item = found.get(key)
     if item is None:
         return None
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -43,10 +43,12 @@ class SourceCredentials(msgspec.Struct, frozen=True):
     """Secrets for a source, not decoded: each provider knows the keys it reads.
 
     `data` is the source's own Secret, `proxy` the Secret of the proxy it is reached through; both may be empty.
+    `secret` names the first as `namespace/name`, for messages.
     """
 
     data: dict[str, bytes] = {}
     proxy: dict[str, bytes] = {}
+    secret: str = ""
 
     def __repr__(self) -> str:
         """Name the keys, never their values."""

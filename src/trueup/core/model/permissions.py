@@ -56,9 +56,13 @@ class Permissions(msgspec.Struct, frozen=True):
             allowed = any(item.fits(ref) for item in self.cluster_kinds)
             denied = any(item.fits(ref) for item in self.denied_cluster_kinds)
         if denied or not allowed:
-            return f"resource {ref.group}:{ref.kind} is not permitted in project {self.project}"
+            text = f"resource {ref.group}:{ref.kind} is not permitted in project {self.project}"
+            scope = "namespace" if ref.namespace else "cluster"
+            change = f"take it out of {scope}ResourceBlacklist" if denied else f"add it to {scope}ResourceWhitelist"
+            return f"{text}; {change} of the project, or leave the object out of Git"
         if ref.namespace and not self.reaches(ref.namespace):
-            return f"namespace {ref.namespace} is not permitted in project '{self.project}'"
+            text = f"namespace {ref.namespace} is not permitted in project '{self.project}'"
+            return f"{text}; add it to the project's destinations, or take the object out"
         return ""
 
     def reaches(self, namespace: str) -> bool:

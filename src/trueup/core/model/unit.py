@@ -37,7 +37,8 @@ class SourceDeclaration(msgspec.Struct, frozen=True):
     `ref` is the declaring object. `interval` is the time between polls of the remote's refs, in seconds. `artifact`
     says whether a tarball for others is wanted. `requested` is the token of the last request by hand: a new one polls
     at once. `remembered` is the revision its status shows: it is used while the remote cannot be reached.
-    `project` is whose credentials it may use, beside those that are everybody's.
+    `project` is whose credentials it may use, beside those that are everybody's. `access` says how users give
+    credentials to a source of its kind, in the words of its dialect.
     """
 
     ref: ObjectRef
@@ -54,6 +55,7 @@ class SourceDeclaration(msgspec.Struct, frozen=True):
     requested: str = ""
     remembered: str = ""
     project: str = ""
+    access: str = ""
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -242,6 +244,19 @@ class Operation(msgspec.Struct, frozen=True):
     revisions: tuple[str, ...] = ()
 
 
+class Remedies(msgspec.Struct, frozen=True):
+    """What helps against common refusals, in the words of the unit's dialect; empty: it has none of its own.
+
+    `recreate`: an object whose field cannot be changed. `namespace`: the unit's own is not there. `place`: its objects
+    name no namespace. `order`: something must be delivered before.
+    """
+
+    recreate: str = ""
+    namespace: str = ""
+    place: str = ""
+    order: str = ""
+
+
 OBJECTS = "objects"
 """The delivery of plain objects, by server-side apply."""
 
@@ -263,7 +278,7 @@ class Unit(msgspec.Struct, frozen=True):
     `propose_revert`: a return that happens by itself also proposes the revert in Git. `approved` is when somebody
     approved what the unit asks for before it removes anything. `finalized`: the object bears its `finalizer`.
     `unread` are files beside the recipe's that upstream
-    reads and Trueup does not: where one is there, nothing is delivered.
+    reads and Trueup does not: where one is there, nothing is delivered. `remedies` are words for errors.
     """
 
     ref: ObjectRef
@@ -302,6 +317,7 @@ class Unit(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     approved: datetime | None = None
     unread: tuple[str, ...] = ()
+    remedies: Remedies = Remedies()
 
     @property
     def source(self) -> ObjectRef:

@@ -213,7 +213,8 @@ def _placed(body: Body, unit: Unit, namespaced: bool | None) -> tuple[Body, str]
         return body, ""
     if current or not unit.target.namespace:
         if namespaced and not current:
-            return body, f"{ObjectRef.of(body)} names no namespace, and neither does its unit"
+            text = f"{ObjectRef.of(body)} names no namespace, and neither does its unit"
+            return body, f"{text}; {unit.remedies.place}" if unit.remedies.place else text
         return body, ""
     # A kind that is not served yet is taken for a namespaced one; discovery decides again when it is served.
     return {**body, "metadata": {**metadata, "namespace": unit.target.namespace}}, ""

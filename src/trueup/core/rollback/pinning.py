@@ -10,8 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
-from trueup.core.model.state import GoodRevision, Pin, UnitState
-from trueup.core.rollback.revision_history import before, find
+from trueup.core.model.state import GoodRevision, HistoryEntry, Pin, UnitState
+from trueup.core.rollback.revision_history import before, choices, find, named
 
 REQUEST = "trueup.dev/request"
 """The annotation that holds the request as JSON, and the label (of any value) that says that there is one."""
@@ -56,15 +56,31 @@ def request_from(text: str) -> Request | None:
 def target_of(state: UnitState, to: str) -> GoodRevision:
     """Find the deployment that a unit is to be pinned to. Raises `CannotPin`."""
     if to:
-        found = find(state.good_revisions, to)
+        found = find(state.good_revisions, to) or _as_recorded(state, to)
         if found is None:
-            known = ", ".join(str(item.id) for item in state.good_revisions) or "none"
-            raise CannotPin(f"no deployment {to!r} is remembered that was good; remembered are: {known}")
+            known = choices(state.good_revisions) or "none yet"
+            known_as = (item for item in state.history if named(to, item.id, item.sync, (item.revision,)))
+            bad = next((item for item in known_as if item.outcome != "good"), None)
+            why = f"deployment {to} was not good ({bad.outcome})" if bad else f"no good deployment {to!r} is remembered"
+            raise CannotPin(f"{why}; it can be pinned to: {known}")
         return found
     found = before(state.good_revisions, state.applied.digest if state.applied else "")
     if found is None:
         raise CannotPin("no earlier deployment is remembered that was good")
     return found
+
+
+def _as_recorded(state: UnitState, to: str) -> GoodRevision | None:
+    """Find the good inputs of a deployment that only brought what had been good before, under another revision."""
+    for entry in reversed(state.history):
+        if entry.outcome == "good" and named(to, entry.id, entry.sync, (entry.revision,)):
+            return next((item for item in reversed(state.good_revisions) if _brought(entry, item)), None)
+    return None
+
+
+def _brought(entry: HistoryEntry, item: GoodRevision) -> bool:
+    same_objects = bool(entry.digest) and entry.digest == item.inputs.objects
+    return same_objects or entry.revision in (item.first, item.inputs.revision)
 
 
 def answered(state: UnitState, request: Request, now: str) -> UnitState:

@@ -6,12 +6,17 @@ stored with every sync.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-from trueup.core.model.state import GoodRevision, Inputs
+from trueup.core.model.state import GoodRevision, HistoryEntry, Inputs
 
 KEPT = 10
 """So many good inputs are remembered."""
+
+SHORTEST = 7
+"""So many digits of a commit or of a record's id name it."""
 
 BYTES_KEPT = 64 * 1024
 """…as far as they take no more than this (recipes may carry whole patches)."""
@@ -46,17 +51,50 @@ def before(past: tuple[GoodRevision, ...], digest: str) -> GoodRevision | None:
 
 
 def find(past: tuple[GoodRevision, ...], word: str) -> GoodRevision | None:
-    """Find an entry by the id of the short history, of its deployment record, or by (the beginning of) its commit."""
+    """Find an entry by the id of the short history, of its deployment record, or by (the beginning of) its commit.
+
+    A commit may be written as any table or status shows it: `main@af0a272c`, `main@sha1:…`, `sha1:…`.
+    """
     for item in reversed(past):
-        if word and word in (str(item.id), item.sync, item.first, item.inputs.revision):
-            return item
-    if len(word) < 7:
-        return None
-    for item in reversed(past):
-        commits = {revision.rpartition(":")[2] for revision in (item.first, item.inputs.revision)}
-        if item.sync.startswith(word) or any(commit.startswith(word) for commit in commits):
+        if named(word, item.id, item.sync, (item.first, item.inputs.revision)):
             return item
     return None
+
+
+def named(word: str, id: int, sync: str, revisions: Iterable[str]) -> bool:
+    """Say whether a word names a deployment: by its id, its record's, or its commit, the latter two also in part."""
+    if not word:
+        return False
+    if word == str(id) or word == sync or word in revisions:
+        return True
+    start = word.rpartition("@")[2].rpartition(":")[2]
+    if len(start) < SHORTEST:
+        return False
+    commits = (revision.rpartition("@")[2].rpartition(":")[2] for revision in revisions)
+    return sync.startswith(word) or any(commit.startswith(start) for commit in commits)
+
+
+def delivered(history: Iterable[HistoryEntry], past: Iterable[GoodRevision], word: str) -> str:
+    """Give the revision of the deployment that a word names, good or not; empty where it names none."""
+    for entry in reversed(tuple(history)):
+        if named(word, entry.id, entry.sync, (entry.revision,)):
+            return entry.revision
+    found = find(tuple(past), word)
+    return found.inputs.revision if found is not None else ""
+
+
+def choices(past: Iterable[GoodRevision]) -> str:
+    """Name what can be gone back to, the newest first, as tables show it."""
+    shown = [
+        f"{item.id} ({_short(item.inputs.revision)}{f', record {item.sync[:12]}' if item.sync else ''})"
+        for item in reversed(tuple(past))
+    ]
+    return ", ".join(shown)
+
+
+def _short(revision: str) -> str:
+    name, at, digest = revision.rpartition("@")
+    return f"{name}{at}{digest.rpartition(':')[2][:8]}"
 
 
 def _same(item: GoodRevision, inputs: Inputs) -> bool:

@@ -10,13 +10,12 @@ from typing import Any
 import msgspec
 
 from trueup.core.model.reports import Notice
+from trueup.dialects.adapter import NOTICES
 from trueup.dialects.decode import list_of, text_of
 from trueup.dialects.times import stamp
 
 READY, RECONCILING, STALLED, HEALTHY = "Ready", "Reconciling", "Stalled", "Healthy"
 PROGRESSING, PROGRESSING_WITH_RETRY, SUCCEEDED = "Progressing", "ProgressingWithRetry", "Succeeded"
-NOTICES = "trueup.dev/Notices"
-"""The condition that names unknown fields and whatever else the user should know that changes nothing."""
 
 _FIRST = {STALLED: "0", RECONCILING: "1", READY: "2"}
 _LONGEST = 32768

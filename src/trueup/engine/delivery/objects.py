@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import Desired, ObjectRef
@@ -10,7 +11,8 @@ from trueup.core.model.recipe import RenderResult
 from trueup.core.model.unit import Unit
 from trueup.core.plan.desired import OptionsReader, Prepared, prepare
 from trueup.core.plan.tasks import Step
-from trueup.core.ports import Acting, Applied, ClusterUnreachable, Target, Targets
+from trueup.core.ports import Acting, Applied, ApplyError, ClusterUnreachable, Target, Targets
+from trueup.core.remedies import advised
 
 CONTAINERS = frozenset(
     {("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition"), ("", "PersistentVolumeClaim")}
@@ -72,18 +74,33 @@ class ObjectDelivery:
         place = unit.target
         ref = ObjectRef("", "Namespace", "", place.namespace)
         if place.create_namespace and place.namespace and all(item.ref != ref for item in wanted):
-            await self._target(unit).ensure_namespace(
-                place.namespace, place.namespace_labels, place.namespace_annotations, acting, unit.refusal(ref)
-            )
+            with _advising(unit):
+                await self._target(unit).ensure_namespace(
+                    place.namespace, place.namespace_labels, place.namespace_annotations, acting, unit.refusal(ref)
+                )
 
     async def try_out(self, unit: Unit, step: Step, acting: Acting) -> None:
         """Dry-run the write at the API server."""
-        await self._target(unit).try_out(step, acting)
+        with _advising(unit):
+            await self._target(unit).try_out(step, acting)
 
     async def carry_out(self, unit: Unit, step: Step, acting: Acting) -> Applied:
         """Write or delete the object."""
-        return await self._target(unit).write(step, acting)
+        with _advising(unit):
+            return await self._target(unit).write(step, acting)
 
     async def usable(self, unit: Unit, refs: Sequence[ObjectRef], timeout: float) -> tuple[ObjectRef, ...]:
         """Wait until definitions are established and namespaces active."""
         return await self._target(unit).settled(refs, timeout)
+
+
+@contextmanager
+def _advising(unit: Unit) -> Iterator[None]:
+    """Say with every refusal what helps, in the words of the unit's dialect."""
+    try:
+        yield
+    except ApplyError as error:
+        message = advised(error.message, error.ref, unit)
+        if message == error.message:
+            raise
+        raise ApplyError(error.ref, error.code, message, error.retry) from error

@@ -80,11 +80,11 @@ def test_a_fields_place_in_its_own_file_has_the_same_path_and_value() -> None:
         'metadata:\n  labels:\n    app.kubernetes.io/name: web\nspec:\n  containers:\n  - name: app\n    image: "x:1"\n'
     )
     found = by_key(scalars("f", text))
-    image = at_field(found, 'spec.containers[name="app"].image', "x:1")
+    image = at_field(found, "spec.containers[name=app].image", "x:1")
     assert image and image.place.line == 7
-    label = at_field(found, 'metadata.labels["app.kubernetes.io/name"]', "web")
+    label = at_field(found, "metadata.labels.app.kubernetes.io/name", "web")
     assert label and label.place.line == 3
-    assert at_field(found, 'spec.containers[name="app"].image', "x:2") is None
+    assert at_field(found, "spec.containers[name=app].image", "x:2") is None
 
 
 NAMES = st.text(alphabet="abcdef", min_size=1)

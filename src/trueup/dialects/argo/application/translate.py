@@ -15,6 +15,7 @@ from trueup.core.model.unit import (
     HEALTH_DEADLINE,
     DeletionPolicy,
     HealthGate,
+    Remedies,
     SourceDeclaration,
     SyncPolicy,
     Target,
@@ -45,6 +46,16 @@ _CASCADES = {
     f"{RESOURCES_FINALIZER}/foreground": "Foreground",
     f"{RESOURCES_FINALIZER}/background": "Background",
 }
+REMEDIES = Remedies(
+    recreate="annotate it in Git with argocd.argoproj.io/sync-options: Force=true,Replace=true",
+    namespace="set the sync option CreateNamespace=true",
+    place="set spec.destination.namespace, or metadata.namespace of the object",
+    order="deliver it by an Application of its own before, or in an earlier wave of this one",
+)
+ACCESS = (
+    "a private repository wants a Secret in namespace {} with the label argocd.argoproj.io/secret-type: repository and "
+    "the keys url, username and password"
+)
 _HOOK_FINALIZERS = ("pre-delete-finalizer.argocd.argoproj.io", "post-delete-finalizer.argocd.argoproj.io")
 
 
@@ -115,6 +126,7 @@ def translate_application(body: Body, context: Context) -> Translated:
         warnings=tuple(warnings),
         approved=approval(annotations, DELETION_APPROVED),
         unread=unread(recipe, name),
+        remedies=REMEDIES,
     )
     revision = source.target_revision if source else ""
     declaration = SourceDeclaration(
@@ -130,6 +142,7 @@ def translate_application(body: Body, context: Context) -> Translated:
         requested=requested,
         remembered=text_of(mapping_of(mapping_of(body, "status"), "sync"), "revision"),
         project=project,
+        access=ACCESS.format(context.home),
         problems=tuple(problems),
     )
     return Translated(unit, (declaration,))

@@ -38,7 +38,8 @@ def bounds(
         found = read(mapping_of(body, "spec"), ProjectSpec)
         spec, problems = found.value, [f"project {name}: {text}" for text in found.problems]
     elif name != DEFAULT:
-        return Permissions(name), [f"Application referencing project {name} which does not exist"]
+        text = f"Application referencing project {name} which does not exist"
+        return Permissions(name), [f"{text}; create an AppProject {name} in {home}, or name another in spec.project"]
     permissions = _permissions(name, spec, wish)
     if wish.namespace != home and not any(matches(wish.namespace, glob) for glob in spec.source_namespaces):
         problems.append(
@@ -47,11 +48,13 @@ def bounds(
         )
     repo = _plain(wish.repo)
     if repo and not _permitted(spec.source_repos, lambda glob: glob == "*" or matches(repo, _plain(glob), "/")):
-        problems.append(f"application repo {hide_user(wish.repo)} is not permitted in project {name}")
+        text = f"application repo {hide_user(wish.repo)} is not permitted in project {name}"
+        problems.append(f"{text}; add it to spec.sourceRepos of the AppProject, or name another project")
     if not permissions.reaches(wish.target):
         problems.append(
             f"application destination server {wish.server!r} and namespace {wish.target!r} do not match any of the "
-            f"allowed destinations in project {name}"
+            f"allowed destinations in project {name}; add it to spec.destinations of the AppProject, or name another "
+            "project"
         )
     problems += [f"project {name}: {text}" for text in (*_unenforced(spec), *_unreadable(spec))]
     return (None if spec == BUILT_IN else permissions), problems

@@ -12,9 +12,9 @@ from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.reports import SourceReport, StatusWrite
 from trueup.core.model.unit import SourceDeclaration, ValueRef
+from trueup.dialects.adapter import NOTICES
 from trueup.dialects.decode import list_of, mapping_of, metadata_of, number_of, read, text_of
 from trueup.dialects.flux.conditions import (
-    NOTICES,
     PROGRESSING,
     PROGRESSING_WITH_RETRY,
     READY,
@@ -60,6 +60,9 @@ def failure_reason(fault: Fault) -> str:
 
 
 """Upstream's word for a fault, by its name; everything else is a failed Git operation to it."""
+
+
+ACCESS = "a private repository wants spec.secretRef to name a Secret with the keys username and password"
 
 
 def translate_repository(body: Body, context: Context) -> Translated:
@@ -118,6 +121,7 @@ def translate_repository(body: Body, context: Context) -> Translated:
         artifact=True,
         requested=annotations_of(body).get(REQUESTED_AT, ""),
         remembered=text_of(mapping_of(mapping_of(body, "status"), "artifact"), "revision"),
+        access=ACCESS,
         problems=tuple(problems),
         warnings=tuple(warnings),
     )

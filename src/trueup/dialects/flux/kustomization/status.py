@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from trueup.core.model.objects import Body, Inventory, InventoryEntry
-from trueup.core.model.reports import Reason, StatusWrite, UnitPhase, UnitReport
+from trueup.core.model.reports import Notice, Reason, StatusWrite, UnitPhase, UnitReport
 from trueup.core.model.state import HistoryEntry
+from trueup.dialects.adapter import NOTICES
 from trueup.dialects.decode import list_of, mapping_of, number_of, text_of
 from trueup.dialects.flux.conditions import (
     HEALTHY,
-    NOTICES,
     PROGRESSING,
     PROGRESSING_WITH_RETRY,
     READY,
@@ -73,7 +73,7 @@ def kustomization_status(body: Body, report: UnitReport, now: datetime) -> Statu
         report.phase is UnitPhase.DELETING and report.reason is not Reason.DELETION_FAILED
     )
     if not still:
-        conditions = [*_conditions(before, report), *notices_condition(report.notices)]
+        conditions = [*_conditions(before, report), *notices_condition(_untold(report))]
         status["conditions"] = written(conditions, before, report.generation, now, _OWNED)
         if report.phase is UnitPhase.SETTLED or report.stalled or report.phase is UnitPhase.HELD:
             status["observedGeneration"] = report.generation
@@ -105,7 +105,8 @@ def _conditions(before: Mapping[str, Any], report: UnitReport) -> Iterable[Condi
         return
     if phase in _DOING:
         doing = _DOING[phase].format(report.current or report.attempted, duration(report.timeout))
-        yield Condition(RECONCILING, "True", PROGRESSING, doing)
+        awaited = f": {report.message}" if phase is UnitPhase.CHECKING and report.message else ""
+        yield Condition(RECONCILING, "True", PROGRESSING, doing + awaited)
         yield Condition(READY, "Unknown", PROGRESSING, "Reconciliation in progress")
         if report.gated and phase is UnitPhase.CHECKING:
             yield Condition(HEALTHY, "Unknown", PROGRESSING, doing)
@@ -132,6 +133,12 @@ def _conditions(before: Mapping[str, Any], report: UnitReport) -> Iterable[Condi
             yield Condition(HEALTHY, "False", REASONS[Reason.UNHEALTHY], message)
         else:
             yield from _kept(before, HEALTHY)
+
+
+def _untold(report: UnitReport) -> tuple[Notice, ...]:
+    """Give the notices that Ready does not tell already."""
+    told = report.message if report.phase is not UnitPhase.SETTLED else ""
+    return tuple(notice for notice in report.notices if notice.message not in told)
 
 
 def _applied(report: UnitReport) -> str:

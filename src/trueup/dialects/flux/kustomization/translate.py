@@ -15,6 +15,7 @@ from trueup.core.model.unit import (
     HealthExpression,
     HealthGate,
     Operation,
+    Remedies,
     Retry,
     Substitution,
     SyncPolicy,
@@ -46,6 +47,12 @@ NO_API_VERSION = "apps/v1"
 """What upstream takes a health check to be that names no apiVersion."""
 
 PLACEHOLDER = KustomizeRecipe(generate=True)
+REMEDIES = Remedies(
+    recreate=f"set spec.force: true, or annotate it in Git with {GROUP}/force: enabled",
+    namespace="have another Kustomization deliver it that this one names in spec.dependsOn",
+    place="set spec.targetNamespace, or metadata.namespace of the object",
+    order="name the Kustomization that brings it in spec.dependsOn",
+)
 _DELETIONS = {
     "Delete": DeletionPolicy.PRUNE,
     "WaitForTermination": DeletionPolicy.PRUNE_AND_WAIT,
@@ -131,6 +138,7 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
         problems=tuple(problems),
         warnings=tuple(warnings),
         approved=approval(annotations),
+        remedies=REMEDIES,
     )
     return Translated(unit)
 

@@ -14,9 +14,9 @@ from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.reports import Notice, StatusWrite
 from trueup.core.model.unit import ValueRef
 from trueup.core.model.webhook import Check, HookTarget, Proof, Receiver
+from trueup.dialects.adapter import NOTICES
 from trueup.dialects.decode import OPAQUE, REQUIRED, Text, mapping_of, metadata_of, number_of, read, text_of
 from trueup.dialects.flux.conditions import (
-    NOTICES,
     READY,
     RECONCILING,
     STALLED,
