@@ -61,6 +61,9 @@ class FakeClient:
 
 
 class FakeMapper:
+    def known(self, group: str, kind: str) -> None:
+        """Nothing is read by its whole name: all of a kind are listed."""
+
     async def of(self, ref: ObjectRef) -> Resource:
         return Resource(ref.group, "v1", f"{ref.kind.lower()}s", ref.kind, True)
 
@@ -74,12 +77,14 @@ class FakeObjects(Objects):
         self.bodies = bodies
         self.remembered = state
 
-    async def objects(self, role: Role, namespace: str = "") -> list[Body]:
+    async def objects(self, role: Role, namespace: str = "", kind: str = "") -> list[Body]:
         kinds = {"GitRepository": Role.SOURCE}
         return [
             body
             for body in self.bodies
-            if kinds.get(body["kind"], Role.UNIT) is role and namespace in ("", body["metadata"]["namespace"])
+            if kinds.get(body["kind"], Role.UNIT) is role
+            and namespace in ("", body["metadata"]["namespace"])
+            and kind in ("", body["kind"])
         ]
 
     async def user(self) -> str:

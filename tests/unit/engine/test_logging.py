@@ -23,6 +23,8 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     monkeypatch.setattr("sys.stderr", stream)
     before = structlog.get_config()
     _log_to_stderr(Log(LogFormat.JSON, LogLevel.INFO))
+    # A logger that is kept would go on writing here in the tests that come later.
+    structlog.configure(cache_logger_on_first_use=False)
     yield stream
     structlog.configure(**before)
 

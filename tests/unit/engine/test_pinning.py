@@ -84,7 +84,7 @@ async def test_what_is_not_remembered_cannot_be_pinned(world: World) -> None:
     world.declare(unit)
     await world.commit(web=[config("a", key="1")])
     await ask(world, unit, pin("77"))
-    assert "no deployment '77' is remembered" in world.report(unit).notices[0].message
+    assert "no good deployment '77' is remembered; it can be pinned to: 0 " in world.report(unit).notices[0].message
     await ask(world, unit, pin(token="2"))
     assert "no earlier deployment" in world.report(unit).notices[0].message
     assert world.state(unit).pin is None

@@ -27,7 +27,7 @@ def sync(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Ask for a sync of a unit or a poll of a source, and wait for it.
+    """Ask for a sync of a unit or a poll of a source.
 
     Example: trueup sync ks/shop --with-source
     """

@@ -62,7 +62,7 @@ def tree(
     kubeconfig: Kubeconfig = "",
     context: ContextName = "",
 ) -> None:
-    """Show a unit's objects, what was made of them, and their health.
+    """Show a unit's objects and their health, down to the pods.
 
     Example: trueup tree app/guestbook
     """

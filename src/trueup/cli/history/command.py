@@ -178,7 +178,7 @@ def import_(
     file: Annotated[str, typer.Argument(metavar="FILE", help="An export of a history; - is standard input.")],
     history_url: Database = "",
 ) -> None:
-    """Bring an exported history into an empty database, PostgreSQL for several replicas.
+    """Bring an exported history into an empty database.
 
     Example: trueup history import history.jsonl --history-url postgresql://trueup@db/trueup
     """
