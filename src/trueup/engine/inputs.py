@@ -16,6 +16,7 @@ from trueup.core.model.unit import Unit, ValueRef
 from trueup.core.plan.desired import Complaint
 from trueup.core.ports import Unreachable
 from trueup.engine.context import EngineContext
+from trueup.engine.planning import want_what_it_has
 from trueup.engine.reconciliation import Halt, Located, Next, NotYetKnown, Reconciliation
 from trueup.engine.rendering import recognise_sources, render_sources
 from trueup.engine.runtime import Rendering
@@ -152,7 +153,7 @@ async def claim_early(run: Reconciliation, context: EngineContext) -> None:
         spec = spec_digest(run.unit, recipe_of(run), context)
         applied = run.state.applied
         if applied is not None and applied.same_source(trees_of(run), spec, values):
-            # It wants what it has, which is known.
+            want_what_it_has(run, context)
             context.planned.note(run.unit.ref, run.revisions)
             return
         found = await _rendering(run, context, located_as_asked(run), spec, values)

@@ -29,6 +29,16 @@ def acting_of(run: Reconciliation) -> Acting:
     )
 
 
+def want_what_it_has(run: Reconciliation, context: EngineContext) -> None:
+    """Have a unit claim what its inventory holds, and nothing else: a commit that failed may have wanted other objects.
+
+    Those who wait for these are reconciled.
+    """
+    contents = {entry.ref: entry.content for entry in run.state.inventory.entries}
+    for other in context.owners.want(run.unit.ref, run.unit.target.cluster, contents):
+        context.requeue(other)
+
+
 async def plan_towards(
     run: Reconciliation, context: EngineContext, wanted: Sequence[Desired], operation: Operation | None = None
 ) -> Plan:

@@ -244,3 +244,18 @@ async def test_what_moves_to_a_unit_of_another_source_of_the_branch_is_not_remov
     assert world.state(two).inventory.refs >= {claim_ref("data")}
     assert claim_ref("data") not in world.state(one).inventory.refs
     await world.engine.stop()
+
+
+async def test_what_a_refused_commit_wanted_is_free_again_when_git_goes_back(world: World) -> None:
+    one, two = world.unit("one", policy=PRUNE), world.unit("two", policy=PRUNE)
+    world.declare(one, two)
+    await world.commit(one=[config("a", key="1")], two=[config("b", key="1")])
+    world.cluster.refuse[ref("a")] = ApplyError(ref("a"), "Forbidden", "not now", retry=True)
+    await world.commit(one=[], two=[config("b", key="1"), config("a", key="2")])
+    assert world.report(two).phase is UnitPhase.FAILED
+    await world.restart()
+    world.cluster.refuse.clear()
+    await world.commit(one=[config("a", key="1")], two=[config("b", key="1")])
+    await world.later(60)
+    assert world.report(one).phase is world.report(two).phase is UnitPhase.SETTLED, world.report(one).message
+    assert world.cluster.objects[ref("a")]["data"] == {"key": "1"}

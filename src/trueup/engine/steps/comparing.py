@@ -14,7 +14,7 @@ from trueup.engine.context import EngineContext
 from trueup.engine.coordination.moves import units_behind, waiting_for
 from trueup.engine.inputs import render_again
 from trueup.engine.operations import refuse_operation
-from trueup.engine.planning import plan_towards
+from trueup.engine.planning import plan_towards, want_what_it_has
 from trueup.engine.reconciliation import Halt, Intent, Next, Reconciliation
 from trueup.engine.state import change
 
@@ -35,6 +35,7 @@ async def compare(run: Reconciliation, context: EngineContext) -> None:
     if run.wanted is None:
         if not _forbidden(run) and all(_unchanged(entry, run, context) for entry in state.inventory.entries):
             run.settled = True
+            want_what_it_has(run, context)
             context.planned.note(run.unit.ref, run.revisions)
             return
         await render_again(run, context)
