@@ -171,21 +171,22 @@ class Story(msgspec.Struct):
         """Ask who deployed an image, what was taken back, and whether the record is as it was written."""
 
         def returned(told: Any) -> str:
-            return "" if len(told) >= len(ENVIRONMENTS) else f"only {len(told)} deployments were taken back"
+            found = told["history"]
+            return "" if len(found) >= len(ENVIRONMENTS) else f"only {len(found)} deployments were taken back"
 
         def by_grace(told: Any) -> str:
-            who = ", ".join(sorted({str(item["commit"]["author"]["name"]) for item in told})) or "nobody"
-            return (
-                "" if len(told) >= len(ENVIRONMENTS) and who == "Grace" else f"{len(told)} are by {who}, not by Grace"
-            )
+            found = told["history"]
+            who = ", ".join(sorted({str(item["commit"]["author"]["name"]) for item in found})) or "nobody"
+            right = len(found) >= len(ENVIRONMENTS) and who == "Grace"
+            return "" if right else f"{len(found)} are by {who}, not by Grace"
 
-        shown: list[dict[str, Any]] = []
+        shown: dict[str, list[dict[str, Any]]] = {}
         async with self.telling.step("trueup history: who deployed it, what was taken back?"):
             await self._answered(returned, "history", "--outcome", "returned")
             await self._answered(by_grace, "history", "--image", "shop:1.1.0", "--cause", "change")
             await self.stage.trueup("history", "verify")
             shown = await self._answered(lambda told: "", "history", "app/shop-production", "--limit", "6")
-        for item in shown:
+        for item in shown["history"]:
             commit = item.get("commit") or {}
             subject = str(commit.get("message") or "").partition("\n")[0]
             author = (commit.get("author") or {}).get("name") or ""
