@@ -111,7 +111,7 @@ async def test_whoever_has_a_namespace_may_ask_about_it(command: str, world: Wor
 async def test_an_operator_may_ask_for_work(world: World, users: dict[str, Path]) -> None:
     for command in OPERATOR:
         refused = await as_user(world, users["viewer"], command)
-        assert refused.code == 1 and "forbidden" in refused.err, (command, refused)
+        assert refused.code == 6 and "forbidden" in refused.err, (command, refused)
         assert "docs/rights.md" in refused.err.splitlines()[-1]
         done = await as_user(world, users["operator"], command)
         assert done.code == 0, (command, done.err)
@@ -119,10 +119,10 @@ async def test_an_operator_may_ask_for_work(world: World, users: dict[str, Path]
 
 async def test_a_hint_knows_what_was_given(world: World, users: dict[str, Path]) -> None:
     done = await as_user(world, users["nobody"], "get")
-    assert done.code == 1 and "-n NAMESPACE asks for less" in done.err
+    assert done.code == 6 and "-n NAMESPACE asks for less" in done.err
     context = json.loads(users["nobody"].read_text())["contexts"][0]["name"]
     done = await as_user(world, users["nobody"], f"get -n flux-system --context {context}")
-    assert done.code == 1 and "asks for less" not in done.err and f"the user of context {context}" in done.err
+    assert done.code == 6 and "asks for less" not in done.err and f"the user of context {context}" in done.err
 
 
 async def test_a_controller_without_rights_says_once_what_it_lacks(users: dict[str, Path]) -> None:
