@@ -35,11 +35,12 @@ func describeVersion() string {
 		return parts[0]
 	}
 	names := map[string]string{
-		"sigs.k8s.io/kustomize/api":    "kustomize",
-		"helm.sh/helm/v4":              "helm",
-		"github.com/google/go-jsonnet": "jsonnet",
-		"cel.dev/cel-go":               "cel",
-		"github.com/expr-lang/expr":    "expr",
+		"sigs.k8s.io/kustomize/api":      "kustomize",
+		"helm.sh/helm/v4":                "helm",
+		"github.com/google/go-jsonnet":   "jsonnet",
+		"cel.dev/cel-go":                 "cel",
+		"github.com/expr-lang/expr":      "expr",
+		"github.com/fluxcd/pkg/envsubst": "envsubst",
 	}
 	for _, module := range info.Deps {
 		if name, ok := names[module.Path]; ok {

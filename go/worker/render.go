@@ -20,6 +20,12 @@ type render struct {
 }
 
 func handleRender(body []byte) response {
+	var head struct {
+		Kind string `json:"kind"`
+	}
+	if json.Unmarshal(body, &head) == nil && head.Kind == "substitute" {
+		return handleSubstitute(body)
+	}
 	var request renderRequest
 	if err := json.Unmarshal(body, &request); err != nil {
 		return response{Problem: problemf("protocol", "the request cannot be read: %v", err)}

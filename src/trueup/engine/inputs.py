@@ -15,6 +15,7 @@ from trueup.core.model.state import Inputs, Pin, SourceInputs
 from trueup.core.model.unit import Unit, ValueRef
 from trueup.core.plan.desired import Complaint
 from trueup.core.ports import Unreachable
+from trueup.core.substitution import FAILED, UNSET, substituted
 from trueup.engine.context import EngineContext
 from trueup.engine.planning import want_what_it_has
 from trueup.engine.reconciliation import Halt, Located, Next, NotYetKnown, Reconciliation
@@ -25,6 +26,11 @@ PROBLEMS_SHOWN = 5
 
 
 PATHS_KEPT = 200
+_REASONS = {
+    "path-absent": Reason.PATH_ABSENT,
+    UNSET: Reason.SUBSTITUTION_FAILED,
+    FAILED: Reason.SUBSTITUTION_FAILED,
+}
 
 
 async def render_again(run: Reconciliation, context: EngineContext) -> None:
@@ -189,10 +195,11 @@ async def _rendering(
         known = await _known(run, context, located, spec, values)
         if known is None:
             result = await _rendered(run, context, located)
+            result = await substituted(run.unit, result, context.values, context.renderer)
     except RenderError as error:
         problem = error.problem
         place = f"{problem.origin}: " if problem.origin and str(problem.origin) not in problem.message else ""
-        reason = Reason.PATH_ABSENT if problem.code == "path-absent" else Reason.RENDER_FAILED
+        reason = _REASONS.get(problem.code, Reason.RENDER_FAILED)
         step = Next.RETRY if problem.next_step == "retry" else Next.STALL
         raise Halt(UnitPhase.FAILED, reason, place + problem.message, step) from error
     except SourceError as error:
@@ -281,6 +288,6 @@ async def _value(unit: Unit, context: EngineContext, ref: ValueRef) -> list[str]
     if data is None:
         if ref.optional:
             return []
-        text = f"{ref.ref}, to which {unit.ref} refers, does not exist"
+        text = f"{ref.ref}, to which {unit.ref} refers, does not exist; create it, or mark it as optional there"
         raise Halt(UnitPhase.FAILED, Reason.SUBSTITUTION_FAILED, text, Next.RETRY)
     return [f"{key}={digest_of(value.hex())}" for key, value in sorted(data.items())]

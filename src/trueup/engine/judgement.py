@@ -15,6 +15,7 @@ from trueup.core.model.state import Inputs
 from trueup.core.rollback.revision_history import with_good, with_latest_revision
 from trueup.engine.context import EngineContext
 from trueup.engine.coordination.breaker import Sickness
+from trueup.engine.coordination.health_expressions import evaluate_health, expression_for, health_by_expression
 from trueup.engine.reconciliation import Reconciliation
 from trueup.engine.records.attempts import pending, wall, with_history
 from trueup.engine.records.recording import end_record
@@ -42,6 +43,7 @@ async def judge_meanwhile(run: Reconciliation, context: EngineContext) -> None:
     known = run.runtime.renders.by_inputs.get(attempt.inputs)
     inputs = applied if done else (known.inputs if known else Inputs(attempt.inputs, attempt.revision))
     run.inputs, run.wanted, run.synced = inputs, None, done
+    await evaluate_health(run, context, refs)
     run.verdict = judge_objects(run, context, refs, attempt_began(run))
     if run.verdict.outcome is Outcome.SICK:
         await handle_unhealthy(run, context)
@@ -107,6 +109,8 @@ def seen_by_rules(run: Reconciliation, context: EngineContext, ref: ObjectRef) -
     seen = context.live(run.unit, ref)
     if isinstance(seen, Presence):
         return seen
+    if expression_for(run, ref) is not None:
+        return msgspec.structs.replace(seen, health=health_by_expression(run, seen))
     if run.unit.gate.kstatus:
         return seen if seen.reconciled is None else msgspec.structs.replace(seen, health=seen.reconciled)
     return seen if judged(ref.group, ref.kind) else msgspec.structs.replace(seen, health=_FINE)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from trueup.core.health import Health
 from trueup.core.health.timeline import Timeline
 from trueup.core.model.artifact import Provenance, Resolved
 from trueup.core.model.objects import ObjectRef
@@ -56,6 +57,14 @@ class RenderCache:
         self.by_inputs[rendering.inputs.digest] = rendering
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """What a user's expressions say of an object, as it was at a resourceVersion."""
+
+    resource_version: str
+    spec: str
+    health: Health
+
+
 @dataclass(slots=True)
 class Readiness:
     """Whether the unit was ready when it was last reconciled, and at which revision of each source.
@@ -75,7 +84,8 @@ class SyncProgress:
     `started` is when the attempt began (monotonic seconds), `checked_for` how long the last one took until its verdict.
     `timeline` says when each object came further, and since when it is in trouble; `heals` when it was healed lately.
     `record` is the deployment record that is being written, `failure_told` the revision and message of the last failure
-    to render that was recorded.
+    to render that was recorded. `judged` is the health of objects that users' expressions judge, and
+    `checked_expressions` the spec whose expressions can be read.
     """
 
     started: float = 0.0
@@ -85,6 +95,8 @@ class SyncProgress:
     operation: OperationReport | None = None
     results: dict[ObjectRef, ObjectResult] = field(default_factory=dict)
     record: RecordBuilder | None = None
+    judged: dict[ObjectRef, Judged] = field(default_factory=dict)
+    checked_expressions: str = ""
     failure_told: tuple[str, str] = ("", "")
 
 

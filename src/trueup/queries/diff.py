@@ -1,7 +1,7 @@
 """What a sync of a unit would change now, and in what two revisions or two units differ.
 
 Comparing with what lives is done by the API server's own dry run as the unit's field manager; nothing is written.
-Secrets' values are hidden behind digests that hold for one command only.
+Secrets' values are hidden behind digests that hold for one command only, also where they were put into other objects.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,12 @@ import msgspec
 
 from trueup.core.model.objects import Body, Desired, ObjectRef, digest_of
 from trueup.core.plan.desired import Prepared
+from trueup.core.redaction import redact
 from trueup.core.rollback.revision_history import SHORTEST, delivered
 from trueup.kube.apply import Applier
 from trueup.kube.client import KubeClient
 from trueup.kube.discovery import Mapper
-from trueup.kube.errors import KindNotServed, NotFound
+from trueup.kube.errors import KindNotServed, KubeError, NotFound
 from trueup.kube.writes import Apply
 from trueup.queries.subject import CannotInspect, Subject, live_object, opened
 
@@ -49,7 +52,7 @@ async def differences(
             prepared = subject.prepared(await subject.render(local))
         else:
             prepared = await subject.delivered(await subject.resolve(revision))
-        return await _against_live(subject, prepared)
+        return _veiled(await _against_live(subject, prepared), prepared.secrets)
 
 
 async def between(client: KubeClient, mapper: Mapper, body: Body, before: str, after: str) -> list[Difference]:
@@ -61,9 +64,9 @@ async def between(client: KubeClient, mapper: Mapper, body: Body, before: str, a
         first = await subject.delivered(await subject.resolve(_revision(subject, before)))
         if after == LIVE:
             found = await asyncio.gather(*(_as_it_lives(subject, item) for item in first.desired))
-            return [item for item in found if item is not None]
+            return _veiled([item for item in found if item is not None], first.secrets)
         second = await subject.delivered(await subject.resolve(_revision(subject, after)))
-        return _sides(_bodies(first), _bodies(second))
+        return _veiled(_sides(_bodies(first), _bodies(second)), (*first.secrets, *second.secrets))
 
 
 async def compared(client: KubeClient, mapper: Mapper, one: Body, other: Body) -> list[Difference]:
@@ -72,11 +75,13 @@ async def compared(client: KubeClient, mapper: Mapper, one: Body, other: Body) -
     Objects are matched by kind and name; where they live and whom they belong to does not count.
     """
     sides = []
+    known: list[str] = []
     for body in (one, other):
         async with opened(client, mapper, body) as subject:
             prepared = await subject.delivered(await subject.applied())
+            known.extend(prepared.secrets)
             sides.append({_homeless(ref): _homeless_body(item, subject) for ref, item in _bodies(prepared).items()})
-    return _sides(*sides)
+    return _veiled(_sides(*sides), known)
 
 
 def _revision(subject: Subject, word: str) -> str:
@@ -91,6 +96,34 @@ def _revision(subject: Subject, word: str) -> str:
 
 def _bodies(prepared: Prepared) -> dict[ObjectRef, Body]:
     return {item.ref: _cleaned(item.body()) for item in prepared.desired}
+
+
+def _veiled(found: list[Difference], secrets: Sequence[str]) -> list[Difference]:
+    """Hide values of Secrets that were put into other objects, and what they take the place of."""
+    if not secrets:
+        return found
+    return [Difference(item.ref, *_veil(item.before, item.after, secrets)) for item in found]
+
+
+def _veil(before: Any, after: Any, secrets: Sequence[str]) -> tuple[Any, Any]:
+    if isinstance(before, dict) or isinstance(after, dict):
+        old, new = (value if isinstance(value, dict) else {} for value in (before, after))
+        pairs = {key: _veil(old.get(key), new.get(key), secrets) for key in {**old, **new}}
+        return (
+            {key: pairs[key][0] for key in old} if isinstance(before, dict) else before,
+            {key: pairs[key][1] for key in new} if isinstance(after, dict) else after,
+        )
+    if isinstance(before, list) or isinstance(after, list):
+        olds, news = (value if isinstance(value, list) else [] for value in (before, after))
+        rows = [_veil(*pair, secrets) for pair in zip_longest(olds, news)]
+        return (
+            [row[0] for row in rows[: len(olds)]] if isinstance(before, list) else before,
+            [row[1] for row in rows[: len(news)]] if isinstance(after, list) else after,
+        )
+    texts = [str(value) for value in (before, after) if value is not None]
+    if not any(redact(text, secrets) != redact(text) for text in texts):
+        return before, after
+    return tuple(None if value is None else _hidden(value) for value in (before, after))  # type: ignore[return-value]
 
 
 def _sides(first: dict[ObjectRef, Body], second: dict[ObjectRef, Body]) -> list[Difference]:
@@ -141,7 +174,14 @@ async def _against_live(subject: Subject, prepared: Prepared) -> list[Difference
     acting = client.impersonate(f"system:serviceaccount:{account}") if account else client
     applier = Applier(acting, mapper)
     manager = subject.unit.field_manager
-    found = await asyncio.gather(*(_compared(client, mapper, applier, item, manager) for item in prepared.desired))
+    try:
+        found = await asyncio.gather(*(_compared(client, mapper, applier, item, manager) for item in prepared.desired))
+    except KubeError as error:
+        if prepared.secrets:
+            # API servers repeat what they refuse.
+            error.message, error.status = redact(error.message, prepared.secrets), None
+            error.args = (redact(str(error), prepared.secrets),)
+        raise
     wanted = {item.ref for item in prepared.desired}
     owned = subject.state.inventory.entries if subject.unit.policy.prune else ()
     gone = [entry.ref for entry in owned if entry.ref not in wanted]

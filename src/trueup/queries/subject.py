@@ -24,6 +24,7 @@ from trueup.core.model.state import STATE_GROUP, STATE_KIND, UnitState, state_na
 from trueup.core.model.unit import SourceDeclaration, Unit
 from trueup.core.plan.desired import Prepared, prepare
 from trueup.core.problem import Kind, Problem
+from trueup.core.substitution import substituted
 from trueup.devtools.toolchain.cache import discard_oldest
 from trueup.dialects import dialect_of
 from trueup.dialects.credentials import SECRET_TYPE, SecretCredentials
@@ -86,9 +87,10 @@ class Subject:
         return await self.resolve(delivered.revision if delivered else "")
 
     async def render(self, tree: PathLike[str], recipe: Recipe | None = None) -> RenderResult:
-        """Render a folder as the unit would. Raises `RenderError`."""
+        """Render a folder as the unit would, with the values that it refers to. Raises `RenderError`, `KubeError`."""
         context = RenderContext(capabilities=self.mapper.capabilities())
-        return await self.renderer.render(recipe or self.unit.recipe, tree, context)
+        result = await self.renderer.render(recipe or self.unit.recipe, tree, context)
+        return await substituted(self.unit, result, _NamedSecrets(self.client, self.mapper), self.renderer)
 
     def prepared(self, result: RenderResult) -> Prepared:
         """Make what the unit wants of what was rendered. Raises `CannotInspect`."""

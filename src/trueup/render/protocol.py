@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from trueup.core.model.recipe import Capabilities, LookedAt, Recipe, RenderProblem, RenderWarning
+from trueup.core.model.recipe import Capabilities, LookedAt, Recipe, RenderedObject, RenderProblem, RenderWarning
 from trueup.core.notification.expressions import Condition, Holds, KnownCommit, MessageTemplate, Rendered
 
 MAX_FRAME = 128 << 20
@@ -29,6 +29,20 @@ class RenderRequest(msgspec.Struct, frozen=True):
     roots: dict[str, str]
     recipe: Recipe
     capabilities: Capabilities
+
+
+class SubstituteRequest(msgspec.Struct, frozen=True, tag_field="kind", tag="substitute"):
+    """Asks for variables to be put into objects, and for labels and annotations to be set on them afterwards."""
+
+    id: int
+    objects: tuple[RenderedObject, ...]
+    substitute: bool
+    variables: dict[str, str]
+    unusable: dict[str, str]
+    refused: str
+    disabled_by: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
 
 
 class EvaluateRequest(msgspec.Struct, frozen=True):

@@ -27,6 +27,8 @@ from trueup.core.model.recipe import (
     recipe_digest,
     valid_root_name,
 )
+from trueup.core.model.unit import Substitution
+from trueup.core.substitution import Variables
 from trueup.devtools.toolchain import binary
 from trueup.render.expressions import WorkerExpressions
 from trueup.render.inputs import prove
@@ -34,13 +36,14 @@ from trueup.render.lanes import RenderLanes
 from trueup.render.memory import Known, Memory, decode_objects
 from trueup.render.pool import WorkerPool
 from trueup.render.process import Worker, WorkerGone
-from trueup.render.protocol import Answer, EvaluateRequest, RenderRequest
+from trueup.render.protocol import Answer, EvaluateRequest, RenderRequest, SubstituteRequest
 from trueup.render.settings import RenderSettings
 from trueup.render.words import without_values
 from trueup.shared import Shared
 
 _answers = msgspec.json.Decoder(Answer)
 _EVALUATE_MEMORY_MIB = 128
+SUBSTITUTE_SECONDS = 60.0
 LATE_SECONDS = 300.0
 """Seconds for which what has run out of time is not tried again with the same inputs."""
 
@@ -160,6 +163,35 @@ class WorkerRenderer:
             return known.result(self.version)
         same = "\0".join((key, str(tree), *(f"{name}={root}" for name, root in sorted(context.roots.items()))))
         return await self._under_way.one(same, lambda: self._render(recipe, tree, context, key, trees))
+
+    async def substitute(
+        self, result: RenderResult, substitution: Substitution, variables: Variables, *, unit: str, tenant: str
+    ) -> RenderResult:
+        """Put variables into what was rendered; neither they nor what comes of them is kept. Raises `RenderError`."""
+        if self._renderers is None:
+            raise RuntimeError("the renderer has not been started")
+        request = SubstituteRequest(
+            1,
+            result.objects,
+            bool(variables.values) or substitution.always,
+            variables.values,
+            variables.unusable,
+            variables.refused,
+            substitution.disabled_by,
+            substitution.labels,
+            substitution.annotations,
+        )
+        try:
+            asked = msgspec.json.encode(request)
+            answer = _decode(await self._renderers.ask(asked, SUBSTITUTE_SECONDS, unit, tenant), request.id)
+            objects = decode_objects(answer.objects)
+        except msgspec.DecodeError:
+            raise RenderError(RenderProblem("protocol", "Putting variables in: the answer holds no objects")) from None
+        except WorkerGone as gone:
+            raise RenderError(RenderProblem(gone.code, f"Putting variables in: {gone}")) from gone
+        if answer.problem is not None:
+            raise RenderError(answer.problem)
+        return msgspec.structs.replace(result, objects=objects)
 
     async def evaluate(
         self,

@@ -45,6 +45,13 @@ class FakeCluster:
     async def watch(self, kinds: frozenset[tuple[str, str]]) -> None:
         """Do nothing: everything is seen."""
 
+    def keep_bodies(self, kinds: frozenset[tuple[str, str]]) -> None:
+        """Keep nothing: every object can be read."""
+
+    async def read(self, ref: ObjectRef) -> Body | None:
+        """Give an object."""
+        return self.objects.get(ref)
+
     def live(self, ref: ObjectRef, manager: str) -> Live | Presence:
         """Give what lives."""
         if (ref.group, ref.kind) in self.unreadable:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
+import msgspec
+
 from trueup.core.model.objects import digest_of
 from trueup.core.model.recipe import (
     LookedAt,
@@ -14,6 +16,8 @@ from trueup.core.model.recipe import (
     RenderedObject,
     RenderResult,
 )
+from trueup.core.model.unit import Substitution
+from trueup.core.substitution import Variables
 from trueup.testing.sources import FakeRepository, FakeTree
 
 
@@ -53,6 +57,19 @@ class FakeRenderer:
             inputs = digest_of([inputs, seen])
         objects = tuple(RenderedObject(body) for body in bodies)
         return RenderResult(objects, looked, "directory", self.version, inputs=inputs)
+
+    async def substitute(
+        self, result: RenderResult, substitution: Substitution, variables: Variables, *, unit: str, tenant: str
+    ) -> RenderResult:
+        """Put values where `${name}` stands, and nothing else."""
+        text = msgspec.json.encode([item.body for item in result.objects]).decode()
+        for name, value in variables.values.items():
+            text = text.replace(f"${{{name}}}", value)
+        bodies = msgspec.json.decode(text)
+        return msgspec.structs.replace(result, objects=tuple(RenderedObject(body) for body in bodies))
+
+    async def check(self, expression: str) -> None:
+        """Read anything."""
 
     async def evaluate(self, expression: str, variables: Mapping[str, object]) -> Any:
         """Give what is written: `true` or `false`."""

@@ -270,3 +270,20 @@ async def test_fields_that_kustomize_will_drop_are_said(bench: Bench) -> None:
     (warning,) = (await bench.render(KustomizeRecipe(path="base"))).warnings
     assert warning.code == "deprecated" and "'commonLabels' is deprecated" in warning.message
     assert warning.origin is not None and warning.origin.path == "base/kustomization.yaml"
+
+
+async def test_patches_of_older_versions_of_flux(bench: Bench, manifest: Callable[..., str]) -> None:
+    bench.write({"app/map.yaml": manifest("map", key="old", other="stays")})
+    recipe = KustomizeRecipe(
+        path="app",
+        generate=True,
+        patches=(
+            Patch(patch='{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"map"},"data":{"key":"new"}}'),
+            Patch(
+                patch='[{"op":"add","path":"/data/more","value":"x"}]',
+                target=PatchTarget(kind="ConfigMap", name="map"),
+            ),
+        ),
+    )
+    (found,) = (await bench.render(recipe)).objects
+    assert found.body["data"] == {"key": "new", "other": "stays", "more": "x"}

@@ -55,10 +55,6 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
         "spec.ignore": {"ignore": [{"paths": ["/spec/replicas"]}]},
         "spec.kubeConfig": {"kubeConfig": {"secretRef": {"name": "other"}}},
         "spec.validation": {"validation": "client"},
-        "spec.postBuild": {"postBuild": {"substitute": {"A": "1"}}},
-        "spec.healthCheckExprs": {"healthCheckExprs": [{"apiVersion": "a.io/v1", "kind": "A", "current": "true"}]},
-        "spec.patchesStrategicMerge": {"patchesStrategicMerge": [{"kind": "Deployment"}]},
-        "spec.patchesJson6902": {"patchesJson6902": [{"patch": []}]},
     },
     "GitRepository": {
         "spec.include": {"include": [{"repository": {"name": "other"}}]},

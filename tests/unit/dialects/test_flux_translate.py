@@ -78,6 +78,58 @@ def test_all_options_are_read() -> None:
     assert recipe.images[0].new_tag == "2" and recipe.patches[0].target is not None
 
 
+def test_variables_and_where_they_come_from() -> None:
+    spec = {
+        "commonMetadata": {"labels": {"team": "a"}},
+        "postBuild": {
+            "substitute": {"a": "1"},
+            "substituteFrom": [
+                {"kind": "ConfigMap", "name": "first"},
+                {"kind": "Secret", "name": "second", "optional": True},
+            ],
+            "substituteStrategy": "Always",
+        },
+    }
+    unit = unit_of(changed(KUSTOMIZATION, spec))
+    assert not unit.problems and unit.substitution is not None and unit.remedies.variable
+    found = unit.substitution
+    assert found.inline == {"a": "1"} and found.always and found.labels == {"team": "a"}
+    assert [(item.ref.kind, item.ref.namespace, item.ref.name, item.optional) for item in found.sources] == [
+        ("ConfigMap", "flux-system", "first", False),
+        ("Secret", "flux-system", "second", True),
+    ]
+    recipe = unit.recipe
+    assert isinstance(recipe, KustomizeRecipe) and recipe.metadata_labels == {}, "labels are set after the variables"
+    assert unit_of(changed(KUSTOMIZATION, {"postBuild": {}})).substitution is None
+    other = changed(KUSTOMIZATION, {**spec, "postBuild": {**spec["postBuild"], "substitute": {"a": "2"}}})
+    assert unit_of(other).spec_digest != unit.spec_digest
+
+
+def test_the_patches_of_older_versions_are_patches() -> None:
+    spec = {
+        "patches": [{"patch": "x"}],
+        "patchesStrategicMerge": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}}],
+        "patchesJson6902": [
+            {"target": {"kind": "Service", "name": "s"}, "patch": [{"op": "remove", "path": "/spec/type"}]}
+        ],
+    }
+    recipe = unit_of(changed(KUSTOMIZATION, spec)).recipe
+    assert isinstance(recipe, KustomizeRecipe)
+    merged, own, operations = recipe.patches
+    assert merged.patch == '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"m"}}' and merged.target is None
+    assert own.patch == "x"
+    assert operations.patch == '[{"op":"remove","path":"/spec/type"}]'
+    assert operations.target is not None and operations.target.kind == "Service"
+
+
+def test_expressions_for_health() -> None:
+    rule = {"apiVersion": "a.io/v1", "kind": "A", "current": "c", "inProgress": "p", "failed": "f"}
+    unit = unit_of(changed(KUSTOMIZATION, {"healthCheckExprs": [rule]}))
+    assert not unit.problems
+    (found,) = unit.gate.expressions
+    assert (found.group, found.kind, found.current, found.in_progress, found.failed) == ("a.io", "A", "c", "p", "f")
+
+
 def test_named_objects_are_checked_but_never_the_kustomization_itself() -> None:
     own = {"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", "name": "web"}
     web = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "namespace": "shop"}
@@ -110,6 +162,13 @@ def test_deletion_follows_the_policy(spec: dict[str, Any], deletion: DeletionPol
         ({"deletionPolicy": "Maybe"}, "'Maybe' is none of"),
         ({"prune": "yes"}, "spec.prune"),
         ({"postBuild": {"substituteFrom": [{"kind": "Pod", "name": "x"}]}}, "neither Secret nor ConfigMap"),
+        ({"postBuild": {"substituteStrategy": "Never"}}, "neither WithVariables nor Always"),
+        ({"patchesStrategicMerge": ["kind: Deployment"]}, "each patch is an object"),
+        ({"patchesJson6902": [{"patch": []}]}, "each has a target"),
+        ({"patchesJson6902": [{"patch": "[]", "target": {"kind": "Deployment"}}]}, "a list of operations"),
+        ({"healthCheckExprs": [{"apiVersion": "a.io/v1", "current": "true"}]}, "spec.healthCheckExprs: each names"),
+        ({"decryption": {"provider": "sops"}}, "spec.decryption is not supported yet"),
+        ({"ignore": [{"paths": ["/spec/replicas"]}]}, "spec.ignore is not supported yet"),
     ],
 )
 def test_what_cannot_be_done_is_a_problem_that_names_its_field(spec: dict[str, Any], words: str) -> None:

@@ -28,6 +28,9 @@ class Proof(StrEnum):
     CRASHING = "crashing"
     """It starts and fails, again and again: what it needs may still be starting."""
 
+    STATED = "stated"
+    """A user's own rule for its kind says that it has failed."""
+
     LIKELY = "likely"
     """Many heal by themselves: a registry that does not answer, a condition that is false until something is made."""
 

@@ -131,7 +131,9 @@ def _counts_at(item: Sick, timeline: Timeline, clock: Clock, *, others: bool) ->
         return float("inf")
     since = timeline.troubled_since(item.ref)
     begun = max(clock.now if since is None else since, timeline.advanced_at(item.ref))
-    proof = Proof.LIKELY if tentative(item.ref) else item.health.proof
+    proof = item.health.proof
+    if proof is not Proof.STATED and tentative(item.ref):
+        proof = Proof.LIKELY
     if proof is Proof.LIKELY:
         return begun + LIKELY_AFTER
     if proof is Proof.CRASHING:

@@ -7,7 +7,7 @@ from enum import Enum
 import msgspec
 
 from trueup.core.health import Health
-from trueup.core.model.objects import ObjectRef, PruneMode
+from trueup.core.model.objects import Body, ObjectRef, PruneMode
 
 
 class Presence(Enum):
@@ -27,7 +27,8 @@ class Live(msgspec.Struct, frozen=True):
     that its tracking labels name. `reconciled` is the health by kstatus' rules, where these differ. `prune`, `delete`
     (when its unit is deleted) and `wave` are read from its annotations, because Git no longer has the object when they
     matter. `progress` is how far a rollout has come, where its health tells of something else. `left_alone`: somebody
-    has marked the live object so that nothing of it is changed. `by_hand`: kubectl has set fields of it.
+    has marked the live object so that nothing of it is changed. `by_hand`: kubectl has set fields of it. `body` is the
+    whole object, of kinds whose health is judged by users' expressions.
     """
 
     ref: ObjectRef
@@ -44,3 +45,4 @@ class Live(msgspec.Struct, frozen=True):
     progress: str = ""
     left_alone: bool = False
     by_hand: bool = False
+    body: Body | None = None

@@ -285,7 +285,7 @@ class RenderResult(msgspec.Struct, frozen=True, omit_defaults=True):
     the cluster's state) that were used: such a result holds for this once. `renderer` is the worker's version.
     `recipe` is the kind that was used in the end. `inputs` names everything that went in by content, so that equal
     inputs are known to render the same (empty where the artifact's ids were not given). `cached` says that no worker
-    was asked.
+    was asked. `secrets` are values of Secrets that were put into the objects: they are never told.
     """
 
     objects: tuple[RenderedObject, ...]
@@ -296,6 +296,7 @@ class RenderResult(msgspec.Struct, frozen=True, omit_defaults=True):
     uncacheable: tuple[str, ...] = ()
     inputs: str = ""
     cached: bool = False
+    secrets: tuple[str, ...] = ()
 
 
 NextStep: TypeAlias = Literal["stall", "retry", "fetch"]
@@ -325,8 +326,8 @@ class RenderProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     Codes: `path-absent`, `not-a-directory`, `outside` (a path or link leads out of the artifact), `remote-base`,
     `cycle`, `parse` (file and line known), `not-an-object`, `missing-kind`, `missing-name`, `missing-api-version`,
     `build` (kustomize's words), `template`, `values`, `schema`, `chart`, `missing-dependency`, `jsonnet`, `too-large`,
-    `too-many-objects`, `plugin` (kustomize plugins and Helm inflation are off), `expression`, `cost`, `deadline`,
-    `busy`, `memory`, `crashed`, `unavailable`, `protocol`.
+    `too-many-objects`, `plugin` (kustomize plugins and Helm inflation are off), `variable` (one has no value),
+    `substitution`, `expression`, `cost`, `deadline`, `busy`, `memory`, `crashed`, `unavailable`, `protocol`.
     """
 
     code: str

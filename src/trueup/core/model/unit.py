@@ -218,11 +218,19 @@ class TrackingLabels(msgspec.Struct, frozen=True):
 
 
 class Substitution(msgspec.Struct, frozen=True):
-    """Variables put into the rendered text; later `sources` win over earlier, `inline` over all."""
+    """Variables put into the rendered text; later `sources` win over earlier, `inline` over all.
+
+    `always`: also where there are none, for the defaults in the text. `disabled_by` is the label or annotation that
+    has an object left as it is, with the value `disabled`. `labels` and `annotations` are set on every object
+    afterwards.
+    """
 
     inline: dict[str, str] = {}
     sources: tuple[ValueRef, ...] = ()
     always: bool = False
+    disabled_by: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -248,13 +256,14 @@ class Remedies(msgspec.Struct, frozen=True):
     """What helps against common refusals, in the words of the unit's dialect; empty: it has none of its own.
 
     `recreate`: an object whose field cannot be changed. `namespace`: the unit's own is not there. `place`: its objects
-    name no namespace. `order`: something must be delivered before.
+    name no namespace. `order`: something must be delivered before. `variable`: one that has no value.
     """
 
     recreate: str = ""
     namespace: str = ""
     place: str = ""
     order: str = ""
+    variable: str = ""
 
 
 OBJECTS = "objects"

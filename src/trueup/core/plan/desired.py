@@ -41,7 +41,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """What a unit wants: objects to apply, `hooks` set aside, and complaints.
 
     `digest` names the objects by content; `images` are those their pods run; `versions`
-    what the recommended labels say is deployed, as `name version` and `chart name-version`.
+    what the recommended labels say is deployed, as `name version` and `chart name-version`. `secrets` are values of
+    Secrets that were put into objects of any kind, the longest first: they are never told.
     """
 
     desired: tuple[Desired, ...]
@@ -51,6 +52,7 @@ class Prepared(msgspec.Struct, frozen=True):
     digest: str
     images: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: Scope) -> Prepared:
@@ -101,6 +103,7 @@ def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: 
         digest_of([[*item.ref, item.digest] for item in sorted(objects, key=lambda item: item.ref)]),
         tuple(sorted(images)),
         tuple(sorted(versions)),
+        result.secrets,
     )
 
 

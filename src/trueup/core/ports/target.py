@@ -9,7 +9,7 @@ import msgspec
 
 from trueup.core.fields.changes import FieldChange
 from trueup.core.model.live import Live, Presence
-from trueup.core.model.objects import ClusterRef, ObjectRef
+from trueup.core.model.objects import Body, ClusterRef, ObjectRef
 from trueup.core.model.recipe import Capabilities
 from trueup.core.plan.tasks import Step
 
@@ -57,6 +57,14 @@ class Target(Protocol):
 
     async def watch(self, kinds: frozenset[tuple[str, str]]) -> None:
         """See to it that objects of these kinds are watched, and wait until each was listed or has failed."""
+        ...
+
+    def keep_bodies(self, kinds: frozenset[tuple[str, str]]) -> None:
+        """Keep whole objects of these kinds from now on: any change of one is seen, and `live` gives it."""
+        ...
+
+    async def read(self, ref: ObjectRef) -> Body | None:
+        """Read an object as it lives, `None` where it does not. Raises `ClusterUnreachable`."""
         ...
 
     def live(self, ref: ObjectRef, manager: str) -> Live | Presence:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+import msgspec
+
+from trueup.core.fields.changes import FieldChange
 from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import Desired, ObjectRef
 from trueup.core.model.recipe import RenderResult
@@ -12,12 +15,16 @@ from trueup.core.model.unit import Unit
 from trueup.core.plan.desired import OptionsReader, Prepared, prepare
 from trueup.core.plan.tasks import Step
 from trueup.core.ports import Acting, Applied, ApplyError, ClusterUnreachable, Target, Targets
+from trueup.core.redaction import redact
 from trueup.core.remedies import advised
 
 CONTAINERS = frozenset(
     {("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition"), ("", "PersistentVolumeClaim")}
 )
 """Kinds that may hold what is others', and go only with a confirmation then."""
+
+SECRETS_KEPT = 1000
+"""Of one unit, this many values that are never told are known."""
 
 
 class ObjectDelivery:
@@ -27,6 +34,7 @@ class ObjectDelivery:
         """Take the clusters, and how a unit's objects say what they want."""
         self._targets = targets
         self._options_of = options_of
+        self._secrets: dict[ObjectRef, tuple[str, ...]] = {}
 
     def _target(self, unit: Unit) -> Target:
         return self._targets.of(unit.target.cluster)
@@ -41,10 +49,29 @@ class ObjectDelivery:
         strangers = frozenset(kind for kind in kinds if target.scope(*kind) is None)
         if strangers:
             await target.learn(strangers)
+        if result.secrets or unit.ref in self._secrets:
+            # Those of before still stand in live objects.
+            known = dict.fromkeys((*result.secrets, *self._secrets.get(unit.ref, ())))
+            self._secrets[unit.ref] = tuple(list(known)[:SECRETS_KEPT])
         return prepare(result, unit, self._options_of(unit), target.scope)
+
+    @contextmanager
+    def _telling(self, unit: Unit) -> Iterator[None]:
+        """Say with every refusal what helps, and no value of a Secret that was put into an object."""
+        try:
+            with _advising(unit):
+                yield
+        except ApplyError as error:
+            message = redact(error.message, self._secrets.get(unit.ref, ()))
+            if message == error.message:
+                raise
+            raise ApplyError(error.ref, error.code, message, error.retry) from None
 
     async def observe(self, unit: Unit, refs: Iterable[ObjectRef]) -> None:
         """Watch the kinds of these objects."""
+        if unit.gate.expressions:
+            kinds = frozenset((one.group, one.kind) for one in unit.gate.expressions)
+            self._target(unit).keep_bodies(kinds)
         await self._target(unit).watch(frozenset((ref.group, ref.kind) for ref in refs))
 
     def live(self, unit: Unit, ref: ObjectRef) -> Live | Presence:
@@ -74,24 +101,39 @@ class ObjectDelivery:
         place = unit.target
         ref = ObjectRef("", "Namespace", "", place.namespace)
         if place.create_namespace and place.namespace and all(item.ref != ref for item in wanted):
-            with _advising(unit):
+            with self._telling(unit):
                 await self._target(unit).ensure_namespace(
                     place.namespace, place.namespace_labels, place.namespace_annotations, acting, unit.refusal(ref)
                 )
 
     async def try_out(self, unit: Unit, step: Step, acting: Acting) -> None:
         """Dry-run the write at the API server."""
-        with _advising(unit):
+        with self._telling(unit):
             await self._target(unit).try_out(step, acting)
 
     async def carry_out(self, unit: Unit, step: Step, acting: Acting) -> Applied:
         """Write or delete the object."""
-        with _advising(unit):
-            return await self._target(unit).write(step, acting)
+        with self._telling(unit):
+            applied = await self._target(unit).write(step, acting)
+        secrets = self._secrets.get(unit.ref, ())
+        return without_secrets(applied, secrets) if secrets else applied
 
     async def usable(self, unit: Unit, refs: Sequence[ObjectRef], timeout: float) -> tuple[ObjectRef, ...]:
         """Wait until definitions are established and namespaces active."""
         return await self._target(unit).settled(refs, timeout)
+
+
+def without_secrets(applied: Applied, secrets: Sequence[str]) -> Applied:
+    """Tell of a field with a secret value only that it has changed."""
+
+    def hides(text: str) -> bool:
+        return redact(text, secrets) != redact(text)
+
+    fields = tuple(
+        FieldChange(field.path, hidden=True) if hides(field.before) or hides(field.after) else field
+        for field in applied.fields
+    )
+    return msgspec.structs.replace(applied, message=redact(applied.message, secrets), fields=fields)
 
 
 @contextmanager

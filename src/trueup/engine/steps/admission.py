@@ -15,6 +15,7 @@ from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.state import EMPTY_STATE
 from trueup.core.model.unit import Dependency, Unit, UnitSource
 from trueup.engine.context import EngineContext
+from trueup.engine.coordination.health_expressions import check_expressions
 from trueup.engine.inputs import claim_early
 from trueup.engine.judgement import judge_meanwhile
 from trueup.engine.operations import refuse_operation
@@ -35,6 +36,7 @@ async def admit(run: Reconciliation, context: EngineContext) -> None:
         known = ", ".join(sorted(context.deliveries))
         text = f"it asks to be delivered by {unit.delivery!r}, which is not installed; known are {known}"
         raise Halt(UnitPhase.FAILED, Reason.INVALID_SPEC, text, Next.STALL)
+    await check_expressions(run, context)
     if unit.finalizer:
         await context.finalizers.add(unit)
     _take_over(run)

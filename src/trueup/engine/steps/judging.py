@@ -14,6 +14,7 @@ from trueup.core.model.live import Presence
 from trueup.core.model.objects import ObjectRef, ended
 from trueup.core.model.reports import OperationState
 from trueup.engine.context import EngineContext
+from trueup.engine.coordination.health_expressions import evaluate_health
 from trueup.engine.inputs import moved_on
 from trueup.engine.judgement import (
     attempt_began,
@@ -53,7 +54,9 @@ async def judge_outcome(run: Reconciliation, context: EngineContext) -> None:
     _end_operation(run, context)
     if run.intent is Intent.HEAL and run.synced:
         end_record(run, context, Ending.GOOD, "what had drifted is as Git says again")
-    run.verdict = judge_objects(run, context, _gating(run, context), attempt_began(run))
+    gating = _gating(run, context)
+    await evaluate_health(run, context, [*gating, *run.unit.gate.checks])
+    run.verdict = judge_objects(run, context, gating, attempt_began(run))
     if run.state.attempt is not None:
         if run.verdict.outcome is Outcome.GOOD and run.waiting == "":
             await conclude_good(run, context)

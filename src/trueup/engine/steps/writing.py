@@ -23,6 +23,7 @@ from trueup.core.plan.waves import PHASES
 from trueup.core.ports import Acting, Applied, ApplyError
 from trueup.core.rollback.obstacles import guarded
 from trueup.engine.context import EngineContext
+from trueup.engine.coordination.health_expressions import evaluate_health
 from trueup.engine.delivery.preflight import preflight
 from trueup.engine.judgement import unhealthy_before
 from trueup.engine.planning import acting_of
@@ -158,6 +159,7 @@ async def _begin(run: Reconciliation, context: EngineContext, plan: Plan, record
     state, runtime = run.state, run.runtime
     going = state.attempt
     if going is None or going.inputs != run.inputs.digest:
+        await evaluate_health(run, context, sorted(state.inventory.refs))
         runtime.sync.started = run.now
         runtime.sync.timeline.begin()
         going = Attempt(

@@ -61,11 +61,13 @@ def _stateful_revision(body: Body) -> str | None:
 class Extract(msgspec.Struct, frozen=True):
     """What is kept of an object whose kind has a rule: its health by kstatus, and what tells early of a failure.
 
-    `hint` is, for workloads, what finds their newest revision; for pods their trouble; `None` for other kinds.
+    `hint` is, for workloads, what finds their newest revision; for pods their trouble; `None` for other kinds. `body`
+    is the whole object, where users' expressions judge the kind; `reconciled` is `None` for a kind without a rule.
     """
 
-    reconciled: Health
+    reconciled: Health | None
     hint: Any = None
+    body: Body | None = None
 
 
 def extract_of(record: Record) -> Extract | None:
@@ -96,6 +98,26 @@ def _extract(hint: Callable[[Body], Any] | None) -> Callable[[Body], Extract]:
 
 
 EXTRACTS: Mapping[tuple[str, str], Callable[[Body], Extract]] = {kind: _extract(_HINTS.get(kind)) for kind in RULES}
+
+
+class Extracts(dict[tuple[str, str], Callable[[Body], Extract]]):
+    """What is kept by kind, to which kinds are added whose whole objects are kept. Those read before are not."""
+
+    def keep_bodies(self, kinds: frozenset[tuple[str, str]]) -> None:
+        """From now on keep whole objects of these kinds."""
+        for kind in kinds:
+            if not isinstance(self.get(kind), _WithBody):
+                self[kind] = _WithBody(self.get(kind))
+
+
+class _WithBody:
+    def __init__(self, inner: Callable[[Body], Extract] | None) -> None:
+        self._inner = inner
+
+    def __call__(self, body: Body) -> Extract:
+        found = self._inner(body) if self._inner is not None else Extract(None)
+        metadata = {key: value for key, value in section(body, "metadata").items() if key != "managedFields"}
+        return msgspec.structs.replace(found, body={**body, "metadata": metadata})
 
 
 def owner_from(marks: Mapping[str, str]) -> ObjectRef | None:

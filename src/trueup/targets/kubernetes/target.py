@@ -10,10 +10,10 @@ from typing import cast
 from trueup.core.fields.changes import field_changes, others_changes
 from trueup.core.health import Health, HealthStatus, assess
 from trueup.core.model.live import Live, Presence
-from trueup.core.model.objects import ApplyMode, ObjectRef, PruneMode
+from trueup.core.model.objects import ApplyMode, Body, ObjectRef, PruneMode
 from trueup.core.model.recipe import Capabilities
 from trueup.core.plan.tasks import Action, Step
-from trueup.core.ports import Acting, Applied, ApplyError
+from trueup.core.ports import Acting, Applied, ApplyError, ClusterUnreachable
 from trueup.kube.apply import Applier
 from trueup.kube.cache.live import LiveCache
 from trueup.kube.cache.record import Record, Reduction
@@ -30,6 +30,7 @@ from trueup.targets.kubernetes.reduction import (
     POD,
     REPLICA_SET,
     ROLLOUTS,
+    Extracts,
     OptionsOf,
     OwnerOf,
     extract_of,
@@ -62,7 +63,8 @@ class KubernetesTarget:
         self._client = client
         self._mapper = mapper
         self._changed = changed
-        self.cache = LiveCache(client, mapper, Reduction(assess, marks_of(owner_of, live_options), EXTRACTS))
+        self._extracts = Extracts(EXTRACTS)
+        self.cache = LiveCache(client, mapper, Reduction(assess, marks_of(owner_of, live_options), self._extracts))
         self.cache.subscribe(self._on_change)
         self.cache.need({NAMESPACE})
         self._applier = Applier(client, mapper)
@@ -88,6 +90,20 @@ class KubernetesTarget:
         await self.cache.settled(new, LIST_TIMEOUT)
         self._watched |= new
 
+    def keep_bodies(self, kinds: frozenset[tuple[str, str]]) -> None:
+        """Keep whole objects of these kinds from now on."""
+        self._extracts.keep_bodies(kinds)
+
+    async def read(self, ref: ObjectRef) -> Body | None:
+        """Read an object as it lives. Raises `ClusterUnreachable`."""
+        try:
+            reply = await self._client.find(await self._mapper.of(ref), ref.name, ref.namespace)
+        except KindNotServed:
+            return None
+        except KubeError as error:
+            raise ClusterUnreachable(f"{ref} could not be read: {error}") from error
+        return reply.body if reply is not None else None
+
     def live(self, ref: ObjectRef, manager: str) -> Live | Presence:
         """Say what is known of an object, as seen by its field manager."""
         found = self.cache.get(ref)
@@ -99,7 +115,7 @@ class KubernetesTarget:
 
     def _reduced(self, record: Record, manager: str) -> Live:
         health, reconciled, progress = self._health(record)
-        marks = record.marks
+        marks, extract = record.marks, extract_of(record)
         return Live(
             ref=record.ref,
             uid=record.uid,
@@ -115,6 +131,7 @@ class KubernetesTarget:
             progress=progress,
             left_alone="left-alone" in marks,
             by_hand=record.by_hand,
+            body=extract.body if extract is not None else None,
         )
 
     def _health(self, record: Record) -> tuple[Health, Health | None, str]:

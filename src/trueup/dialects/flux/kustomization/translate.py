@@ -6,7 +6,7 @@ import msgspec
 
 from trueup.core.initiator import initiator, requested_by
 from trueup.core.model.dialect import Context, Translated, annotations_of
-from trueup.core.model.objects import Body, ObjectRef, split_api_version
+from trueup.core.model.objects import Body, ObjectRef, canonical_json, split_api_version
 from trueup.core.model.recipe import ImageOverride, KustomizeRecipe, Patch, PatchTarget, Recipe
 from trueup.core.model.unit import (
     HEALTH_DEADLINE,
@@ -39,6 +39,9 @@ FORCE_AT = "reconcile.fluxcd.io/forceAt"
 """With the token of `REQUESTED_AT`: also what would not be tried by itself is."""
 
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
+SUBSTITUTE = f"{GROUP}/substitute"
+"""The label or annotation with which an object is left without variables: `disabled`."""
+
 NAME_LABEL = f"{GROUP}/name"
 NAMESPACE_LABEL = f"{GROUP}/namespace"
 DEFAULT_INTERVAL = 600.0
@@ -52,6 +55,7 @@ REMEDIES = Remedies(
     namespace="have another Kustomization deliver it that this one names in spec.dependsOn",
     place="set spec.targetNamespace, or metadata.namespace of the object",
     order="name the Kustomization that brings it in spec.dependsOn",
+    variable="values come from spec.postBuild.substitute, and from what spec.postBuild.substituteFrom names",
 )
 _DELETIONS = {
     "Delete": DeletionPolicy.PRUNE,
@@ -84,7 +88,8 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
     substitution = _substitution(spec, namespace, problems)
     source = _source(spec, namespace, context, problems)
     deletion = _deletion(spec, problems)
-    recipe: Recipe = PLACEHOLDER if problems else _recipe(spec)
+    patches = _patches(spec, problems)
+    recipe: Recipe = PLACEHOLDER if problems else _recipe(spec, patches, substitution)
     policy = SyncPolicy(
         prune=spec.prune,
         force=spec.force,
@@ -149,14 +154,9 @@ def _unsupported(spec: Spec, problems: list[str], warnings: list[str]) -> None:
         problems.append("spec.decryption is not supported yet: encrypted manifests cannot be decrypted")
     if spec.kube_config is not None:
         problems.append("spec.kubeConfig is not supported yet: objects are delivered to Trueup's own cluster only")
-    if spec.patches_strategic_merge:
-        problems.append("spec.patchesStrategicMerge was dropped by Flux; write it as spec.patches")
-    if spec.patches_json6902:
-        problems.append("spec.patchesJson6902 was dropped by Flux; write it as spec.patches")
-    if spec.post_build is not None:
-        problems.append("spec.postBuild is not supported yet: variables in manifests are not substituted")
-    if spec.health_check_exprs:
-        problems.append("spec.healthCheckExprs is not supported yet; use spec.healthChecks, or spec.wait")
+    for rule in spec.health_check_exprs:
+        if not rule.kind or not rule.api_version:
+            problems.append("spec.healthCheckExprs: each names the apiVersion and kind that it judges")
     if spec.ignore:
         problems.append("spec.ignore is not supported yet: drift of single fields cannot be left alone")
     if spec.validation:
@@ -250,13 +250,16 @@ def _substitution(spec: Spec, namespace: str, problems: list[str]) -> Substituti
         problems.append(
             f"spec.postBuild.substituteStrategy: {given.substitute_strategy!r} is neither WithVariables nor Always"
         )
-    always = given.substitute_strategy == "Always"
+    always, common = given.substitute_strategy == "Always", spec.common_metadata
     if not given.substitute and not given.substitute_from and not always:
         return None
     return Substitution(
         inline=given.substitute,
         sources=tuple(ValueRef(item.kind, namespace, item.name, item.optional) for item in given.substitute_from),
         always=always,
+        disabled_by=SUBSTITUTE,
+        labels=common.labels if common else {},
+        annotations=common.annotations if common else {},
     )
 
 
@@ -274,8 +277,29 @@ def _deletion(spec: Spec, problems: list[str]) -> DeletionPolicy:
     return found or DeletionPolicy.ORPHAN
 
 
-def _recipe(spec: Spec) -> KustomizeRecipe:
-    common = spec.common_metadata
+def _patches(spec: Spec, problems: list[str]) -> tuple[Patch, ...]:
+    """Give all patches in the order in which kustomize applies those of older versions."""
+    found: list[Patch] = []
+    for item in spec.patches_strategic_merge:
+        if not isinstance(item, dict):
+            problems.append("spec.patchesStrategicMerge: each patch is an object, with the fields that it changes")
+            continue
+        found.append(Patch(patch=canonical_json(item).decode()))
+    found.extend(Patch(patch=item.patch, target=_selector(item.target)) for item in spec.patches)
+    for item in spec.patches_json6902:
+        operations = item.get("patch") if isinstance(item, dict) else None
+        if not isinstance(operations, list) or not isinstance(item.get("target"), dict):
+            problems.append("spec.patchesJson6902: each has a target, and a patch that is a list of operations")
+            continue
+        target = read(item["target"], Selector)
+        problems.extend(f"spec.patchesJson6902: target: {text}" for text in target.problems)
+        found.append(Patch(patch=canonical_json(operations).decode(), target=_selector(target.value)))
+    return tuple(found)
+
+
+def _recipe(spec: Spec, patches: tuple[Patch, ...], substitution: Substitution | None) -> KustomizeRecipe:
+    # Where variables are put in, this comes after them: what it says holds no variables.
+    common = spec.common_metadata if substitution is None else None
     return KustomizeRecipe(
         path=folder(spec.path),
         generate=True,
@@ -284,7 +308,7 @@ def _recipe(spec: Spec) -> KustomizeRecipe:
         name_prefix=spec.name_prefix,
         name_suffix=spec.name_suffix,
         images=tuple(ImageOverride(item.name, item.new_name, item.new_tag, item.digest) for item in spec.images),
-        patches=tuple(Patch(patch=item.patch, target=_selector(item.target)) for item in spec.patches),
+        patches=patches,
         components=spec.components,
         ignore_missing_components=spec.ignore_missing_components,
         build_metadata=spec.build_metadata,
