@@ -283,9 +283,8 @@ class RenderResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `looked_at` is by root, the artifact itself under "". `uncacheable` names the functions of time or chance (or of
     the cluster's state) that were used: such a result holds for this once. `renderer` is the worker's version.
-    `recipe` is the kind that was used in the end. `inputs` names everything that went in by content, so that equal
-    inputs are known to render the same (empty where the artifact's ids were not given). `cached` says that no worker
-    was asked.
+    `recipe` is the kind used in the end, `recipes` that of each of several sources. `inputs` names everything that went
+    in by content: equal ones render the same (empty where ids were not given). `cached`: no worker was asked.
     """
 
     objects: tuple[RenderedObject, ...]
@@ -296,6 +295,7 @@ class RenderResult(msgspec.Struct, frozen=True, omit_defaults=True):
     uncacheable: tuple[str, ...] = ()
     inputs: str = ""
     cached: bool = False
+    recipes: tuple[str, ...] = ()
 
 
 NextStep: TypeAlias = Literal["stall", "retry", "fetch"]
@@ -326,7 +326,7 @@ class RenderProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     `cycle`, `parse` (file and line known), `not-an-object`, `missing-kind`, `missing-name`, `missing-api-version`,
     `build` (kustomize's words), `template`, `values`, `schema`, `chart`, `missing-dependency`, `jsonnet`, `too-large`,
     `too-many-objects`, `plugin` (kustomize plugins and Helm inflation are off), `expression`, `cost`, `deadline`,
-    `busy`, `memory`, `crashed`, `unavailable`, `protocol`.
+    `busy`, `memory`, `crashed`, `unavailable`, `protocol`, `override` (a file that changes the recipe).
     """
 
     code: str

@@ -36,7 +36,8 @@ class Inputs(msgspec.Struct, frozen=True, omit_defaults=True):
     `digest` covers the unit's spec, all files that rendering looked at, and the values it referenced: equal digests
     give equal objects. `revision` and `tree` say where the files came from, `recipe` and `spec` how they were read and
     `values` (a digest) what else was put in, so that the same inputs are known again and can be rendered again.
-    `objects` is the digest of what they rendered to. `others` are the same of the unit's further sources.
+    `objects` is the digest of what they rendered to. `others` are the same of the unit's further sources, which refer
+    to the first by `name`.
     """
 
     digest: str
@@ -47,6 +48,7 @@ class Inputs(msgspec.Struct, frozen=True, omit_defaults=True):
     objects: str = ""
     recipe: Recipe | None = None
     others: tuple[SourceInputs, ...] = ()
+    name: str = ""
 
     @property
     def trees(self) -> tuple[str, ...]:

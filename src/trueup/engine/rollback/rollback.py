@@ -59,7 +59,7 @@ async def handle_unhealthy(run: Reconciliation, context: EngineContext) -> None:
     if decision.proposes and context.propose is not None and state.good is not None:
         paths = run.wanted.paths if run.wanted else ()
         offer = RevertProposal(inputs.digest, revision, state.good.revision, message[:FAILED_KEPT], paths)
-        offer = _of_source(offer, inputs, state.good)
+        offer = _of_source(offer, inputs, state.good, run.unit.source)
         ended = msgspec.structs.replace(ended, proposals=with_offer(state.proposals, offer))
         context.propose(run.unit.ref)
     if decision.returns and decision.good is not None:
@@ -129,15 +129,22 @@ async def _decision(run: Reconciliation, context: EngineContext) -> Decision:
     return decide(msgspec.structs.replace(case, obstacles=await rollback_preflight(run, context, decision.good)))
 
 
-def _of_source(offer: RevertProposal, bad: Inputs, good: Inputs) -> RevertProposal:
+def _of_source(offer: RevertProposal, bad: Inputs, good: Inputs, first: ObjectRef) -> RevertProposal:
     """Say of which source a revert is: of the one that has moved. Where several have, nobody knows which it was."""
     before = {other.source: other.revision for other in good.others}
-    moved = [other for other in bad.others if before.get(other.source) != other.revision]
+    # Sources that follow one revision of a repository are polled as one, and move together.
+    moved = {
+        other.source: other
+        for other in bad.others
+        if other.source != first and before.get(other.source) != other.revision
+    }
     if not moved:
-        return offer
+        # What was read is told of the first source that is rendered: it must be the first one, and that alone.
+        alone = bad.recipe is not None and all(other.source != first for other in bad.others)
+        return offer if alone else msgspec.structs.replace(offer, paths=())
     if bad.revision != good.revision or len(moved) > 1:
         return msgspec.structs.replace(offer, refused="several of its sources have moved at once")
-    one = moved[0]
+    one = next(iter(moved.values()))
     return msgspec.structs.replace(
         offer, source=one.source, revision=one.revision, good=before.get(one.source, ""), paths=()
     )
