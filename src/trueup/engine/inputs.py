@@ -88,7 +88,7 @@ async def earlier(run: Reconciliation, context: EngineContext, inputs: Inputs, *
     known = await _rendering(run, context, located, inputs.spec, inputs.values)
     if exactly and inputs.tree and inputs.objects and known.prepared.digest != inputs.objects:
         text = (
-            f"revision {inputs.revision} gives other objects than it did: values it refers to, or the unit's own "
+            f"revision {inputs.words} gives other objects than it did: values it refers to, or the unit's own "
             "object, have changed since; bring those back, or fix the change in Git"
         )
         held = run.state.held

@@ -77,6 +77,8 @@ async def handle_unhealthy(run: Reconciliation, context: EngineContext) -> None:
                 objects=inputs.objects,
                 values=inputs.values,
                 spec=run.unit.spec_digest,
+                revisions=inputs.revisions if inputs.others else (),
+                returned_revisions=decision.good.revisions if decision.good.others else (),
             ),
             rollback_skipped=None,
             failures=0,
@@ -86,13 +88,13 @@ async def handle_unhealthy(run: Reconciliation, context: EngineContext) -> None:
             runtime.sync.operation = msgspec.structs.replace(
                 runtime.sync.operation,
                 state=OperationState.FAILED,
-                message=f"{reason}; returned to {back}",
+                message=f"{reason}; returned to {decision.good.words}",
                 finished=context.clock.wall(),
             )
-        end_record(run, context, Ending.RETURNED, f"{reason}; returned to {back}")
+        end_record(run, context, Ending.RETURNED, f"{reason}; returned to {decision.good.words}")
         run.again()
     elif run.returning and state.held is not None:
-        stopped = f"the return to {inputs.revision} did not become healthy either ({message}); {STOPPED_ADVICE}"
+        stopped = f"the return to {inputs.words} did not become healthy either ({message}); {STOPPED_ADVICE}"
         ended = msgspec.structs.replace(ended, held=msgspec.structs.replace(state.held, stopped=stopped))
         end_record(run, context, Ending.SICK, f"{message}; left in place, because {decision.reason}")
     else:
@@ -175,5 +177,5 @@ def rollback_stopped(run: Reconciliation, tries: int) -> Held | None:
     if held is None or (tries < RETURN_TRIES and all(error.retry for error in errors)):
         return None
     words = "; ".join(f"{error.ref}: {error.message}" for error in errors[:5])
-    stopped = f"the return to {run.inputs.revision} failed too ({words}); {STOPPED_ADVICE}"
+    stopped = f"the return to {run.inputs.words} failed too ({words}); {STOPPED_ADVICE}"
     return msgspec.structs.replace(held, stopped=stopped)

@@ -199,7 +199,10 @@ def _said(report: UnitReport) -> Iterable[tuple[str, str]]:
         elif report.reason is Reason.INTERNAL:
             yield "UnknownError", message
         elif report.reason is not Reason.UNHEALTHY:
-            yield "SyncError", f"Failed sync attempt to {commit_of(report.attempted or report.current)}: {message}"
+            yield (
+                "SyncError",
+                f"Failed sync attempt to {_commits(report.attempted or report.current, report.currents)}: {message}",
+            )
     for notice in report.notices:
         yield _WARNINGS.get(notice.code, "Warning"), notice.message
 
@@ -214,8 +217,14 @@ def _held_back(report: UnitReport) -> str:
     if held is None:
         return report.message
     said = report.message if report.phase is UnitPhase.HELD and report.message else held.words
-    back = f"; it runs {commit_of(held.returned_to)} again" if held.returned_to and not held.stopped else ""
-    return f"Failed sync attempt to {commit_of(held.revision)}: {said}{back}"
+    runs = _commits(held.returned_to, held.returned_revisions)
+    back = f"; it runs {runs} again" if held.returned_to and not held.stopped else ""
+    return f"Failed sync attempt to {_commits(held.revision, held.revisions)}: {said}{back}"
+
+
+def _commits(one: str, several: tuple[str, ...]) -> str:
+    """Name a revision, or those of several sources as upstream does."""
+    return f"[{' '.join(map(commit_of, several))}]" if several else commit_of(one)
 
 
 def reported_objects(body: Body) -> Iterator[InventoryEntry]:
