@@ -42,9 +42,10 @@ format: $(VENV)/.ready ## Format and fix what can be fixed
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
-bench: $(VENV)/.ready binaries ## Measure: units, what recording adds, blame, the history at a million records
+bench: $(VENV)/.ready binaries ## Measure: units, what recording adds, several sources, blame, the history at a million records
 	@$(PY) -m bench
 	@$(PY) -m bench --units 100 --recording 2
+	@$(PY) -m bench.sources
 	@$(PY) -m bench.blame
 	@$(PY) -m bench history
 

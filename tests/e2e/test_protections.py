@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
 import yaml
 
 from support.e2e import (
@@ -231,19 +230,7 @@ async def test_a_chart_renders_as_helm_renders_it(world: World) -> None:
         "templates/.gitkeep": "",
         "secret/templates.yaml": "{{ fail }}",
     }
-    git, _ = await applied(world, "chart", files)
+    await applied(world, "chart", files)
     await world.until(APPLICATION, WHERE, "chart", synced)
     body = await world.get(MAPS, "chart", "c")
     assert body is not None and body["data"] == {"last.cfg": "frontend x\n"}
-    git.commit({"chart/.argocd-source-chart.yaml": "helm: {parameters: [{name: tag, value: '3'}]}\n"}, "An updater")
-    await world.until(APPLICATION, WHERE, "chart", says(".argocd-source-chart.yaml", "is not read yet"))
-
-
-@pytest.mark.parametrize("name", [".argocd-source.yaml", ".argocd-source-other.yaml"])
-async def test_an_override_counts_for_whom_it_is_meant(world: World, name: str) -> None:
-    unit = f"over{len(name)}"
-    await applied(world, unit, {"x.yaml": config("x"), name: "kustomize: {images: ['a=b']}\n"})
-    if "other" in name:
-        await world.until(APPLICATION, WHERE, unit, synced)
-    else:
-        await world.until(APPLICATION, WHERE, unit, says(name, "is not read yet"))

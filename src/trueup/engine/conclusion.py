@@ -55,6 +55,7 @@ def conclude(run: Reconciliation, context: EngineContext) -> None:
         stalled=stalled,
         retry_in=run.again_after if phase is UnitPhase.FAILED else None,
         recipe=run.declared.recipe if run.declared else (runtime.report.recipe if runtime.report else ""),
+        recipes=run.declared.recipes if run.declared else (runtime.report.recipes if runtime.report else ()),
         gated=unit.gate.wait or bool(unit.gate.checks),
         timeout=unit.gate.timeout,
         checked_for=runtime.sync.checked_for,
@@ -70,6 +71,7 @@ def conclude(run: Reconciliation, context: EngineContext) -> None:
         notices=_notices(run, message if reason is Reason.UNHEALTHY and phase is UnitPhase.FAILED else ""),
         compared=context.clock.wall(),
         revisions=_revisions(run),
+        currents=run.several,
     )
     _tell(run, context, report)
     _tell_group(run, context)
@@ -86,6 +88,7 @@ def conclude_defect(run: Reconciliation, context: EngineContext, message: str) -
         generation=run.unit.generation,
         sync=SyncState.UNKNOWN,
         current=run.revision,
+        currents=run.several,
         attempted=_attempted(run),
         applied=_applied(run),
         objects=before.objects if before else (),

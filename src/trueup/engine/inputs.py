@@ -9,7 +9,7 @@ import msgspec
 
 from trueup.core.model.artifact import SourceError
 from trueup.core.model.objects import digest_of
-from trueup.core.model.recipe import Recipe, RenderError, RenderResult, recipe_digest
+from trueup.core.model.recipe import Capabilities, RenderError, RenderResult, recipe_digest
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.state import Inputs, Pin, SourceInputs
 from trueup.core.model.unit import Unit, ValueRef
@@ -19,7 +19,7 @@ from trueup.core.substitution import FAILED, UNSET, substituted
 from trueup.engine.context import EngineContext
 from trueup.engine.planning import want_what_it_has
 from trueup.engine.reconciliation import Halt, Located, Next, NotYetKnown, Reconciliation
-from trueup.engine.rendering import recognise_sources, render_sources
+from trueup.engine.rendering import complete_recipes, recognise_sources, render_sources
 from trueup.engine.runtime import Rendering
 
 PROBLEMS_SHOWN = 5
@@ -45,10 +45,10 @@ async def render_inputs(run: Reconciliation, context: EngineContext, spec: str, 
     if state.pin is not None:
         await _render_pinned(run, context, state.pin, spec, values)
         return
-    rendering = await _rendering(run, context, located_as_asked(run), spec, values)
+    rendering = await _rendering(run, context, run.located, spec, values)
     run.declared = run.wanted = rendering
     run.inputs = rendering.inputs
-    run.complaints = rendering.prepared.warnings
+    run.complaints = rendering.complaints
     held, good = state.held, state.good
     if held is None or good is None or not held.holds(rendering.inputs, run.unit.spec_digest):
         return
@@ -65,7 +65,7 @@ async def _render_pinned(run: Reconciliation, context: EngineContext, pin: Pin, 
     said: list[Complaint] = []
     try:
         run.declared = await _rendering(run, context, run.located, spec, values)
-        said.extend(run.declared.prepared.warnings)
+        said.extend(run.declared.complaints)
     except Halt as halt:
         said.append(Complaint("pinned", f"what Git says now cannot be rendered: {halt.message}"))
     run.wanted = await earlier(run, context, pin.inputs, exactly=False)
@@ -94,7 +94,7 @@ async def earlier(run: Reconciliation, context: EngineContext, inputs: Inputs, *
     known = await _rendering(run, context, located, inputs.spec, inputs.values)
     if exactly and inputs.tree and inputs.objects and known.prepared.digest != inputs.objects:
         text = (
-            f"revision {inputs.revision} gives other objects than it did: values it refers to, or the unit's own "
+            f"revision {inputs.words} gives other objects than it did: values it refers to, or the unit's own "
             "object, have changed since; bring those back, or fix the change in Git"
         )
         held = run.state.held
@@ -102,18 +102,6 @@ async def earlier(run: Reconciliation, context: EngineContext, inputs: Inputs, *
     known = msgspec.structs.replace(known, inputs=inputs)
     run.runtime.renders.by_inputs[inputs.digest] = known
     return known
-
-
-def recipe_of(run: Reconciliation) -> Recipe:
-    """Give how files are read: as the unit says, or as somebody asks for."""
-    operation = run.operation
-    return run.unit.recipe if operation is None or operation.recipe is None else operation.recipe
-
-
-def located_as_asked(run: Reconciliation) -> tuple[Located, ...]:
-    """Give the sources, the first read as somebody asks for."""
-    first, *others = run.located
-    return (msgspec.structs.replace(first, recipe=recipe_of(run) if first.recipe else None), *others)
 
 
 def trees_of(run: Reconciliation) -> tuple[str, ...]:
@@ -138,13 +126,22 @@ def moved_on(inputs: Inputs, located: Sequence[Located]) -> Inputs:
     )
 
 
-def spec_digest(unit: Unit, recipe: Recipe, context: EngineContext) -> str:
+def spec_digest(unit: Unit, located: Sequence[Located], context: EngineContext) -> str:
     """Name all that decides a rendering besides files and values."""
     capabilities = context.capabilities(unit)
-    first = recipe_digest(recipe, capabilities)
-    others = [[one.name, one.recipe and recipe_digest(one.recipe, capabilities)] for one in unit.sources[1:]]
+    first, *others = (_reading(one, capabilities) for one in located)
     # A unit of one source has the digest that it had when there could be no other.
-    return digest_of([unit.spec_digest, [first, *others] if others else first, context.renderer.version])
+    return digest_of([unit.spec_digest, [first, *others] if others else first[1], context.renderer.version])
+
+
+def _reading(one: Located, capabilities: Capabilities) -> list[object]:
+    """Name how a source is read, but for what its own files say of that."""
+    recipe = one.recipe and recipe_digest(one.recipe, capabilities)
+    if one.late is None or not (one.late.by_revision or one.late.by_cluster):
+        return [one.name, recipe]
+    revision = one.resolved.revision.id if one.late.by_revision else ""
+    cluster = msgspec.to_builtins(capabilities) if one.late.by_cluster else None
+    return [one.name, [recipe, revision, cluster]]
 
 
 async def claim_early(run: Reconciliation, context: EngineContext) -> None:
@@ -156,13 +153,13 @@ async def claim_early(run: Reconciliation, context: EngineContext) -> None:
         return
     try:
         values = await values_digest(run.unit, context)
-        spec = spec_digest(run.unit, recipe_of(run), context)
+        spec = spec_digest(run.unit, run.located, context)
         applied = run.state.applied
         if applied is not None and applied.same_source(trees_of(run), spec, values):
             want_what_it_has(run, context)
             context.planned.note(run.unit.ref, run.revisions)
             return
-        found = await _rendering(run, context, located_as_asked(run), spec, values)
+        found = await _rendering(run, context, run.located, spec, values)
     except (Halt, Unreachable):
         return
     own = {entry.ref: "" for entry in run.state.inventory.entries}
@@ -192,6 +189,8 @@ async def _rendering(
     for one in located:
         run.runtime.renders.learn(one.resolved)
     try:
+        complete = await complete_recipes(run, context, located)
+        located = complete.located
         known = await _known(run, context, located, spec, values)
         if known is None:
             result = await _rendered(run, context, located)
@@ -204,9 +203,9 @@ async def _rendering(
         raise Halt(UnitPhase.FAILED, reason, place + problem.message, step) from error
     except SourceError as error:
         raise Halt(UnitPhase.FAILED, Reason.SOURCE_FAILED, str(error), Next.RETRY) from error
-    lasting = True
+    lasting = complete.lasting
     if known is None:
-        lasting = not result.uncacheable
+        lasting = lasting and not result.uncacheable
         digest = digest_of([spec, result.inputs, values]) if result.inputs else ""
         known = run.runtime.renders.by_inputs.get(digest) or await _prepared(run, context, result, digest)
     first, *others = located
@@ -218,11 +217,12 @@ async def _rendering(
         values=values,
         objects=known.prepared.digest,
         recipe=first.recipe,
+        name=first.name,
         others=tuple(
             SourceInputs(one.ref, str(one.resolved.revision), one.resolved.tree, one.name, one.recipe) for one in others
         ),
     )
-    rendering = msgspec.structs.replace(known, inputs=inputs)
+    rendering = msgspec.structs.replace(known, inputs=inputs, said=complete.warnings)
     run.runtime.renders.keep(rendering, run.state)
     return rendering
 
@@ -251,7 +251,7 @@ async def _prepared(run: Reconciliation, context: EngineContext, result: RenderR
             f"hooks are not run yet, so nothing is applied: {names}; remove the hooks, or deliver them as plain objects"
         )
         raise Halt(UnitPhase.FAILED, Reason.INVALID_SPEC, text, Next.STALL)
-    return Rendering(Inputs(digest or prepared.digest), prepared, result.recipe, _paths(result))
+    return Rendering(Inputs(digest or prepared.digest), prepared, result.recipe, _paths(result), result.recipes)
 
 
 def _paths(result: RenderResult) -> tuple[str, ...]:
@@ -263,7 +263,9 @@ def _paths(result: RenderResult) -> tuple[str, ...]:
 
 async def _recalled(run: Reconciliation, context: EngineContext, inputs: Inputs) -> tuple[Located, ...]:
     """Give the sources as they were when these inputs were delivered. Raises `Halt` where one cannot be had again."""
-    first = SourceInputs(run.unit.source, inputs.revision, inputs.tree, recipe=inputs.recipe or run.unit.recipe)
+    # What was stored before recipes were had one source only.
+    recipe = inputs.recipe if inputs.recipe is not None or inputs.others else run.unit.recipe
+    first = SourceInputs(run.unit.source, inputs.revision, inputs.tree, inputs.name, recipe)
     found = []
     for one in (first, *inputs.others):
         try:

@@ -23,6 +23,7 @@ def refuse_operation(run: Reconciliation, context: EngineContext, message: str) 
         finished=now,
         message=message,
         request=operation,
+        revisions=operation.revisions or run.several,
     )
     change(run, msgspec.structs.replace(run.state, operation=operation.id), soon=True)
     run.operation = None

@@ -14,7 +14,7 @@ from trueup.core.model.objects import ObjectRef
 from trueup.core.model.recipe import Recipe
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.state import Held, Inputs, UnitState
-from trueup.core.model.unit import Operation, Unit
+from trueup.core.model.unit import LateRecipe, Operation, Unit, UnitSource
 from trueup.core.plan.desired import Complaint
 from trueup.core.plan.plan import Plan
 from trueup.core.ports import (
@@ -31,6 +31,17 @@ class Located(msgspec.Struct, frozen=True):
     resolved: Resolved
     recipe: Recipe | None = None
     name: str = ""
+    late: LateRecipe | None = None
+
+    @classmethod
+    def of(cls, source: UnitSource, resolved: Resolved) -> Located:
+        """Give a source at a revision."""
+        return cls(source.ref, resolved, source.recipe, source.name, source.late)
+
+    @property
+    def key(self) -> tuple[ObjectRef, str]:
+        """Name its files: two sources of one repository may be at different revisions."""
+        return self.ref, str(self.resolved.revision)
 
 
 class Next(StrEnum):
@@ -139,6 +150,12 @@ class Reconciliation:
         return None if self.state.pin is not None else self.state.held
 
     @property
+    def sources(self) -> tuple[UnitSource, ...]:
+        """The unit's sources, read as somebody asks for, or as the unit says."""
+        asked = self.operation.sources if self.operation is not None and self.state.pin is None else ()
+        return asked or self.unit.sources
+
+    @property
     def resolved(self) -> Resolved | None:
         """The first source's artifact, `None` while it is not known."""
         return self.located[0].resolved if self.located else None
@@ -147,6 +164,11 @@ class Reconciliation:
     def revisions(self) -> dict[ObjectRef, str]:
         """Every source's revision now; empty while they are not known."""
         return {one.ref: str(one.resolved.revision) for one in self.located}
+
+    @property
+    def several(self) -> tuple[str, ...]:
+        """The revisions now of several sources, in their order; empty where there is one."""
+        return tuple(str(one.resolved.revision) for one in self.located) if len(self.located) > 1 else ()
 
     @property
     def revision(self) -> str:

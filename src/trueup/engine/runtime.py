@@ -17,7 +17,7 @@ from trueup.core.model.objects import ObjectRef
 from trueup.core.model.recipe import RenderResult
 from trueup.core.model.reports import ObjectResult, OperationReport, UnitReport
 from trueup.core.model.state import EMPTY_STATE, Inputs, RevertProposal, UnitState
-from trueup.core.plan.desired import Prepared
+from trueup.core.plan.desired import Complaint, Prepared
 from trueup.core.plan.heal_backoff import HealLog
 from trueup.core.rollback.pinning import Request
 from trueup.engine.records.builder import RecordBuilder
@@ -26,23 +26,35 @@ COMMITS_KEPT = 12
 
 
 class Rendering(msgspec.Struct, frozen=True):
-    """What some inputs gave: the inputs by content, the desired objects, and the recipe's kind.
+    """What some inputs gave: the inputs by content, the desired objects, and the recipe's kind, or each source's.
 
     `paths` are the files and folders of the artifact that rendering read; none where they are too many to be told.
+    `said` is what files of the source that change its recipe ask for in vain.
     """
 
     inputs: Inputs
     prepared: Prepared
     recipe: str
     paths: tuple[str, ...] = ()
+    recipes: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+
+    @property
+    def complaints(self) -> tuple[Complaint, ...]:
+        """All that people should know of it."""
+        return (*(Complaint("unsupported", text) for text in self.said), *self.prepared.warnings)
 
 
 @dataclass(slots=True)
 class RenderCache:
-    """The unit's last renderings by their inputs' digest, and the last commits by revision."""
+    """The unit's last renderings by their inputs' digest, and the last commits by revision.
+
+    `files` are those that change a recipe, by id, as they were last read.
+    """
 
     by_inputs: dict[str, Rendering] = field(default_factory=dict)
     commits: dict[str, Provenance] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
 
     def learn(self, resolved: Resolved) -> None:
         """Remember the commit of a revision, and of no more than the last few."""

@@ -26,7 +26,7 @@ from trueup.kube.discovery import Mapper
 from trueup.kube.errors import KubeError
 from trueup.queries.experiments import SPEC, Experiment, Findings
 from trueup.queries.managers import FieldBlame, also, entries_of, others, shown, unowned, within
-from trueup.queries.subject import CannotInspect, Subject, live_object, opened
+from trueup.queries.subject import CannotInspect, OpenedSource, Subject, live_object, opened
 from trueup.storage.unit_states import RESOURCE as STATES
 
 
@@ -59,11 +59,13 @@ async def blame(client: KubeClient, mapper: Mapper, body: Body, field: str = "")
         rows = [*others(body, entries, mine, field), *nobodys]
         if mine is None:
             note = f"{unit} owns no field of it"
-            return Blame(ref, unit, "", subject.declaration.spec.url, _sorted(rows), note)
-        resolved = await subject.applied()
-        traced, note = await _traced(subject, resolved, body, mine, entries, field)
-        revision, url = str(resolved.revision), subject.declaration.spec.url
-        return Blame(ref, unit, revision, url, _sorted([*rows, *traced]), note)
+            return Blame(ref, unit, "", _urls(subject.sources), _sorted(rows), note)
+        traced, (one, resolved), note = await _traced(subject, body, mine, entries, field)
+        return Blame(ref, unit, str(resolved.revision), _urls([one]), _sorted([*rows, *traced]), note)
+
+
+def _urls(sources: Iterable[OpenedSource]) -> str:
+    return ", ".join(dict.fromkeys(one.declaration.spec.url for one in sources))
 
 
 async def _unit_that_owns(client: KubeClient, ref: ObjectRef) -> ObjectRef | None:
@@ -90,25 +92,18 @@ def _sorted(rows: Iterable[FieldBlame]) -> tuple[FieldBlame, ...]:
 
 
 async def _traced(
-    subject: Subject,
-    resolved: Resolved,
-    body: Body,
-    mine: ManagedEntry,
-    entries: Sequence[ManagedEntry],
-    field: str,
-) -> tuple[list[FieldBlame], str]:
+    subject: Subject, body: Body, mine: ManagedEntry, entries: Sequence[ManagedEntry], field: str
+) -> tuple[list[FieldBlame], tuple[OpenedSource, Resolved], str]:
+    """Trace the unit's own fields: their rows, the source at the revision that they came from, and a note."""
     fields = mine.fields
     asked = {path: value for path, value in fields.values(body).items() if within(path, field)}
-    try:
-        findings = await _experiment(subject, resolved, ObjectRef.of(body), fields)
-    except CannotInspect as error:
-        findings, note = Findings(None, {}, {}), str(error)
-    else:
-        note = ""
-    spec = subject.declaration.spec
+    all_resolved = await subject.applied()
+    number, findings, note = await _experiment(subject, all_resolved, ObjectRef.of(body), fields)
+    one, resolved = subject.sources[number], all_resolved[number]
+    spec = one.declaration.spec
     if not isinstance(spec, GitSpec):
-        raise CannotInspect(f"{subject.declaration.ref} is no Git repository, so no line of it can be dated")
-    git_log = await subject.git.git_log(spec, resolved, git_credentials(subject.credentials))
+        raise CannotInspect(f"{one.declaration.ref} is no Git repository, so no line of it can be dated")
+    git_log = await subject.git.git_log(spec, resolved, git_credentials(one.credentials))
     dated = await _Dated.read(git_log, resolved, findings, asked)
     rows = [
         dated.completed(
@@ -125,13 +120,22 @@ async def _traced(
         )
         for path, value in asked.items()
     ]
-    return rows, note
+    return rows, (one, resolved), note
 
 
-async def _experiment(subject: Subject, resolved: Resolved, ref: ObjectRef, fields: FieldSet) -> Findings:
-    async with subject.git.checkout(resolved) as checkout:
-        with tempfile.TemporaryDirectory(prefix="trueup-blame-") as folder:
-            return await Experiment(subject, Path(folder), ref, fields).run(checkout.path)
+async def _experiment(
+    subject: Subject, resolved: Sequence[Resolved], ref: ObjectRef, fields: FieldSet
+) -> tuple[int, Findings, str]:
+    """Find the source that the object comes from, by its number, and where in it; of several, the last counts."""
+    note, number = "", 0
+    async with subject.taken(resolved) as taken:
+        for one in reversed([one for one in taken if one.recipe is not None]):
+            with tempfile.TemporaryDirectory(prefix="trueup-blame-") as folder:
+                try:
+                    return one.number, await Experiment(subject, one, Path(folder), ref, fields).run(), ""
+                except CannotInspect as error:
+                    note, number = str(error), one.number
+    return number, Findings(None, {}, {}), note
 
 
 def _places(findings: Findings, path: str) -> tuple[Place, ...]:

@@ -45,27 +45,32 @@ async def differences(
 ) -> list[Difference]:
     """Give what a sync of this unit would change, at a `revision` of its source or from a `local` folder.
 
+    Of a unit of several sources, `2=main` is a revision of the second; several are set apart by commas.
     Raises `CannotInspect`, `RenderError`, `SourceError` and `KubeError`.
     """
     async with opened(client, mapper, body) as subject:
-        if local is not None:
-            prepared = subject.prepared(await subject.render(local))
-        else:
-            prepared = await subject.delivered(await subject.resolve(revision))
+        if local is not None and len(subject.sources) > 1:
+            raise CannotInspect(
+                f"{subject.unit.ref} has {len(subject.sources)} sources, and one local folder cannot stand for them; "
+                "push to a branch, and name it by --revision"
+            )
+        revisions = _numbered(subject, revision) if revision else ()
+        prepared = await subject.delivered(await subject.resolve(revisions), local)
         return _veiled(await _against_live(subject, prepared), prepared.secrets)
 
 
 async def between(client: KubeClient, mapper: Mapper, body: Body, before: str, after: str) -> list[Difference]:
     """Give in what two revisions of one unit differ; `after` may be `live`. Raises as `differences` does.
 
-    A revision is a branch, tag or commit, or what the unit's history shows of a deployment.
+    A revision is a branch, tag or commit, or what the unit's history shows of a deployment; of several sources, as
+    `differences` has it.
     """
     async with opened(client, mapper, body) as subject:
-        first = await subject.delivered(await subject.resolve(_revision(subject, before)))
+        first = await subject.delivered(await subject.resolve(_revisions(subject, before)))
         if after == LIVE:
             found = await asyncio.gather(*(_as_it_lives(subject, item) for item in first.desired))
             return _veiled([item for item in found if item is not None], first.secrets)
-        second = await subject.delivered(await subject.resolve(_revision(subject, after)))
+        second = await subject.delivered(await subject.resolve(_revisions(subject, after)))
         return _veiled(_sides(_bodies(first), _bodies(second)), (*first.secrets, *second.secrets))
 
 
@@ -84,14 +89,31 @@ async def compared(client: KubeClient, mapper: Mapper, one: Body, other: Body) -
     return _veiled(_sides(*sides), known)
 
 
-def _revision(subject: Subject, word: str) -> str:
-    """Read a revision, or whatever `history` shows of a deployment: its number, its record's id, its commit."""
+def _revisions(subject: Subject, word: str) -> tuple[str, ...]:
+    """Read revisions, or whatever `history` shows of a deployment: its number, its record's id, its commit."""
     state = subject.state
     found = delivered(state.history, state.good_revisions, word)
     if not found and word.isdecimal() and len(word) < SHORTEST:
         known = ", ".join(f"{item.id} ({item.revision})" for item in reversed(state.history)) or "none yet"
         raise CannotInspect(f"{subject.unit.ref} has no deployment {word}; there are: {known}; or name a revision")
-    return found or word
+    return found or _numbered(subject, word)
+
+
+def _numbered(subject: Subject, text: str) -> tuple[str, ...]:
+    """Read the revision of the one source, or `2=main` of several: the others are at what they follow."""
+    count = len(subject.sources)
+    if count == 1:
+        return (text,)
+    found = [""] * count
+    for part in text.split(","):
+        number, sign, revision = part.strip().partition("=")
+        if not sign or not number.isdecimal() or not 1 <= int(number) <= count or not revision:
+            raise CannotInspect(
+                f"{subject.unit.ref} has {count} sources: {part.strip()!r} does not say of which it is a revision; "
+                "write its number in front (2=main), or name a deployment of its history"
+            )
+        found[int(number) - 1] = revision
+    return tuple(found)
 
 
 def _bodies(prepared: Prepared) -> dict[ObjectRef, Body]:

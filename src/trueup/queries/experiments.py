@@ -29,7 +29,7 @@ from trueup.core.fields.provenance import (
 )
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.recipe import AutoRecipe, HelmRecipe, Origin, Recipe, RenderError, RenderResult
-from trueup.queries.subject import CannotInspect, Subject
+from trueup.queries.subject import CannotInspect, Subject, Taken
 
 GROUP_BUDGET = 60
 SINGLE_BUDGET = 40
@@ -53,22 +53,25 @@ class Findings(msgspec.Struct, frozen=True):
 class Experiment:
     """One object of one unit, in a copy of the files it is rendered from."""
 
-    def __init__(self, subject: Subject, folder: Path, ref: ObjectRef, fields: FieldSet) -> None:
-        """Take the object, the fields that are asked about, and an empty folder for the copy."""
+    def __init__(self, subject: Subject, taken: Taken, folder: Path, ref: ObjectRef, fields: FieldSet) -> None:
+        """Take the source that renders the object, the fields asked about, and an empty folder for the copy."""
+        assert taken.recipe is not None
         self._subject = subject
+        self._taken = taken
         self._folder = folder
         self._ref = ref
         self._fields = fields
         self._texts: dict[str, str] = {}
-        self._recipe: Recipe = subject.unit.recipe
+        self._recipe: Recipe = taken.recipe
         self._position = 0
         self._count = 0
         self._positions: dict[str, Position] = {}
         self._rendered: Body = {}
 
-    async def run(self, tree: Path) -> Findings:
+    async def run(self) -> Findings:
         """Find the places of all fields. Raises `RenderError`, and `CannotInspect` where the object is not rendered."""
-        result = await self._subject.render(tree)
+        tree = self._taken.folder
+        result = await self._subject.render(self._taken)
         position = _position(result, self._ref, self._subject.unit.target.namespace)
         if position is None:
             raise CannotInspect(f"{self._subject.unit.ref} does not render {self._ref} at this revision")
@@ -180,7 +183,7 @@ class Experiment:
             for name in changed:
                 mine = [(item, number) for item, number in marks if item.place.path == name]
                 self._write(name, marked(self._texts[name], mine))
-            result = await self._subject.render(self._folder, recipe)
+            result = await self._subject.render(self._taken, self._folder, recipe)
         except RenderError:
             return None
         finally:

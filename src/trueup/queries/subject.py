@@ -1,4 +1,4 @@
-"""One unit opened for inspection: its source, its renderer and what is remembered of it, without a controller.
+"""One unit opened for inspection: its sources, its renderer and what is remembered of it, without a controller.
 
 Everything is done with the parts a controller is made of, and nothing is written to the cluster. Repositories are
 kept between commands below the user's cache folder, so that only the first look at a large one takes long.
@@ -10,18 +10,21 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from os import PathLike
 from pathlib import Path
+
+import msgspec
 
 from trueup.core.model.artifact import Resolved, Revision, SourceCredentials
 from trueup.core.model.dialect import Context, Dialect
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.recipe import Recipe, RenderContext, RenderResult
 from trueup.core.model.state import STATE_GROUP, STATE_KIND, UnitState, state_name
-from trueup.core.model.unit import SourceDeclaration, Unit
+from trueup.core.model.unit import RevisionFacts, SourceDeclaration, Unit, UnitSource
 from trueup.core.plan.desired import Prepared, prepare
 from trueup.core.problem import Kind, Problem
 from trueup.core.substitution import substituted
@@ -51,60 +54,123 @@ class CannotInspect(Problem):
         super().__init__(message, kind=Kind.BAD_USE)
 
 
+class OpenedSource(msgspec.Struct, frozen=True):
+    """One of the unit's sources: how it is read, what declares it, and how to be let in."""
+
+    source: UnitSource
+    declaration: SourceDeclaration
+    credentials: SourceCredentials | None
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """One source at a revision, with its files on disk and the recipe that holds there."""
+
+    number: int
+    resolved: Resolved
+    folder: Path
+    recipe: Recipe | None
+    roots: dict[str, str] = {}
+
+
 @dataclass(frozen=True)
 class Subject:
-    """A unit, and all that is needed to render it as of any revision. Made by `opened`."""
+    """A unit, and all that is needed to render it as of any revisions. Made by `opened`.
+
+    Revisions are always those of all its sources, in their order.
+    """
 
     client: KubeClient
     mapper: Mapper
     body: Body
     dialect: Dialect
     unit: Unit
-    declaration: SourceDeclaration
+    sources: tuple[OpenedSource, ...]
     state: UnitState
-    credentials: SourceCredentials | None
     git: GitSource
     renderer: WorkerRenderer
 
-    @property
-    def _sources(self) -> GitProvider:
-        return GitProvider(self.git)
+    async def resolve(self, revisions: Sequence[str] = ()) -> tuple[Resolved, ...]:
+        """Find a revision of each source: a branch, tag or commit; by default what it follows. Raises `SourceError`."""
+        pairs = zip_longest(self.sources, revisions[: len(self.sources)], fillvalue="")
+        return tuple([await self._resolve(one, str(at)) for one, at in pairs if isinstance(one, OpenedSource)])
 
-    async def resolve(self, revision: str = "") -> Resolved:
-        """Find a revision of the unit's source: a branch, tag or commit; by default what it follows.
-
-        Raises `SourceError`.
-        """
-        spec = self.declaration.spec
+    async def _resolve(self, one: OpenedSource, revision: str) -> Resolved:
+        spec, provider = one.declaration.spec, GitProvider(self.git)
         with contextlib.suppress(ValueError):
             revision = Revision.parse(revision).id if ":" in revision else revision
-        found = await self._sources.resolve(spec, self.credentials, revision)
-        return await self._sources.fetch(spec, found, self.credentials, self.declaration.ignore)
+        found = await provider.resolve(spec, one.credentials, revision)
+        return await provider.fetch(spec, found, one.credentials, one.declaration.ignore)
 
-    async def applied(self) -> Resolved:
-        """Find the revision that the unit delivers now, also while that is still under way. Raises `SourceError`."""
-        delivered = self.state.attempt or self.state.applied
-        return await self.resolve(delivered.revision if delivered else "")
+    async def applied(self) -> tuple[Resolved, ...]:
+        """Find the revisions that the unit delivers now, also while that is still under way. Raises `SourceError`."""
+        attempt, applied = self.state.attempt, self.state.applied
+        if attempt is not None:
+            return await self.resolve((attempt.revision,))
+        return await self.resolve(applied.revisions if applied else ())
 
-    async def render(self, tree: PathLike[str], recipe: Recipe | None = None) -> RenderResult:
-        """Render a folder as the unit would, with the values that it refers to. Raises `RenderError`, `KubeError`."""
-        context = RenderContext(capabilities=self.mapper.capabilities())
-        result = await self.renderer.render(recipe or self.unit.recipe, tree, context)
+    @asynccontextmanager
+    async def taken(self, resolved: Sequence[Resolved], local: Path | None = None) -> AsyncIterator[tuple[Taken, ...]]:
+        """Hold the files of all sources at these revisions, with their recipes; the first's from a `local` folder.
+
+        Raises `RenderError`, `SourceError`.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            folders = []
+            for number, one in enumerate(resolved):
+                own = local if local is not None and number == 0 else None
+                held = own or (await stack.enter_async_context(self.git.checkout(one))).path
+                folders.append(Path(held))
+            names = [one.source.name for one in self.sources]
+            roots = {name: str(folder) for name, folder in zip(names, folders, strict=True) if name}
+            yield tuple(
+                Taken(number, resolved[number], folder, self._recipe(number, resolved[number], folder), roots)
+                for number, folder in enumerate(folders)
+            )
+
+    def _recipe(self, number: int, resolved: Resolved, folder: Path) -> Recipe | None:
+        """Give how a source is read, as files in it say."""
+        source = self.sources[number].source
+        if source.late is None:
+            return source.recipe
+        paths = [path for path in source.late.files if (folder / path).is_file() and not (folder / path).is_symlink()]
+        files = {path: (folder / path).read_bytes() for path in paths}
+        if not files and not source.late.by_revision and not source.late.by_cluster:
+            return source.recipe
+        return source.late.complete(RevisionFacts(files, resolved.revision.id, self.mapper.capabilities())).recipe
+
+    async def render(
+        self, taken: Taken, tree: PathLike[str] | None = None, recipe: Recipe | None = None
+    ) -> RenderResult:
+        """Render one source as the unit would, also from a copy of its files; with the values that the unit refers to.
+
+        Raises `RenderError`, `KubeError`.
+        """
+        context = RenderContext(capabilities=self.mapper.capabilities(), roots=taken.roots)
+        used = recipe or taken.recipe
+        assert used is not None
+        result = await self.renderer.render(used, tree or taken.folder, context)
         return await substituted(self.unit, result, _NamedSecrets(self.client, self.mapper), self.renderer)
 
-    def prepared(self, result: RenderResult) -> Prepared:
-        """Make what the unit wants of what was rendered. Raises `CannotInspect`."""
-        prepared = prepare(result, self.unit, self.dialect.options, self.scope)
+    def prepared(self, results: Sequence[RenderResult]) -> Prepared:
+        """Make what the unit wants of what its sources rendered to. Raises `CannotInspect`."""
+        objects = tuple(item for result in results for item in result.objects)
+        secrets = tuple(value for result in results for value in result.secrets)
+        prepared = prepare(
+            msgspec.structs.replace(results[0], objects=objects, secrets=secrets),
+            self.unit,
+            self.dialect.options,
+            self.scope,
+        )
         if prepared.problems:
             raise CannotInspect("; ".join(f"{item.origin or ''}: {item.message}" for item in prepared.problems))
         if prepared.hooks:
             raise CannotInspect(f"hooks are not run yet: {', '.join(map(str, prepared.hooks))}")
         return prepared
 
-    async def delivered(self, resolved: Resolved) -> Prepared:
-        """Give what the unit delivers at a revision. Raises `CannotInspect`, `RenderError`, `SourceError`."""
-        async with self.git.checkout(resolved) as checkout:
-            return self.prepared(await self.render(checkout.path))
+    async def delivered(self, resolved: Sequence[Resolved], local: Path | None = None) -> Prepared:
+        """Give what the unit delivers at these revisions. Raises `CannotInspect`, `RenderError`, `SourceError`."""
+        async with self.taken(resolved, local) as taken:
+            return self.prepared([await self.render(one) for one in taken if one.recipe is not None])
 
     def scope(self, group: str, kind: str) -> bool | None:
         """Say whether a kind is namespaced; `None`: not served."""
@@ -132,15 +198,17 @@ async def opened(client: KubeClient, mapper: Mapper, body: Body) -> AsyncIterato
     dialect, unit = unit_of(body)
     if unit.problems:
         raise CannotInspect("; ".join(unit.problems))
-    declaration = await _declaration(client, mapper, unit, body)
-    credentials = await _credentials(client, mapper, declaration)
+    sources = []
+    for one in unit.sources:
+        declaration = await _declaration(client, mapper, unit, body, one.ref)
+        sources.append(OpenedSource(one, declaration, await _credentials(client, mapper, declaration)))
     state = await unit_state(client, mapper, unit.ref)
     with _cache() as folder:
         async with (
             GitSource(GitSettings.from_environment(folder)) as git,
             WorkerRenderer(RenderSettings(workers=1)) as renderer,
         ):
-            yield Subject(client, mapper, body, dialect, unit, declaration, state, credentials, git, renderer)
+            yield Subject(client, mapper, body, dialect, unit, tuple(sources), state, git, renderer)
 
 
 class _NamedSecrets:
@@ -187,17 +255,20 @@ async def unit_state(client: KubeClient, mapper: Mapper, ref: ObjectRef) -> Unit
     return decode_state(ref, body)
 
 
-async def _declaration(client: KubeClient, mapper: Mapper, unit: Unit, body: Body) -> SourceDeclaration:
-    holder: Body | None = body if unit.source == unit.ref else await live_object(client, mapper, unit.source)
+async def _declaration(client: KubeClient, mapper: Mapper, unit: Unit, body: Body, ref: ObjectRef) -> SourceDeclaration:
+    """Find what declares a source: the unit's own object, or another. Raises `CannotInspect`, `KubeError`."""
+    inside = ref[:3] == unit.ref[:3]
+    holder: Body | None = body if inside else await live_object(client, mapper, ref)
     if holder is None:
-        raise CannotInspect(f"{unit.source} does not exist")
-    dialect = dialect_of(unit.source.group, unit.source.kind)
+        raise CannotInspect(f"{ref} does not exist")
+    dialect = dialect_of(ref.group, ref.kind)
     sources = dialect.translate(holder, Context()).sources if dialect else ()
-    if not sources:
-        raise CannotInspect(f"{unit.source} is no source")
-    if sources[0].problems:
-        raise CannotInspect("; ".join(sources[0].problems))
-    return sources[0]
+    found = next((one for one in sources if one.ref == ref), None)
+    if found is None:
+        raise CannotInspect(f"{ref} is no source")
+    if found.problems:
+        raise CannotInspect("; ".join(found.problems))
+    return found
 
 
 @contextmanager

@@ -192,6 +192,7 @@ def _offers(state: UnitState, inputs: str) -> tuple[str, ...]:
 
 async def _source(client: KubeClient, mapper: Mapper, unit: Unit) -> list[Cause]:
     if unit.source == unit.ref:
+        # Sources that stand inside the unit's own object show what is wrong with them in its status.
         return []
     body = await read(client, mapper, unit.source)
     if isinstance(body, KubeError):

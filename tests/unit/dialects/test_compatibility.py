@@ -34,7 +34,6 @@ KINDS = {
 
 EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
     "Application": {
-        "spec.source.ref": {"source": {"repoURL": "https://git.example/shop", "ref": "values"}},
         "spec.source.chart": {"source": {"repoURL": "https://charts.example", "chart": "web"}},
         "spec.source.plugin": {"source": {**SOURCE, "plugin": {"name": "cdk8s"}}},
         "spec.source.helm.passCredentials": {"source": {**SOURCE, "helm": {"passCredentials": True}}},

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from support.engine import World, claim, claim_ref, config, job, job_ref, ref
+from support.engine import SOURCE, World, claim, claim_ref, config, job, job_ref, ref
 from trueup.core.health import HealthStatus
 from trueup.core.model.artifact import Fault, SourceError
 from trueup.core.model.deployment_record import Ending
 from trueup.core.model.recipe import DirectoryRecipe
 from trueup.core.model.reports import OperationState, Reason, SyncState, UnitPhase
-from trueup.core.model.unit import Dependency, HealthGate, Operation, ReturnPolicy, SyncPolicy, ValueRef
+from trueup.core.model.unit import Dependency, HealthGate, Operation, ReturnPolicy, SyncPolicy, UnitSource, ValueRef
 from trueup.core.ports import ApplyError
 
 
@@ -466,7 +466,9 @@ async def test_a_sync_may_read_a_revision_as_it_was_read_then(world: World) -> N
     world.declare(world.unit("web", policy=policy))
     first = await world.commit(web=[config("a", key="1")], old=[config("a", key="0")])
     await _ask(world, policy, Operation("one"))
-    await _ask(world, policy, Operation("back", revision=first, recipe=DirectoryRecipe(path="old")))
+    await _ask(
+        world, policy, Operation("back", revision=first, sources=(UnitSource(SOURCE, DirectoryRecipe(path="old")),))
+    )
     assert world.cluster.objects[ref("a")]["data"] == {"key": "0"}
     assert world.report(world.unit("web")).phase is UnitPhase.OUT_OF_SYNC
     await world.later(400)

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from support.engine import SECOND, SOURCE, World, config, ref
 from trueup.core.health import HealthStatus
 from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.recipe import DirectoryRecipe
 from trueup.core.model.reports import Reason, UnitPhase
-from trueup.core.model.unit import Dependency, HealthGate, Operation, SourceDeclaration, SyncPolicy, Unit, UnitSource
+from trueup.core.model.unit import (
+    CompleteRecipe,
+    Dependency,
+    HealthGate,
+    Operation,
+    RevisionFacts,
+    SourceDeclaration,
+    SyncPolicy,
+    Unit,
+    UnitSource,
+)
 from trueup.core.plan.tasks import Action
 
 BOTH = (UnitSource(SOURCE, DirectoryRecipe(path="web")), UnitSource(SECOND, DirectoryRecipe(path="web")))
@@ -157,3 +169,52 @@ async def test_a_repository_that_no_source_follows_any_more_is_given_up(world: W
     assert world.repository.forgotten == ["https://x/r"]
     world.engine.withdraw_source(twin)
     assert world.repository.forgotten == ["https://x/r", "https://x/other"]
+
+
+class _ByRevision(msgspec.Struct, frozen=True):
+    """A recipe that has the revision put in: a folder of the commit's last digit. Implements `LateRecipe`."""
+
+    files: tuple[str, ...] = ()
+    by_revision: bool = True
+    by_cluster: bool = False
+
+    def complete(self, facts: RevisionFacts) -> CompleteRecipe:
+        return CompleteRecipe(DirectoryRecipe(path=facts.revision[-1]), ("told",))
+
+
+async def test_a_recipe_that_holds_the_revision_is_another_one_for_each_commit(world: World) -> None:
+    late = UnitSource(SOURCE, DirectoryRecipe(path="web"), late=_ByRevision())
+    unit, other = two(world, (late, UnitSource(SECOND, name="values"))), world.unit("other")
+    world.declare(unit, other)
+    await world.commit_second(web=[config("b", key="1")])
+    folders = {str(number): [config("a", key=str(number))] for number in range(1, 9)}
+    first = await world.commit(**folders, web=[config("c", key="1")])
+    assert world.cluster.objects[ref("a")]["data"] == {"key": first[-1]}
+    assert "told" in {notice.message for notice in world.report(unit).notices}
+    renders = world.renderer.renders
+    await world.later(31)
+    await world.restart()
+    assert world.renderer.renders == renders, "the same revision is the same recipe"
+    second = await world.commit(**folders, web=[config("c", key="1")], more=[])
+    assert second[-1] != first[-1] and world.cluster.objects[ref("a")]["data"] == {"key": second[-1]}
+
+
+async def test_a_return_reads_files_of_the_first_source_by_its_name_again(world: World) -> None:
+    """The first source delivers nothing: what is recalled of it is its name and its revision, and no recipe."""
+    sources = (UnitSource(SOURCE, name="values"), UnitSource(SECOND, DirectoryRecipe(path="web")))
+    unit = two(world, sources, gate=HealthGate(wait=True))
+    world.declare(unit)
+    await world.commit(web=[config("v", key="1")])
+    await world.commit_second(web=[config("b", key="1")])
+    good = world.cluster.objects[ref("b")]["metadata"]["annotations"]["values"]
+    world.cluster.set_health_once_written(ref("b"), HealthStatus.DEGRADED, "crash")
+    await world.commit(web=[config("v", key="2")])
+    # Nothing of the good inputs is in memory after a restart.
+    await world.restart()
+    await world.later(4)
+    world.cluster.set_health(ref("b"), HealthStatus.HEALTHY)
+    await world.settle()
+    state = world.state(unit)
+    assert world.cluster.objects[ref("b")]["metadata"]["annotations"]["values"] == good
+    assert state.held is not None and len(state.held.returned_revisions) == 2
+    assert state.good is not None and (state.good.name, state.good.recipe) == ("values", None)

@@ -13,7 +13,9 @@ def visible(text: str) -> str:
 
 
 def short(revision: str) -> str:
-    """Shorten a revision's commit to eight digits."""
+    """Shorten a revision's commit to eight digits, or those of several sources."""
+    if ", " in revision:
+        return ", ".join(map(short, revision.split(", ")))
     head, colon, commit = revision.rpartition(":")
     if colon:
         return f"{head.removesuffix('sha1').removesuffix('sha256')}{commit[:8]}"

@@ -283,9 +283,10 @@ class RenderResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `looked_at` is by root, the artifact itself under "". `uncacheable` names the functions of time or chance (or of
     the cluster's state) that were used: such a result holds for this once. `renderer` is the worker's version.
-    `recipe` is the kind that was used in the end. `inputs` names everything that went in by content, so that equal
-    inputs are known to render the same (empty where the artifact's ids were not given). `cached` says that no worker
-    was asked. `secrets` are values of Secrets that were put into the objects: they are never told.
+    `recipe` is the kind that was used in the end, `recipes` that of each of several sources. `inputs` names everything
+    that went in by content, so that equal inputs are known to render the same (empty where the artifact's ids were not
+    given). `cached`: no worker was asked. `secrets` are values of Secrets that were put into the objects: they are
+    never told.
     """
 
     objects: tuple[RenderedObject, ...]
@@ -297,6 +298,7 @@ class RenderResult(msgspec.Struct, frozen=True, omit_defaults=True):
     inputs: str = ""
     cached: bool = False
     secrets: tuple[str, ...] = ()
+    recipes: tuple[str, ...] = ()
 
 
 NextStep: TypeAlias = Literal["stall", "retry", "fetch"]
@@ -327,7 +329,8 @@ class RenderProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     `cycle`, `parse` (file and line known), `not-an-object`, `missing-kind`, `missing-name`, `missing-api-version`,
     `build` (kustomize's words), `template`, `values`, `schema`, `chart`, `missing-dependency`, `jsonnet`, `too-large`,
     `too-many-objects`, `plugin` (kustomize plugins and Helm inflation are off), `variable` (one has no value),
-    `substitution`, `expression`, `cost`, `deadline`, `busy`, `memory`, `crashed`, `unavailable`, `protocol`.
+    `substitution`, `expression`, `cost`, `deadline`, `busy`, `memory`, `crashed`, `unavailable`, `protocol`,
+    `override` (a file that changes the recipe).
     """
 
     code: str

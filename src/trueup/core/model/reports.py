@@ -135,8 +135,8 @@ class OperationState(StrEnum):
 class OperationReport(msgspec.Struct, frozen=True):
     """A sync, by hand or automated, under way or the last one that ended.
 
-    `request` is what a user asked for by hand, `None` for an automated one. `revision` is what it delivers.
-    `healing`: it only restored what had drifted.
+    `request` is what a user asked for by hand, `None` for an automated one. `revision` is what it delivers, `revisions`
+    of all sources where these are several. `healing`: it only restored what had drifted.
     """
 
     state: OperationState
@@ -148,6 +148,7 @@ class OperationReport(msgspec.Struct, frozen=True):
     request: Operation | None = None
     healing: bool = False
     results: tuple[ObjectResult, ...] = ()
+    revisions: tuple[str, ...] = ()
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -166,9 +167,10 @@ class UnitReport(msgspec.Struct, frozen=True):
 
     `generation` is the object's generation that the engine has acted on. `current` is Git's revision now,
     `attempted` the last one tried, `applied` the last one that ended well; `revisions` are those of all sources
-    that `applied` stands for, where these are several. `commit` is that of `current`. `stalled`: only a change by
-    the user can help. `retry_in`: seconds until the next try, for the message. `recipe` is the kind that rendering
-    used. `handled` is the token of the last request by hand that was answered (`Unit.requested`) and
+    that `applied` stands for, where these are several, and `currents` those that `current` does. `commit` is that of
+    `current`. `stalled`: only a change by the user can help. `retry_in`: seconds until the next try, for the message.
+    `recipe` is the kind that rendering used, `recipes` that of each of several sources (empty: it renders nothing).
+    `handled` is the token of the last request by hand that was answered (`Unit.requested`) and
     `handled_operation` the id of the last operation that was taken up (`Unit.operation.id`). `checked_for` is how
     many seconds the health gate took; `health` the unit's own verdict, worst of its objects. `history` has the
     newest last. `pin`: somebody keeps the unit at an earlier deployment. `gated`: the unit waits for health, so
@@ -203,6 +205,8 @@ class UnitReport(msgspec.Struct, frozen=True):
     notices: tuple[Notice, ...] = ()
     compared: datetime | None = None
     revisions: tuple[str, ...] = ()
+    currents: tuple[str, ...] = ()
+    recipes: tuple[str, ...] = ()
 
 
 class SourceReport(msgspec.Struct, frozen=True):

@@ -36,7 +36,8 @@ class Inputs(msgspec.Struct, frozen=True, omit_defaults=True):
     `digest` covers the unit's spec, all files that rendering looked at, and the values it referenced: equal digests
     give equal objects. `revision` and `tree` say where the files came from, `recipe` and `spec` how they were read and
     `values` (a digest) what else was put in, so that the same inputs are known again and can be rendered again.
-    `objects` is the digest of what they rendered to. `others` are the same of the unit's further sources.
+    `objects` is the digest of what they rendered to. `others` are the same of the unit's further sources, which refer
+    to the first by `name`.
     """
 
     digest: str
@@ -47,6 +48,7 @@ class Inputs(msgspec.Struct, frozen=True, omit_defaults=True):
     objects: str = ""
     recipe: Recipe | None = None
     others: tuple[SourceInputs, ...] = ()
+    name: str = ""
 
     @property
     def trees(self) -> tuple[str, ...]:
@@ -57,6 +59,11 @@ class Inputs(msgspec.Struct, frozen=True, omit_defaults=True):
     def revisions(self) -> tuple[str, ...]:
         """The revisions of all sources."""
         return (self.revision, *(other.revision for other in self.others))
+
+    @property
+    def words(self) -> str:
+        """Name the revisions of all sources, each once."""
+        return ", ".join(dict.fromkeys(self.revisions))
 
     def same_source(self, trees: tuple[str, ...], spec: str, values: str) -> bool:
         """Say whether trees, a spec and values are those of these inputs, so that nothing need be rendered."""
@@ -156,7 +163,8 @@ class Held(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `objects`, `values` and `spec` know them again where only their name has changed: a newer renderer, or a comment in
     a file, makes no other deployment of them. `because` is another unit whose sickness took this one back as well.
-    `stopped` says why the return did not succeed either; nothing more is tried then.
+    `stopped` says why the return did not succeed either; nothing more is tried then. `revisions` and
+    `returned_revisions` are those of all sources where these are several.
     """
 
     inputs: str
@@ -170,6 +178,8 @@ class Held(msgspec.Struct, frozen=True, omit_defaults=True):
     spec: str = ""
     because: ObjectRef | None = None
     stopped: str = ""
+    revisions: tuple[str, ...] = ()
+    returned_revisions: tuple[str, ...] = ()
 
     def holds(self, inputs: Inputs, spec: str) -> bool:
         """Say whether these inputs are held back; `spec` is the digest of the unit's own spec."""
@@ -206,7 +216,7 @@ class Pin(msgspec.Struct, frozen=True, omit_defaults=True):
         """Say it to people."""
         by = f" by {self.by}" if self.by else ""
         why = f" ({self.reason})" if self.reason else ""
-        return f"pinned to {self.inputs.revision}{by}{why} since {self.since}; `trueup unpin` releases it"
+        return f"pinned to {self.inputs.words}{by}{why} since {self.since}; `trueup unpin` releases it"
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,15 +6,17 @@ engine knows these and nothing of the dialect they came from. All times are seco
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
 
 from trueup.core.model.artifact import IgnoreRules, SourceSpec
 from trueup.core.model.objects import LOCAL, ClusterRef, ObjectRef
 from trueup.core.model.permissions import Permissions
-from trueup.core.model.recipe import Recipe
+from trueup.core.model.recipe import Capabilities, Recipe
 
 
 class ValueRef(msgspec.Struct, frozen=True):
@@ -65,15 +67,62 @@ class SourceDeclaration(msgspec.Struct, frozen=True):
         return f"{self.ref.namespace}/{self.project}"
 
 
+class RevisionFacts(msgspec.Struct, frozen=True):
+    """What is known of a source once its revision is: some of its files, the bare id, and what the cluster serves."""
+
+    files: Mapping[str, bytes] = {}
+    revision: str = ""
+    capabilities: Capabilities = Capabilities()
+
+
+class CompleteRecipe(msgspec.Struct, frozen=True):
+    """A recipe as it is at one revision. `warnings` are for people.
+
+    `lasting`: the source's files, and the facts that `LateRecipe` names, decide it; otherwise it holds for this once.
+    """
+
+    recipe: Recipe
+    warnings: tuple[str, ...] = ()
+    lasting: bool = True
+
+
+class LateRecipe(Protocol):
+    """How a source is read where its revision has a say in it, because files of the source change the recipe.
+
+    Where none of these `files` is there, and neither fact is used, the `recipe` of the `UnitSource` is the right one.
+    """
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files of the source that change the recipe where they are there."""
+        ...
+
+    @property
+    def by_revision(self) -> bool:
+        """Whether the unit's own object has the revision's id put in."""
+        ...
+
+    @property
+    def by_cluster(self) -> bool:
+        """Whether the unit's own object has what the cluster serves put in."""
+        ...
+
+    def complete(self, facts: RevisionFacts) -> CompleteRecipe:
+        """Give the recipe at one revision. Raises `RenderError` that names the file."""
+        ...
+
+
 class UnitSource(msgspec.Struct, frozen=True):
     """One of a unit's sources: the object that declares it, and how its files become objects.
 
     Without a `recipe` its files are only there for the others, which refer to them by `name` (`$name/values.yaml`).
+    With `late` the recipe is complete only when the revision is known.
     """
 
     ref: ObjectRef
     recipe: Recipe | None = None
     name: str = ""
+    late: LateRecipe | None = None
 
 
 def nth_source(unit: ObjectRef, number: int) -> ObjectRef:
@@ -236,8 +285,8 @@ class Substitution(msgspec.Struct, frozen=True):
 class Operation(msgspec.Struct, frozen=True):
     """A sync asked for by hand. `revision` empty: the unit's own; `resources` empty: all of them.
 
-    `revisions` are those of a unit's several sources, in their order; `revision` is the first's. `recipe` reads the
-    revision in another way than the unit does now: as it did when that was delivered.
+    `revisions` are those of a unit's several sources, in their order; `revision` is the first's. `sources` read the
+    revisions in another way than the unit does now: as it did when they were delivered.
     """
 
     id: str
@@ -246,7 +295,7 @@ class Operation(msgspec.Struct, frozen=True):
     dry_run: bool = False
     force: bool = False
     resources: tuple[ObjectRef, ...] = ()
-    recipe: Recipe | None = None
+    sources: tuple[UnitSource, ...] = ()
     initiator: str = ""
     retry: Retry = Retry(limit=0)
     revisions: tuple[str, ...] = ()
@@ -286,8 +335,7 @@ class Unit(msgspec.Struct, frozen=True):
     `requested_by` is the person whose request `requested` is, as far as that is known.
     `propose_revert`: a return that happens by itself also proposes the revert in Git. `approved` is when somebody
     approved what the unit asks for before it removes anything. `finalized`: the object bears its `finalizer`.
-    `unread` are files beside the recipe's that upstream
-    reads and Trueup does not: where one is there, nothing is delivered. `remedies` are words for errors.
+    `remedies` are words for errors.
     """
 
     ref: ObjectRef
@@ -325,7 +373,6 @@ class Unit(msgspec.Struct, frozen=True):
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     approved: datetime | None = None
-    unread: tuple[str, ...] = ()
     remedies: Remedies = Remedies()
 
     @property

@@ -56,7 +56,7 @@ def find(past: tuple[GoodRevision, ...], word: str) -> GoodRevision | None:
     A commit may be written as any table or status shows it: `main@af0a272c`, `main@sha1:…`, `sha1:…`.
     """
     for item in reversed(past):
-        if named(word, item.id, item.sync, (item.first, item.inputs.revision)):
+        if named(word, item.id, item.sync, (item.first, *item.inputs.revisions)):
             return item
     return None
 
@@ -74,13 +74,13 @@ def named(word: str, id: int, sync: str, revisions: Iterable[str]) -> bool:
     return sync.startswith(word) or any(commit.startswith(start) for commit in commits)
 
 
-def delivered(history: Iterable[HistoryEntry], past: Iterable[GoodRevision], word: str) -> str:
-    """Give the revision of the deployment that a word names, good or not; empty where it names none."""
+def delivered(history: Iterable[HistoryEntry], past: Iterable[GoodRevision], word: str) -> tuple[str, ...]:
+    """Give the revisions, of all sources, of the deployment that a word names, good or not; or none."""
     for entry in reversed(tuple(history)):
-        if named(word, entry.id, entry.sync, (entry.revision,)):
-            return entry.revision
+        if named(word, entry.id, entry.sync, entry.revisions or (entry.revision,)):
+            return entry.revisions or (entry.revision,)
     found = find(tuple(past), word)
-    return found.inputs.revision if found is not None else ""
+    return found.inputs.revisions if found is not None else ()
 
 
 def choices(past: Iterable[GoodRevision]) -> str:

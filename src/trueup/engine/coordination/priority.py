@@ -52,11 +52,14 @@ async def touched_first(
 
 
 def _known(unit: Unit, tree: TreeIds, renderer: Renderer, targets: Targets) -> bool:
-    """Say whether an earlier rendering of a unit is still right for a tree; of several sources nobody knows."""
-    if len(unit.sources) > 1:
+    """Say whether an earlier rendering of a unit is still right for a tree; with sources elsewhere nobody knows."""
+    if len({one.ref for one in unit.sources}) > 1:
         return False
     try:
         capabilities = targets.of(unit.target.cluster).capabilities()
     except Unreachable:
         return False
-    return renderer.recognise(unit.recipe, RenderContext(capabilities=capabilities, tree=tree)) is not None
+    roots = {one.name: tree for one in unit.sources if one.name}
+    context = RenderContext(capabilities, tree, dict.fromkeys(roots, ""), roots)
+    recipes = [one.recipe for one in unit.sources if one.recipe is not None]
+    return all(renderer.recognise(recipe, context) is not None for recipe in recipes)

@@ -13,7 +13,8 @@ import structlog
 from trueup.core.fields.changes import told
 from trueup.core.model.deployment_record import Cause, DeploymentRecord, Ending
 from trueup.core.model.events import SyncEnded, SyncStarted
-from trueup.core.model.state import Attempt
+from trueup.core.model.state import Attempt, Inputs
+from trueup.core.model.unit import Unit
 from trueup.core.plan.tasks import Step
 from trueup.core.ports import Applied, ApplyError
 from trueup.core.redaction import hide_user
@@ -213,7 +214,7 @@ def _record(
         namespace=unit.target.namespace,
         manager=unit.field_manager,
         source=hide_user(spec.url) if spec else "",
-        path=(inputs.recipe if inputs and inputs.recipe else unit.recipe).path,
+        path=_path(unit, inputs),
         revision=record.revision,
         previous=record.previous,
         commit=commit,
@@ -231,3 +232,9 @@ def _record(
         resumed=record.resumed,
         revisions=inputs.revisions if inputs and inputs.others else (),
     )
+
+
+def _path(unit: Unit, inputs: Inputs | None) -> str:
+    """Give the folder of the first source that is rendered."""
+    recipes = (inputs.recipe, *(other.recipe for other in inputs.others)) if inputs is not None else ()
+    return next((recipe for recipe in recipes if recipe is not None), unit.recipe).path

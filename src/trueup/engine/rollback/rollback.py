@@ -59,7 +59,7 @@ async def handle_unhealthy(run: Reconciliation, context: EngineContext) -> None:
     if decision.proposes and context.propose is not None and state.good is not None:
         paths = run.wanted.paths if run.wanted else ()
         offer = RevertProposal(inputs.digest, revision, state.good.revision, message[:FAILED_KEPT], paths)
-        offer = _of_source(offer, inputs, state.good)
+        offer = _of_source(offer, inputs, state.good, run.unit.source)
         ended = msgspec.structs.replace(ended, proposals=with_offer(state.proposals, offer))
         context.propose(run.unit.ref)
     if decision.returns and decision.good is not None:
@@ -77,6 +77,8 @@ async def handle_unhealthy(run: Reconciliation, context: EngineContext) -> None:
                 objects=inputs.objects,
                 values=inputs.values,
                 spec=run.unit.spec_digest,
+                revisions=inputs.revisions if inputs.others else (),
+                returned_revisions=decision.good.revisions if decision.good.others else (),
             ),
             rollback_skipped=None,
             failures=0,
@@ -86,13 +88,13 @@ async def handle_unhealthy(run: Reconciliation, context: EngineContext) -> None:
             runtime.sync.operation = msgspec.structs.replace(
                 runtime.sync.operation,
                 state=OperationState.FAILED,
-                message=f"{reason}; returned to {back}",
+                message=f"{reason}; returned to {decision.good.words}",
                 finished=context.clock.wall(),
             )
-        end_record(run, context, Ending.RETURNED, f"{reason}; returned to {back}")
+        end_record(run, context, Ending.RETURNED, f"{reason}; returned to {decision.good.words}")
         run.again()
     elif run.returning and state.held is not None:
-        stopped = f"the return to {inputs.revision} did not become healthy either ({message}); {STOPPED_ADVICE}"
+        stopped = f"the return to {inputs.words} did not become healthy either ({message}); {STOPPED_ADVICE}"
         ended = msgspec.structs.replace(ended, held=msgspec.structs.replace(state.held, stopped=stopped))
         end_record(run, context, Ending.SICK, f"{message}; left in place, because {decision.reason}")
     else:
@@ -129,15 +131,22 @@ async def _decision(run: Reconciliation, context: EngineContext) -> Decision:
     return decide(msgspec.structs.replace(case, obstacles=await rollback_preflight(run, context, decision.good)))
 
 
-def _of_source(offer: RevertProposal, bad: Inputs, good: Inputs) -> RevertProposal:
+def _of_source(offer: RevertProposal, bad: Inputs, good: Inputs, first: ObjectRef) -> RevertProposal:
     """Say of which source a revert is: of the one that has moved. Where several have, nobody knows which it was."""
     before = {other.source: other.revision for other in good.others}
-    moved = [other for other in bad.others if before.get(other.source) != other.revision]
+    # Sources that follow one revision of a repository are polled as one, and move together.
+    moved = {
+        other.source: other
+        for other in bad.others
+        if other.source != first and before.get(other.source) != other.revision
+    }
     if not moved:
-        return offer
+        # What was read is told of the first source that is rendered: it must be the first one, and that alone.
+        alone = bad.recipe is not None and all(other.source != first for other in bad.others)
+        return offer if alone else msgspec.structs.replace(offer, paths=())
     if bad.revision != good.revision or len(moved) > 1:
         return msgspec.structs.replace(offer, refused="several of its sources have moved at once")
-    one = moved[0]
+    one = next(iter(moved.values()))
     return msgspec.structs.replace(
         offer, source=one.source, revision=one.revision, good=before.get(one.source, ""), paths=()
     )
@@ -168,5 +177,5 @@ def rollback_stopped(run: Reconciliation, tries: int) -> Held | None:
     if held is None or (tries < RETURN_TRIES and all(error.retry for error in errors)):
         return None
     words = "; ".join(f"{error.ref}: {error.message}" for error in errors[:5])
-    stopped = f"the return to {run.inputs.revision} failed too ({words}); {STOPPED_ADVICE}"
+    stopped = f"the return to {run.inputs.words} failed too ({words}); {STOPPED_ADVICE}"
     return msgspec.structs.replace(held, stopped=stopped)

@@ -57,7 +57,7 @@ async def _say_what_is_wanted(run: Reconciliation, context: EngineContext) -> No
     """
     states = [context.source_controller.state(one.ref) for one in run.unit.sources]
     located = tuple(
-        Located(one.ref, state.resolved, one.recipe, one.name)
+        Located.of(one, state.resolved)
         for one, state in zip(run.unit.sources, states, strict=True)
         if state is not None and state.resolved is not None
     )
@@ -101,8 +101,8 @@ async def locate(run: Reconciliation, context: EngineContext) -> None:
     _answer_request(run, states)
     run.located = await _asked_for(run, context)
     if not run.located:
-        pairs = zip(run.unit.sources, states, strict=True)
-        run.located = tuple(Located(one.ref, _artifact(run, state), one.recipe, one.name) for one, state in pairs)
+        pairs = zip(run.sources, states, strict=True)
+        run.located = tuple(Located.of(one, _artifact(run, state)) for one, state in pairs)
     structlog.contextvars.bind_contextvars(revision=run.revision)
 
 
@@ -147,13 +147,13 @@ async def _asked_for(run: Reconciliation, context: EngineContext) -> tuple[Locat
         return ()
     found = []
     try:
-        for one, revision in zip_longest(run.unit.sources, asked[: len(run.unit.sources)], fillvalue=""):
+        for one, revision in zip_longest(run.sources, asked[: len(run.sources)], fillvalue=""):
             assert isinstance(one, UnitSource)
             if revision:
                 resolved = await context.source_controller.resolve(one.ref, str(revision))
             else:
                 resolved = _artifact(run, _source_state(run, context, one))
-            found.append(Located(one.ref, resolved, one.recipe, one.name))
+            found.append(Located.of(one, resolved))
     except SourceError as error:
         refuse_operation(run, context, f"revision {told} is not delivered: {error}")
         return ()

@@ -95,7 +95,7 @@ def _adopt(run: Reconciliation) -> None:
         changed = msgspec.structs.replace(changed, applied=inputs, good=good)
     if run.operation is not None:
         changed = msgspec.structs.replace(changed, operation=run.operation.id)
-        if run.operation.revision or run.operation.recipe is not None:
+        if run.operation.revision or any(run.operation.revisions) or run.operation.sources:
             # What was asked for need not be what Git says: how the unit stands is seen by the next reconciliation.
             run.again()
     change(run, changed)

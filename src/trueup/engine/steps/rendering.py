@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.engine.context import EngineContext
-from trueup.engine.inputs import earlier, recipe_of, render_inputs, spec_digest, trees_of, values_digest
+from trueup.engine.inputs import earlier, render_inputs, spec_digest, trees_of, values_digest
 from trueup.engine.reconciliation import Halt, Next, Reconciliation
 
 
@@ -16,7 +16,7 @@ async def find_inputs(run: Reconciliation, context: EngineContext) -> None:
     """Find what the unit's inputs are now, and render them unless they are those that were applied last."""
     unit, state = run.unit, run.state
     values = await values_digest(unit, context)
-    spec = spec_digest(unit, recipe_of(run), context)
+    spec = spec_digest(unit, run.located, context)
     applied = state.applied
     if (
         applied is not None
@@ -28,21 +28,10 @@ async def find_inputs(run: Reconciliation, context: EngineContext) -> None:
     ):
         run.inputs = applied
         run.declared = run.wanted = run.runtime.renders.by_inputs.get(applied.digest)
+        run.complaints = run.declared.complaints if run.declared is not None else ()
         return
-    await _refuse_unread(run, context)
     await render_inputs(run, context, spec, values)
     await _wait(run, context)
-
-
-async def _refuse_unread(run: Reconciliation, context: EngineContext) -> None:
-    """Stop where a file is there that would change what is delivered, and is not read."""
-    if not run.unit.unread or run.resolved is None:
-        return
-    ids = await context.sources.ids(run.resolved)
-    for path in run.unit.unread:
-        if ids.entry(path) is not None:
-            text = f"{path} is not read yet, and would change what is delivered; move what it says to the unit itself"
-            raise Halt(UnitPhase.FAILED, Reason.INVALID_SPEC, text, Next.WAIT)
 
 
 async def _wait(run: Reconciliation, context: EngineContext) -> None:

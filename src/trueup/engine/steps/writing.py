@@ -132,11 +132,14 @@ def _careful(run: Reconciliation, step: Step, acting: Acting) -> Acting:
 def _open_operation(run: Reconciliation, context: EngineContext) -> None:
     runtime = run.runtime
     going = runtime.sync.operation
-    revision = run.inputs.revision if run.pinned and run.inputs else run.revision
+    revision, revisions = run.revision, run.several
+    if run.pinned and run.inputs:
+        revision, revisions = run.inputs.revision, run.inputs.revisions if run.inputs.others else ()
     if run.intent is Intent.RETURN:
         # What stays on show is the operation that failed, with the return in its message.
         return
-    if going is not None and going.state is OperationState.RUNNING and going.revision == revision:
+    same = going is not None and (going.revision, going.revisions) == (revision, revisions)
+    if going is not None and going.state is OperationState.RUNNING and same:
         return
     runtime.sync.results = {}
     runtime.sync.operation = OperationReport(
@@ -146,6 +149,7 @@ def _open_operation(run: Reconciliation, context: EngineContext) -> None:
         request=run.operation,
         healing=run.intent is Intent.HEAL,
         retries=run.state.failures if run.inputs and run.state.failed_inputs == run.inputs.digest else 0,
+        revisions=revisions,
     )
 
 

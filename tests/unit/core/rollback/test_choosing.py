@@ -49,6 +49,6 @@ def test_what_cannot_be_chosen_is_told_with_what_can() -> None:
 
 
 def test_a_difference_may_be_asked_for_of_a_deployment_that_was_not_good() -> None:
-    assert delivered(STATE.history, STATE.good_revisions, "dead0000") == f"main@sha1:{BAD}"
-    assert delivered(STATE.history, STATE.good_revisions, "2") == f"main@sha1:{TWO}"
-    assert delivered(STATE.history, STATE.good_revisions, "v1.0") == ""
+    assert delivered(STATE.history, STATE.good_revisions, "dead0000") == (f"main@sha1:{BAD}",)
+    assert delivered(STATE.history, STATE.good_revisions, "2") == (f"main@sha1:{TWO}",)
+    assert delivered(STATE.history, STATE.good_revisions, "v1.0") == ()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trueup.core.model.state import HistoryEntry
+from trueup.dialects.argo.application.sources.shown import Shown
 from trueup.dialects.decode import list_of, number_of
 from trueup.dialects.sync_options import commit_of
 from trueup.dialects.times import restamped
@@ -17,24 +18,27 @@ _AUTOMATED = frozenset({"", "trueup", "automated"})
 
 
 def history(
-    before: Mapping[str, Any], spec: Mapping[str, Any], source: Mapping[str, Any], deployments: tuple[HistoryEntry, ...]
+    before: Mapping[str, Any], spec: Mapping[str, Any], shown: Shown, deployments: tuple[HistoryEntry, ...]
 ) -> list[Any]:
-    """Give the entries. One that was written before stays as it is, with the source it was delivered from."""
+    """Give the entries. One that was written before stays as it is, with the sources it was delivered from."""
     known = {number_of(item, "id", -1): item for item in list_of(before, "history") if isinstance(item, Mapping)}
     limit = number_of(spec, "revisionHistoryLimit", LIMIT)
     good = [item for item in deployments if item.outcome == "good"]
     entries: list[Any] = []
     for item in good[-limit:] if limit > 0 else []:
         entry = known.get(item.id)
-        revision = commit_of(item.revision)
-        if entry is None or entry.get("revision") != revision:
+        if entry is None or _revisions(entry) != [commit_of(text) for text in item.revisions or (item.revision,)]:
             entry = {
                 "id": item.id,
-                "revision": revision,
+                **shown.revisions(item.revision, item.revisions),
                 "deployStartedAt": restamped(item.started_at),
                 "deployedAt": restamped(item.finished_at),
                 "initiatedBy": {"automated": True} if item.initiator in _AUTOMATED else {"username": item.initiator},
-                "source": dict(source),
+                **shown.sources,
             }
         entries.append(entry)
     return entries
+
+
+def _revisions(entry: Mapping[str, Any]) -> list[Any]:
+    return list_of(entry, "revisions") or [entry.get("revision")]

@@ -8,8 +8,8 @@ from typing import Any
 
 from trueup.core.model.objects import Phase
 from trueup.core.model.reports import ObjectResult, OperationReport, OperationState, ResultCode, UnitReport
+from trueup.dialects.argo.application.sources.shown import Shown
 from trueup.dialects.decode import mapping_of, text_of
-from trueup.dialects.sync_options import commit_of
 from trueup.dialects.times import duration, stamp
 
 _PHASES = {
@@ -35,18 +35,19 @@ SUCCEEDED = "successfully synced (all tasks run)"
 
 
 def operation_state(
-    spec: Mapping[str, Any], source: Mapping[str, Any], operation: OperationReport, report: UnitReport
+    spec: Mapping[str, Any], shown: Shown, operation: OperationReport, report: UnitReport
 ) -> dict[str, Any]:
     """Give the state of an operation."""
-    revision = commit_of(operation.revision)
+    revisions = shown.revisions(operation.revision, operation.revisions)
     message = operation.message or (SUCCEEDED if operation.state is OperationState.SUCCEEDED else report.message)
-    result: dict[str, Any] = {"revision": revision, "source": dict(source)}
+    # Upstream's definition requires a revision in every result.
+    result: dict[str, Any] = {"revision": "", **revisions, **shown.sources}
     if operation.results:
         result["resources"] = [_result(item) for item in operation.results]
     state: dict[str, Any] = {
         "phase": _PHASES[operation.state],
         "message": message,
-        "operation": _operation(spec, operation, revision),
+        "operation": _operation(spec, operation, revisions),
         "startedAt": stamp(operation.started),
         "syncResult": result,
     }
@@ -78,9 +79,9 @@ def refused_later(before: Mapping[str, Any], operation: OperationReport) -> bool
     )
 
 
-def _operation(spec: Mapping[str, Any], given: OperationReport, revision: str) -> dict[str, Any]:
+def _operation(spec: Mapping[str, Any], given: OperationReport, revisions: Mapping[str, Any]) -> dict[str, Any]:
     policy = mapping_of(spec, "syncPolicy")
-    sync: dict[str, Any] = {"revision": revision}
+    sync: dict[str, Any] = dict(revisions) or {"revision": ""}
     request = given.request
     if request is None:
         if mapping_of(policy, "automated").get("prune") is True:

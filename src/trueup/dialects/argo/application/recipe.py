@@ -7,7 +7,7 @@ build environment (`ARGOCD_APP_NAME`, …) is filled in where upstream does.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from trueup.core.model.recipe import (
     AutoRecipe,
@@ -31,43 +31,41 @@ PLACEHOLDER = DirectoryRecipe(path=".")
 """The recipe of a unit that has problems; it is never rendered."""
 
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|(\$)|(\w+))", re.ASCII)
-_LATE = frozenset(
-    {
-        "ARGOCD_APP_REVISION",
-        "ARGOCD_APP_REVISION_SHORT",
-        "ARGOCD_APP_REVISION_SHORT_8",
-        "KUBE_VERSION",
-        "KUBE_API_VERSIONS",
+_REFERENCE = re.compile(r"\$([A-Za-z0-9_-]+)/")
+OF_REVISION = frozenset({"ARGOCD_APP_REVISION", "ARGOCD_APP_REVISION_SHORT", "ARGOCD_APP_REVISION_SHORT_8"})
+OF_CLUSTER = frozenset({"KUBE_VERSION", "KUBE_API_VERSIONS"})
+"""Variables that are known only when a revision is rendered for a cluster."""
+
+
+def environment_of(source: Source, app: str, project: str, namespace: str) -> dict[str, str]:
+    """Give what the build environment of an Application's source holds whatever its revision."""
+    return {
+        "ARGOCD_APP_NAME": app,
+        "ARGOCD_APP_NAMESPACE": namespace,
+        "ARGOCD_APP_PROJECT_NAME": project,
+        "ARGOCD_APP_SOURCE_PATH": source.path,
+        "ARGOCD_APP_SOURCE_REPO_URL": source.repo_url,
+        "ARGOCD_APP_SOURCE_TARGET_REVISION": source.target_revision,
     }
-)
-
-
-def builder_for(source: Source, app: str, project: str, namespace: str, root: str) -> Builder:
-    """Give the builder of an Application's source; `root` names where the source stands, for what is wrong in it."""
-    return Builder(
-        {
-            "ARGOCD_APP_NAME": app,
-            "ARGOCD_APP_NAMESPACE": namespace,
-            "ARGOCD_APP_PROJECT_NAME": project,
-            "ARGOCD_APP_SOURCE_PATH": source.path,
-            "ARGOCD_APP_SOURCE_REPO_URL": source.repo_url,
-            "ARGOCD_APP_SOURCE_TARGET_REVISION": source.target_revision,
-        },
-        root,
-    )
 
 
 class Builder:
-    """Collects problems and warnings while a source's recipe is made. `environment` is the build environment."""
+    """Collects problems and warnings while a source's recipe is made.
 
-    def __init__(self, environment: Mapping[str, str], root: str = "spec.source") -> None:
+    `environment` is the build environment, `root` where the source stands in the object, `refs` the names under which
+    files of other sources are referred to. `used` are the variables of the build environment that were filled in.
+    """
+
+    def __init__(self, environment: Mapping[str, str], root: str = "spec.source", refs: Collection[str] = ()) -> None:
         """Start with nothing to complain of."""
         self.environment = environment
         self.root = root
+        self.refs = refs
+        self.used: set[str] = set()
         self.problems: list[str] = []
         self.warnings: list[str] = []
 
-    def filled(self, text: str, path: str) -> str:
+    def filled(self, text: str) -> str:
         """Fill in the build environment; a variable that is not in it becomes nothing, `$$` a dollar sign."""
         if "$" not in text:
             return text
@@ -76,8 +74,7 @@ class Builder:
             name = match[1] or match[3] or ""
             if match[2]:
                 return "$"
-            if name in _LATE:
-                self.problems.append(f"{self.root}.{path}: ${name} cannot be filled in yet; write its value instead")
+            self.used.add(name)
             return self.environment.get(name, "")
 
         return _VARIABLE.sub(value, text)
@@ -128,27 +125,19 @@ class Builder:
                     f"{self.root}.helm.valueFiles: {file.partition('://')[0]}://… is remote, which is not supported; "
                     "keep the file in the repository"
                 )
-            elif file.startswith("$") and "/" in file and not file.startswith("$ARGOCD_"):
-                self.problems.append(
-                    f"{self.root}.helm.valueFiles: {file!r} is of another source, which is not supported yet"
-                )
         return HelmRecipe(
             path=path,
             release_name=helm.release_name or app,
             namespace=helm.namespace or namespace or "default",
-            value_files=tuple(
-                self.filled(file, "helm.valueFiles") if file.startswith("$ARGOCD_") or "${" in file else file
-                for file in helm.value_files
-            ),
+            value_files=tuple(self._file(file, "helm.valueFiles") for file in helm.value_files),
             ignore_missing_value_files=helm.ignore_missing_value_files,
             values=helm.values,
             values_object=helm.values_object,
             parameters=tuple(
-                HelmParameter(item.name, self.filled(item.value, "helm.parameters"), item.force_string)
-                for item in helm.parameters
+                HelmParameter(item.name, self.filled(item.value), item.force_string) for item in helm.parameters
             ),
             file_parameters=tuple(
-                HelmFileParameter(item.name, self.filled(item.path, "helm.fileParameters"))
+                HelmFileParameter(item.name, self._file(item.path, "helm.fileParameters"))
                 for item in helm.file_parameters
             ),
             kube_version=helm.kube_version,
@@ -157,6 +146,22 @@ class Builder:
             skip_tests=helm.skip_tests,
             skip_schema_validation=helm.skip_schema_validation,
         )
+
+    def _file(self, path: str, field: str) -> str:
+        """Fill in the path of a file; `$name/…` is one of another source."""
+        found = _REFERENCE.match(path)
+        if found is None:
+            return self.filled(path)
+        name = found[1]
+        if name in self.refs:
+            return f"${name}/{self.filled(path[found.end() :])}"
+        if name in self.environment or name in OF_REVISION | OF_CLUSTER:
+            return self.filled(path)
+        known = ", ".join(f"${each}" for each in self.refs) or "none has a ref"
+        self.problems.append(
+            f"{self.root}.{field}: {path!r} is of another source, and no source is called {name!r} ({known})"
+        )
+        return path
 
     def _kustomize(self, given: Kustomize, path: str) -> KustomizeRecipe:
         root = f"{self.root}.kustomize"
@@ -170,7 +175,7 @@ class Builder:
         images = []
         for text in given.images:
             try:
-                images.append(ImageOverride.parse(self.filled(text, "kustomize.images")))
+                images.append(ImageOverride.parse(self.filled(text)))
             except ValueError as error:
                 self.problems.append(f"{root}.images: {error}")
         replicas = []
@@ -181,9 +186,7 @@ class Builder:
                 self.problems.append(f"{root}.replicas: {item.count!r} is no whole number for {item.name}")
         annotations = given.common_annotations
         if given.common_annotations_envsubst:
-            annotations = {
-                name: self.filled(value, "kustomize.commonAnnotations") for name, value in annotations.items()
-            }
+            annotations = {name: self.filled(value) for name, value in annotations.items()}
         return KustomizeRecipe(
             path=path,
             namespace=given.namespace,
@@ -221,9 +224,8 @@ class Builder:
         )
 
     def _directory(self, given: Directory, path: str) -> DirectoryRecipe:
-        def variables(items: tuple[Variable, ...], name: str) -> tuple[JsonnetVariable, ...]:
-            where = f"directory.jsonnet.{name}"
-            return tuple(JsonnetVariable(item.name, self.filled(item.value, where), item.code) for item in items)
+        def variables(items: tuple[Variable, ...]) -> tuple[JsonnetVariable, ...]:
+            return tuple(JsonnetVariable(item.name, self.filled(item.value), item.code) for item in items)
 
         return DirectoryRecipe(
             path=path,
@@ -231,7 +233,7 @@ class Builder:
             include=given.include,
             exclude=given.exclude,
             disable_extension_filter=given.disable_extension_filter,
-            ext_vars=variables(given.jsonnet.ext_vars, "extVars"),
-            tlas=variables(given.jsonnet.tlas, "tlas"),
+            ext_vars=variables(given.jsonnet.ext_vars),
+            tlas=variables(given.jsonnet.tlas),
             libs=tuple(folder(item) for item in given.jsonnet.libs),
         )

@@ -6,6 +6,7 @@ beside its content, when it was made, as the API server recorded it in the manag
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,12 +14,13 @@ import msgspec
 from trueup.core.initiator import LONGEST_NAME, REQUESTED_BY, initiator, requested_by
 from trueup.core.model.dialect import annotations_of
 from trueup.core.model.objects import Body, ObjectRef, digest_of
-from trueup.core.model.recipe import Recipe
-from trueup.core.model.unit import Operation
+from trueup.core.model.unit import Operation, UnitSource
 from trueup.dialects.argo.application.policy import retry_of
-from trueup.dialects.argo.application.recipe import builder_for
+from trueup.dialects.argo.application.sources.declared import polled, read_sources, sources_of
+from trueup.dialects.argo.application.sources.reading import Reader
+from trueup.dialects.argo.application.types import GROUP, KIND, Source, Spec, SyncOperation, instance_name
 from trueup.dialects.argo.application.types import Operation as Asked
-from trueup.dialects.argo.application.types import Source
+from trueup.dialects.argo.appproject.types import DEFAULT
 from trueup.dialects.decode import list_of, mapping_of, metadata_of, read, text_of
 
 REFRESH = "argocd.argoproj.io/refresh"
@@ -38,10 +40,10 @@ def refresh_token(body: Body) -> str:
     return f"{wish}@{_written(body, 'f:metadata', 'f:annotations', 'f:' + REFRESH)}".removesuffix("@") if wish else ""
 
 
-def request_of(body: Body, source: Source | None, *, proven: bool = False) -> Request | None:
-    """Give the sync that is asked for; `source` is the Application's own.
+def request_of(body: Body, spec: Spec, *, proven: bool = False, home: str = "argocd") -> Request | None:
+    """Give the sync that is asked for.
 
-    `proven`: the API server admits no mark in another person's name.
+    `proven`: the API server admits no mark in another person's name. `home` is the namespace of the installation.
     """
     raw = body.get(OPERATION)
     if not isinstance(raw, dict):
@@ -62,23 +64,22 @@ def request_of(body: Body, source: Source | None, *, proven: bool = False) -> Re
         return Request(Operation(token, initiator=who, retry=retry), "; ".join(problems))
     if sync.manifests:
         problems.append("operation.sync.manifests: syncing local files is not supported; commit them")
-    if sync.sources or sync.revisions:
-        problems.append("operation.sync.sources: several sources are not supported yet")
-    recipe = None
-    if sync.source is not None and not _same_source(sync.source, source):
-        recipe = _earlier_recipe(body, sync.source, source, problems)
+    own = sources_of(spec)
+    given = sync.sources or ((sync.source,) if sync.source is not None else ())
+    sources: tuple[UnitSource, ...] = ()
+    if given and not _same_sources(given, own):
+        sources = _earlier_sources(body, given, spec, home, problems)
+    revisions = _revisions(sync, given, own, problems)
     strategy = sync.sync_strategy
     force = strategy is not None and any(part is not None and part.force for part in (strategy.apply, strategy.hook))
-    revision = sync.revision
-    if not revision and sync.source is not None:
-        revision = sync.source.target_revision
     operation = Operation(
         id=token,
-        revision=revision,
+        revision=revisions[0] if revisions else "",
+        revisions=revisions if len(revisions) > 1 else (),
         prune=sync.prune,
         dry_run=sync.dry_run,
         force=force,
-        recipe=recipe,
+        sources=sources,
         resources=tuple(ObjectRef(item.group, item.kind, item.namespace, item.name) for item in sync.resources),
         initiator=who,
         retry=retry,
@@ -94,31 +95,53 @@ def _initiator(body: Body, asked: Asked, *, proven: bool) -> str:
     return initiator(asked.initiated_by.username[:LONGEST_NAME], proven=False)
 
 
-def _earlier_recipe(body: Body, asked: Source, own: Source | None, problems: list[str]) -> Recipe | None:
-    """Read another source of the Application's own repository: that of the entry of its history to go back to."""
-    root = "operation.sync.source"
-    if own is None or asked.repo_url != own.repo_url or asked.chart or asked.ref:
+def _revisions(
+    sync: SyncOperation, given: Sequence[Source], own: Sequence[Source], problems: list[str]
+) -> tuple[str, ...]:
+    """Give the revision that is asked for of each source, empty for the one that it follows; nothing where all are."""
+    count = max(len(own), 1)
+    if sync.revision and not sync.revisions and count > 1:
         problems.append(
-            f"{root}: only another folder or other parameters of the Application's own repository can be synced"
+            f"operation.sync.revision: the Application has {count} sources; name a revision for each, in their order, "
+            "in operation.sync.revisions (empty: the one that it follows)"
         )
-        return None
-    spec = mapping_of(body, "spec")
-    builder = builder_for(
-        asked,
-        text_of(metadata_of(body), "name"),
-        text_of(spec, "project") or "default",
-        text_of(mapping_of(spec, "destination"), "namespace"),
-        root,
-    )
-    recipe = builder.recipe(asked, builder.environment["ARGOCD_APP_NAME"], builder.environment["ARGOCD_APP_NAMESPACE"])
-    problems += builder.problems
-    return None if builder.problems else recipe
+    if len(sync.revisions) > count:
+        problems.append(
+            f"operation.sync.revisions: {len(sync.revisions)} are given, and the Application has {count} source"
+            + ("s" if count > 1 else "")
+        )
+    asked = [*(sync.revisions or (sync.revision,)), *[""] * count][:count]
+    targets = [*(one.target_revision for one in given), *[""] * count]
+    found = tuple(revision or target for revision, target in zip(asked, targets, strict=False))
+    return found if any(found) else ()
 
 
-def _same_source(asked: Source, own: Source | None) -> bool:
-    return own is not None and msgspec.structs.replace(asked, target_revision="") == msgspec.structs.replace(
-        own, target_revision=""
-    )
+def _earlier_sources(
+    body: Body, given: Sequence[Source], spec: Spec, home: str, problems: list[str]
+) -> tuple[UnitSource, ...]:
+    """Read other sources of the Application's own repositories: those of the entry of its history to go back to."""
+    own = sources_of(spec)
+    root = "operation.sync.sources" if len(given) > 1 else "operation.sync.source"
+    if [one.repo_url for one in given] != [one.repo_url for one in own] or any(one.chart for one in given):
+        repositories = "repositories, as many and in the same order," if len(own) > 1 else "repository"
+        problems.append(
+            f"{root}: only another folder or other parameters of the Application's own {repositories} can be synced"
+        )
+        return ()
+    metadata = metadata_of(body)
+    name, namespace = text_of(metadata, "name"), text_of(metadata, "namespace")
+    ref = ObjectRef(GROUP, KIND, namespace, name)
+    reader = Reader(name, instance_name(name, namespace, home), spec.project or DEFAULT, spec.destination.namespace)
+    found = read_sources(given, polled(ref, own), reader, root)
+    problems += found.problems
+    return found.sources if not found.problems else ()
+
+
+def _same_sources(asked: Sequence[Source], own: Sequence[Source]) -> bool:
+    def fixed(sources: Sequence[Source]) -> list[Source]:
+        return [msgspec.structs.replace(one, target_revision="") for one in sources]
+
+    return fixed(asked) == fixed(own)
 
 
 def _written(body: Body, *path: str) -> str:

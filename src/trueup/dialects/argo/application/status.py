@@ -17,7 +17,7 @@ from trueup.core.model.reports import ObjectReport, Reason, StatusWrite, SyncSta
 from trueup.dialects.argo.application.history import history
 from trueup.dialects.argo.application.operation import operation_state, refused_later, refused_state
 from trueup.dialects.argo.application.requests import OPERATION, REFRESH, refresh_token, request_of
-from trueup.dialects.argo.application.translate import source_of
+from trueup.dialects.argo.application.sources.shown import Shown
 from trueup.dialects.argo.application.types import Spec
 from trueup.dialects.decode import list_of, mapping_of, read, text_of, without_nulls
 from trueup.dialects.sync_options import commit_of
@@ -25,7 +25,6 @@ from trueup.dialects.times import stamp
 
 STATUS_MANAGER = "argocd-application-controller"
 _SYNC = {SyncState.SYNCED: "Synced", SyncState.OUT_OF_SYNC: "OutOfSync", SyncState.UNKNOWN: "Unknown"}
-_SOURCE_TYPES = {"helm": "Helm", "kustomize": "Kustomize", "directory": "Directory"}
 
 _SPEC_ERRORS = frozenset({Reason.INVALID_SPEC, Reason.ACCESS_DENIED})
 _COMPARISON_ERRORS = frozenset(
@@ -67,7 +66,7 @@ def application_status(body: Body, report: UnitReport, now: datetime, home: str)
     # Parts of the spec are repeated in the status, and a merge patch cannot hold a null.
     raw_spec = without_nulls(mapping_of(body, "spec"))
     spec = read(raw_spec, Spec).value
-    request = request_of(body, source_of(spec))
+    request = request_of(body, spec, home=home)
     refused = request is not None and bool(request.refusal)
     taken_up = request is not None and (refused or request.operation.id == report.handled_operation)
     refreshed = bool(token := refresh_token(body)) and token == report.handled
@@ -91,59 +90,36 @@ def _says_the_same(before: Mapping[str, Any], status: dict[str, Any]) -> bool:
 def _status(
     body: Body, before: Mapping[str, Any], spec: Mapping[str, Any], report: UnitReport, now: datetime, home: str
 ) -> dict[str, Any]:
-    source = effective_source(spec)
+    shown = Shown.of(spec)
     status: dict[str, Any] = {
-        "sync": _sync(before, spec, source, report),
+        "sync": _sync(before, spec, shown, report),
         "health": _health(before, report, now),
         "resources": [_resource(item) for item in report.objects],
         "summary": {"images": sorted(set(report.images))} if report.images else {},
         "reconciledAt": stamp(report.compared or now),
         "controllerNamespace": home,
     }
-    if kind := source_type(report.recipe):
-        status["sourceType"] = kind
-    elif (known := before.get("sourceType")) is not None:
-        status["sourceType"] = known
+    status |= shown.types(before, report)
     if conditions := _conditions(before, report, now):
         status["conditions"] = conditions
     if report.operation is not None and not refused_later(before, report.operation):
-        status["operationState"] = operation_state(spec, source, report.operation, report)
+        status["operationState"] = operation_state(spec, shown, report.operation, report)
     elif (state := before.get("operationState")) is not None:
         status["operationState"] = state
     if report.history:
-        status["history"] = history(before, spec, source, report.history)
+        status["history"] = history(before, spec, shown, report.history)
     elif (entries := before.get("history")) is not None:
         status["history"] = entries
     return status
 
 
-def source_type(recipe: str) -> str:
-    """Give Argo CD's word for what a recipe renders with, empty for what it has none for."""
-    return _SOURCE_TYPES.get(recipe, "")
-
-
-def effective_source(spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the source that counts, as the user wrote it."""
-    sources = [item for item in list_of(spec, "sources") if isinstance(item, Mapping)]
-    return sources[0] if sources else mapping_of(spec, "source")
-
-
-def _sync(
-    before: Mapping[str, Any], spec: Mapping[str, Any], source: Mapping[str, Any], report: UnitReport
-) -> dict[str, Any]:
+def _sync(before: Mapping[str, Any], spec: Mapping[str, Any], shown: Shown, report: UnitReport) -> dict[str, Any]:
     state = sync_word(report)
-    compared: dict[str, Any] = {"destination": spec.get("destination") or {}}
-    if spec.get("sources"):
-        compared["sources"] = spec["sources"]
-    elif source:
-        compared["source"] = source
+    compared: dict[str, Any] = {"destination": spec.get("destination") or {}, **shown.sources}
     if spec.get("ignoreDifferences"):
         compared["ignoreDifferences"] = spec["ignoreDifferences"]
-    sync: dict[str, Any] = {"status": state, "comparedTo": compared}
-    revision = commit_of(report.current) or text_of(mapping_of(before, "sync"), "revision")
-    if revision:
-        sync["revision"] = revision
-    return sync
+    revisions = shown.revisions(report.current, report.currents) or shown.known(mapping_of(before, "sync"))
+    return {"status": state, "comparedTo": compared, **revisions}
 
 
 def _health(before: Mapping[str, Any], report: UnitReport, now: datetime) -> dict[str, Any]:
@@ -223,7 +199,10 @@ def _said(report: UnitReport) -> Iterable[tuple[str, str]]:
         elif report.reason is Reason.INTERNAL:
             yield "UnknownError", message
         elif report.reason is not Reason.UNHEALTHY:
-            yield "SyncError", f"Failed sync attempt to {commit_of(report.attempted or report.current)}: {message}"
+            yield (
+                "SyncError",
+                f"Failed sync attempt to {_commits(report.attempted or report.current, report.currents)}: {message}",
+            )
     for notice in report.notices:
         yield _WARNINGS.get(notice.code, "Warning"), notice.message
 
@@ -238,8 +217,14 @@ def _held_back(report: UnitReport) -> str:
     if held is None:
         return report.message
     said = report.message if report.phase is UnitPhase.HELD and report.message else held.words
-    back = f"; it runs {commit_of(held.returned_to)} again" if held.returned_to and not held.stopped else ""
-    return f"Failed sync attempt to {commit_of(held.revision)}: {said}{back}"
+    runs = _commits(held.returned_to, held.returned_revisions)
+    back = f"; it runs {runs} again" if held.returned_to and not held.stopped else ""
+    return f"Failed sync attempt to {_commits(held.revision, held.revisions)}: {said}{back}"
+
+
+def _commits(one: str, several: tuple[str, ...]) -> str:
+    """Name a revision, or those of several sources as upstream does."""
+    return f"[{' '.join(map(commit_of, several))}]" if several else commit_of(one)
 
 
 def reported_objects(body: Body) -> Iterator[InventoryEntry]:

@@ -17,7 +17,7 @@ from trueup.dialects.sync_options import commit_of
 
 OBJECTS_TOLD = 3
 PINNED, SYNC_ERROR = "PinnedWarning", "SyncError"
-_PINNED_TO = re.compile(r"pinned to (\S+)")
+_PINNED_TO = re.compile(r"pinned to (\S+(?:, \S+)*)")
 _WORST_FIRST = (HealthStatus.DEGRADED, HealthStatus.MISSING, HealthStatus.UNKNOWN, HealthStatus.PROGRESSING)
 
 
@@ -70,13 +70,21 @@ def _sick(status: Mapping[str, Any]) -> list[str]:
 
 
 def _revision(status: Mapping[str, Any], conditions: Iterable[Mapping[str, Any]]) -> str:
-    """Give the revision that is delivered: the pinned one, or the last that was, while Git's is refused."""
+    """Give the revision that is delivered: the pinned one, or the last that was, while Git's is refused.
+
+    Those of several sources stand behind each other, each once.
+    """
     types = {text_of(item, "type"): text_of(item, "message") for item in conditions}
     if (pinned := _PINNED_TO.match(types.get(PINNED, ""))) is not None:
-        return commit_of(pinned[1])
+        return ", ".join(map(commit_of, pinned[1].split(", ")))
     history = [item for item in list_of(status, "history") if isinstance(item, Mapping)]
-    delivered = text_of(history[-1], "revision") if history and SYNC_ERROR in types else ""
-    return delivered or text_of(mapping_of(status, "sync"), "revision")
+    delivered = _commits(history[-1]) if history and SYNC_ERROR in types else ""
+    return delivered or _commits(mapping_of(status, "sync"))
+
+
+def _commits(holder: Mapping[str, Any]) -> str:
+    several = [item for item in list_of(holder, "revisions") if isinstance(item, str)]
+    return ", ".join(dict.fromkeys(several)) or text_of(holder, "revision")
 
 
 def _last_operation(status: Mapping[str, Any], good: bool) -> str:

@@ -1,16 +1,14 @@
-"""From an `Application` to a unit and its source, which are one object here."""
+"""From an `Application` to a unit and its sources, which are one object here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from trueup.core.model.dialect import Context, Translated, annotations_of
-from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.objects import Body, ObjectRef
-from trueup.core.model.recipe import Recipe
 from trueup.core.model.unit import (
     HEALTH_DEADLINE,
     DeletionPolicy,
@@ -25,9 +23,11 @@ from trueup.core.model.unit import (
 )
 from trueup.dialects.argo.application.configuration import unread_warning
 from trueup.dialects.argo.application.policy import SyncOptions, policy_of
-from trueup.dialects.argo.application.recipe import PLACEHOLDER, builder_for
+from trueup.dialects.argo.application.recipe import PLACEHOLDER
 from trueup.dialects.argo.application.requests import refresh_token, request_of
-from trueup.dialects.argo.application.types import GROUP, KIND, Source, Spec
+from trueup.dialects.argo.application.sources.declared import declarations, given_sources, source_spec, sources_of
+from trueup.dialects.argo.application.sources.reading import Reader
+from trueup.dialects.argo.application.types import GROUP, KIND, Source, Spec, instance_name
 from trueup.dialects.argo.appproject.bounds import Wish, bounds
 from trueup.dialects.argo.appproject.types import DEFAULT
 from trueup.dialects.decode import list_of, mapping_of, metadata_of, read, text_of
@@ -67,17 +67,21 @@ def translate_application(body: Body, context: Context) -> Translated:
     found = read(body.get("spec"), Spec)
     spec = found.value
     problems, warnings = list(found.problems), [UNKNOWN.format(path) for path in found.unknown]
-    source = source_of(spec)
+    given = sources_of(spec)
     project = spec.project or DEFAULT
     warnings += unread_warning(context.configuration)
     sync_options = SyncOptions(spec.sync_policy.sync_options if spec.sync_policy else (), warnings)
     finalizer, cascade = _finalizer(list_of(metadata, "finalizers"))
     deleting = metadata.get("deletionTimestamp") is not None
-    recipe = _recipe(spec, source, name, project, problems, warnings)
+    ref = ObjectRef(GROUP, KIND, namespace, name)
+    reader = Reader(name, instance_name(name, namespace, context.home), project, spec.destination.namespace)
+    sources = given_sources(spec, ref, reader)
+    problems += sources.problems
+    warnings += sources.warnings
     target = _target(spec, sync_options, problems)
     wish = Wish(
         namespace=namespace,
-        repo=source.repo_url if source else "",
+        repos=tuple(one.repo_url for one in given),
         server=spec.destination.server or (IN_CLUSTER_SERVER if spec.destination.name == IN_CLUSTER_NAME else ""),
         cluster=spec.destination.name or (IN_CLUSTER_NAME if spec.destination.server == IN_CLUSTER_SERVER else ""),
         target=target.namespace,
@@ -85,24 +89,21 @@ def translate_application(body: Body, context: Context) -> Translated:
     permissions, forbidden = bounds(project, context.projects, context.home, wish)
     problems += forbidden
     policy = policy_of(spec, sync_options, cascade if deleting else "", problems, warnings)
-    request = request_of(body, source, proven=context.proven)
+    request = request_of(body, spec, proven=context.proven, home=context.home)
     rollback = rollback_options(annotations, context, warnings)
     deadline = HEALTH_DEADLINE if rollback.deadline is None else rollback.deadline
     gate = HealthGate(timeout=deadline, deadline=deadline)
-    ref = ObjectRef(GROUP, KIND, namespace, name)
     requested = refresh_token(body)
     marks = tracking_marks(name, namespace, context.home)
-    if problems:
-        recipe = PLACEHOLDER
     unit = Unit(
         ref=ref,
         uid=uid,
         # The object has no status subresource: each status that is written raises its generation, and would look like
         # a new unit. Nothing that Argo CD's clients read shows an observed generation.
         generation=0,
-        sources=(UnitSource(ref, recipe),),
+        sources=sources.sources if not problems else (UnitSource(ref, PLACEHOLDER),),
         version=version_of(body),
-        spec_digest=_digest(recipe, source, target, policy, rollback.deadline),
+        spec_digest=_digest(sources.sources if not problems else (), given, target, policy, rollback.deadline),
         target=target,
         policy=policy,
         gate=gate,
@@ -125,77 +126,26 @@ def translate_application(body: Body, context: Context) -> Translated:
         problems=tuple(problems),
         warnings=tuple(warnings),
         approved=approval(annotations, DELETION_APPROVED),
-        unread=unread(recipe, name),
         remedies=REMEDIES,
     )
-    revision = source.target_revision if source else ""
-    declaration = SourceDeclaration(
+    template = SourceDeclaration(
         ref=ref,
         uid=uid,
         generation=0,
-        spec=GitSpec(
-            url=source.repo_url if source else "",
-            ref=GitRef(revision=revision or "HEAD", tag_prefix=source.tag_prefix if source else ""),
-            submodules=True,
-        ),
+        spec=source_spec(given[0] if given else Source()),
         interval=context.poll + spread(uid or str(ref), context.jitter),
         requested=requested,
-        remembered=text_of(mapping_of(mapping_of(body, "status"), "sync"), "revision"),
         project=project,
         access=ACCESS.format(context.home),
         problems=tuple(problems),
     )
-    return Translated(unit, (declaration,))
-
-
-def source_of(spec: Spec) -> Source | None:
-    """Give the source that counts: the first of `sources`, which beats `source`."""
-    return spec.sources[0] if spec.sources else spec.source
-
-
-def instance_name(name: str, namespace: str, home: str) -> str:
-    """Name an Application in marks: with its namespace in front unless it lives in the home namespace."""
-    return name if namespace == home else f"{namespace}_{name}"
+    return Translated(unit, declarations(template, given, mapping_of(body, "status")))
 
 
 def tracking_marks(name: str, namespace: str, home: str) -> TrackingLabels:
     """Give the annotation by which Argo CD knows its objects again."""
     owner = literal(instance_name(name, namespace, home))
     return TrackingLabels(annotations={TRACKING_ID: f"{owner}:{{group}}/{{kind}}:{{home}}/{{name}}"})
-
-
-def _recipe(
-    spec: Spec, source: Source | None, name: str, project: str, problems: list[str], warnings: list[str]
-) -> Recipe:
-    if spec.source_hydrator is not None:
-        problems.append("spec.sourceHydrator is not supported yet")
-        return PLACEHOLDER
-    if len(spec.sources) > 1:
-        problems.append(
-            f"spec.sources: {len(spec.sources)} sources are given, and one is supported yet; "
-            "make an Application of each, or bring them together in one repository"
-        )
-    if source is None:
-        problems.append("spec.source is required")
-        return PLACEHOLDER
-    root = "spec.sources[0]" if spec.sources else "spec.source"
-    if source.repo_url.startswith("oci://"):
-        problems.append(f"{root}.repoURL: OCI registries are not supported yet; use a Git repository")
-        return PLACEHOLDER
-    if source.chart:
-        problems.append(
-            f"{root}.chart: charts of Helm repositories are not supported yet; "
-            f"keep chart {source.chart!r} in Git, or in a chart there that depends on it"
-        )
-        return PLACEHOLDER
-    if source.ref and not source.path:
-        problems.append(f"{root}.ref: a source for other sources delivers nothing by itself; give it a path")
-        return PLACEHOLDER
-    builder = builder_for(source, name, project, spec.destination.namespace, root)
-    recipe = builder.recipe(source, name, spec.destination.namespace)
-    problems += builder.problems
-    warnings += builder.warnings
-    return recipe
 
 
 def _target(spec: Spec, sync_options: SyncOptions, problems: list[str]) -> Target:
@@ -216,13 +166,6 @@ def _target(spec: Spec, sync_options: SyncOptions, problems: list[str]) -> Targe
         namespace_labels=extra.labels if extra else {},
         namespace_annotations=extra.annotations if extra else {},
     )
-
-
-def unread(recipe: Recipe, name: str) -> tuple[str, ...]:
-    """Give the files by which Argo CD would change an Application's source from within its repository."""
-    folder = getattr(recipe, "path", "") or "."
-    names = (".argocd-source.yaml", f".argocd-source-{name}.yaml")
-    return tuple(f"{folder}/{each}".removeprefix("./") for each in names)
 
 
 def _finalizer(finalizers: list[object]) -> tuple[str, str]:
@@ -248,15 +191,24 @@ def _delivered(status: Mapping[str, Any]) -> bool:
     return bool(list_of(status, "history")) or text_of(mapping_of(status, "operationState"), "phase") == "Succeeded"
 
 
-def _digest(recipe: Recipe, source: Source | None, target: Target, policy: SyncPolicy, deadline: float | None) -> str:
+def _digest(
+    sources: Sequence[UnitSource],
+    given: Sequence[Source],
+    target: Target,
+    policy: SyncPolicy,
+    deadline: float | None,
+) -> str:
     """Name what decides what is delivered: neither when it is done by itself nor how a removal goes."""
+    first, *others = given or (Source(),)
     return digest_of_spec(
-        recipe,
-        source.repo_url if source else "",
+        sources[0].recipe if sources else PLACEHOLDER,
+        first.repo_url,
         msgspec.structs.astuple(target),
         policy.prune,
         policy.allow_empty,
         policy.force,
         policy.replace,
         *(() if deadline is None else (deadline,)),
+        *((one.recipe, one.name, source.repo_url) for one, source in zip(sources[1:], others, strict=False)),
+        *((sources[0].name,) if sources and sources[0].name else ()),
     )

@@ -336,3 +336,8 @@ class Operation(Part, frozen=True):
     initiated_by: Initiator = Initiator()
     retry: RetryPolicy | None = None
     sync: SyncOperation | None = None
+
+
+def instance_name(name: str, namespace: str, home: str) -> str:
+    """Name an Application in marks: with its namespace in front unless it lives in the home namespace."""
+    return name if namespace == home else f"{namespace}_{name}"

@@ -18,11 +18,11 @@ from trueup.dialects.decode import mapping_of, read
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """What an Application asks of its project: it lives in `namespace`, takes from `repo`, and delivers to the
+    """What an Application asks of its project: it lives in `namespace`, takes from `repos`, and delivers to the
     namespace `target` on the cluster of this server and name."""
 
     namespace: str
-    repo: str
+    repos: tuple[str, ...]
     server: str
     cluster: str
     target: str
@@ -46,10 +46,10 @@ def bounds(
             f"application in namespace {wish.namespace} is not permitted to use project {name}; "
             f"create it in {home}, or add {wish.namespace} to sourceNamespaces of the project"
         )
-    repo = _plain(wish.repo)
-    if repo and not _permitted(spec.source_repos, lambda glob: glob == "*" or matches(repo, _plain(glob), "/")):
-        text = f"application repo {hide_user(wish.repo)} is not permitted in project {name}"
-        problems.append(f"{text}; add it to spec.sourceRepos of the AppProject, or name another project")
+    for url in dict.fromkeys(filter(None, wish.repos)):
+        if not _repo_permitted(spec, url):
+            text = f"application repo {hide_user(url)} is not permitted in project {name}"
+            problems.append(f"{text}; add it to spec.sourceRepos of the AppProject, or name another project")
     if not permissions.reaches(wish.target):
         problems.append(
             f"application destination server {wish.server!r} and namespace {wish.target!r} do not match any of the "
@@ -122,6 +122,11 @@ def _unreadable(spec: ProjectSpec) -> Iterator[str]:
             check_glob(text.removeprefix("!"))
         except ValueError as error:
             yield str(error)
+
+
+def _repo_permitted(spec: ProjectSpec, url: str) -> bool:
+    repo = _plain(url)
+    return _permitted(spec.source_repos, lambda glob: glob == "*" or matches(repo, _plain(glob), "/"))
 
 
 def _permitted(globs: tuple[str, ...], fits: Callable[[str], bool]) -> bool:

@@ -12,10 +12,11 @@ from trueup.core.health import HealthStatus
 from trueup.core.model.objects import Body
 from trueup.core.model.reports import OperationReport, OperationState, UnitReport
 from trueup.core.notification.expressions import Facts, KnownCommit
-from trueup.dialects.argo.application.status import application_status, source_type
-from trueup.dialects.argo.application.translate import source_of
+from trueup.dialects.argo.application.sources.declared import source_of
+from trueup.dialects.argo.application.sources.shown import source_type
+from trueup.dialects.argo.application.status import application_status
 from trueup.dialects.argo.application.types import Spec
-from trueup.dialects.decode import mapping_of, metadata_of, read, text_of, without_nulls
+from trueup.dialects.decode import list_of, mapping_of, metadata_of, read, text_of, without_nulls
 from trueup.dialects.sync_options import commit_of
 from trueup.dialects.times import stamp
 
@@ -85,7 +86,9 @@ def facts_of(app: Body, report: UnitReport, context: Mapping[str, str]) -> Facts
 
 
 def _details(app: Body, report: UnitReport) -> dict[str, Any] | None:
-    kind = source_type(report.recipe) or text_of(mapping_of(app, "status"), "sourceType")
+    status = mapping_of(app, "status")
+    known = text_of(status, "sourceType") or next(filter(None, list_of(status, "sourceTypes")), "")
+    kind = source_type(report.recipe) or str(known)
     source = source_of(read(without_nulls(mapping_of(app, "spec")), Spec).value)
     if not kind or source is None:
         return None

@@ -1,0 +1,144 @@
+"""From `spec.source` and `spec.sources` to the sources of a unit and what is polled for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from trueup.core.model.artifact import SourceSpec
+from trueup.core.model.git import GitRef, GitSpec
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.unit import SourceDeclaration, UnitSource, nth_source
+from trueup.dialects.argo.application.recipe import PLACEHOLDER
+from trueup.dialects.argo.application.sources.reading import Reader, reading_of
+from trueup.dialects.argo.application.types import Source, Spec
+from trueup.dialects.decode import list_of, mapping_of, text_of
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
+
+
+class Given(msgspec.Struct, frozen=True):
+    """The sources of a unit, in their order, and what is wrong with them or asked for in vain."""
+
+    sources: tuple[UnitSource, ...]
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def sources_of(spec: Spec) -> tuple[Source, ...]:
+    """Give the sources that count: `sources` beats `source`."""
+    return spec.sources or ((spec.source,) if spec.source is not None else ())
+
+
+def source_of(spec: Spec) -> Source | None:
+    """Give the source that stands for all of them where there is room for one: the first that delivers something."""
+    found = sources_of(spec)
+    return next((one for one in found if not only_for_others(one)), found[0] if found else None)
+
+
+def only_for_others(source: Source) -> bool:
+    """Say whether a source delivers nothing by itself."""
+    return bool(source.ref) and not source.path and not source.chart
+
+
+def given_sources(spec: Spec, unit: ObjectRef, reader: Reader) -> Given:
+    """Read an Application's sources; whatever cannot be done becomes a problem that names its field."""
+    given = sources_of(spec)
+    if spec.source_hydrator is not None:
+        return Given((UnitSource(unit, PLACEHOLDER),), ("spec.sourceHydrator is not supported yet",))
+    if not given:
+        return Given((UnitSource(unit, PLACEHOLDER),), ("spec.source is required",))
+    root = "spec.sources" if spec.sources else "spec.source"
+    return read_sources(given, polled(unit, given), reader, root)
+
+
+def read_sources(given: Sequence[Source], refs: Sequence[ObjectRef], reader: Reader, root: str) -> Given:
+    """Read sources; `refs` are those that are polled for them, and `root` is where they stand in the object."""
+    names = [one.ref for one in given if one.ref]
+    problems, warnings, found = list[str](), list[str](), list[UnitSource]()
+    reader = msgspec.structs.replace(reader, refs=tuple(names))
+    for number, (one, ref) in enumerate(zip(given, refs, strict=True)):
+        place = f"{root}[{number}]" if root.endswith("s") else root
+        problems += _ref_problems(one, names, place)
+        if only_for_others(one):
+            found.append(UnitSource(ref, None, one.ref))
+            continue
+        if problem := _refused(one, place):
+            problems.append(problem)
+            found.append(UnitSource(ref, PLACEHOLDER, one.ref))
+            continue
+        reading = reading_of(one, reader, place)
+        problems += reading.problems
+        warnings += reading.warnings
+        found.append(UnitSource(ref, reading.recipe, one.ref, reading.late))
+    if all(one.recipe is None for one in found):
+        what = "a source for other sources delivers nothing by itself"
+        place = f"{root}[0]" if root.endswith("s") else root
+        problems.append(f"{place}.ref: {what}; give it a path, or add a source that has one")
+        found[0] = UnitSource(refs[0], PLACEHOLDER)
+    return Given(tuple(found), tuple(problems), tuple(warnings))
+
+
+def _refused(source: Source, root: str) -> str:
+    """Name a kind of source that nothing can be fetched from yet; empty for the others."""
+    if source.repo_url.startswith("oci://"):
+        return f"{root}.repoURL: OCI registries are not supported yet; use a Git repository"
+    if source.chart:
+        return (
+            f"{root}.chart: charts of Helm repositories are not supported yet; "
+            f"keep chart {source.chart!r} in Git, or in a chart there that depends on it"
+        )
+    return ""
+
+
+def _ref_problems(source: Source, names: Sequence[str], root: str) -> list[str]:
+    if not source.ref:
+        return []
+    if not _NAME.match(source.ref):
+        return [f"{root}.ref: {source.ref!r} may hold letters, digits, - and _ only"]
+    return [f"{root}.ref: several sources are called {source.ref!r}"] if names.count(source.ref) > 1 else []
+
+
+# ------------------------------------------------------------------------------------------------ what is polled
+
+
+def polled(unit: ObjectRef, given: Sequence[Source]) -> tuple[ObjectRef, ...]:
+    """Give for each source what is polled for it: those that follow the same revision of a repository share one.
+
+    So they are never at two commits of it at once.
+    """
+    first: dict[SourceSpec, ObjectRef] = {}
+    return tuple(first.setdefault(source_spec(one), nth_source(unit, number)) for number, one in enumerate(given))
+
+
+def source_spec(source: Source) -> SourceSpec:
+    """Give what a source follows: this is where a kind of source is told from the others."""
+    return GitSpec(
+        url=source.repo_url,
+        ref=GitRef(revision=source.target_revision or "HEAD", tag_prefix=source.tag_prefix),
+        submodules=True,
+    )
+
+
+def declarations(
+    template: SourceDeclaration, given: Sequence[Source], status: Mapping[str, Any]
+) -> tuple[SourceDeclaration, ...]:
+    """Give what is polled for all sources; `template` has what they share, `status` the revisions of before."""
+    found: dict[ObjectRef, SourceDeclaration] = {}
+    for number, (one, ref) in enumerate(zip(given, polled(template.ref, given), strict=True)):
+        if ref not in found:
+            remembered = remembered_revision(status, number)
+            found[ref] = msgspec.structs.replace(template, ref=ref, spec=source_spec(one), remembered=remembered)
+    return tuple(found.values()) or (template,)
+
+
+def remembered_revision(status: Mapping[str, Any], number: int) -> str:
+    """Give the revision of the n-th source that a status shows, from 0; empty where it shows none."""
+    sync = mapping_of(status, "sync")
+    several = list_of(sync, "revisions")
+    if number < len(several):
+        return several[number] if isinstance(several[number], str) else ""
+    return text_of(sync, "revision") if number == 0 else ""
