@@ -18,12 +18,14 @@ from pathlib import Path
 
 from trueup.core.model.artifact import Resolved, Revision, SourceCredentials
 from trueup.core.model.dialect import Context, Dialect
+from trueup.core.model.git import GIT
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.recipe import Recipe, RenderContext, RenderResult
 from trueup.core.model.state import STATE_GROUP, STATE_KIND, UnitState, state_name
 from trueup.core.model.unit import SourceDeclaration, Unit
 from trueup.core.plan.desired import Prepared, prepare
 from trueup.core.problem import Kind, Problem
+from trueup.core.repository.oci import OCI
 from trueup.devtools.toolchain.cache import discard_oldest
 from trueup.dialects import dialect_of
 from trueup.dialects.credentials import SECRET_TYPE, SecretCredentials
@@ -33,6 +35,8 @@ from trueup.kube.errors import Forbidden
 from trueup.queries.problems import decode_state
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.sources.git import GitProvider, GitSettings, GitSource
+from trueup.sources.oci import OciProvider, OciSource
+from trueup.sources.registry import SourceProvider
 from trueup.storage.values import decoded
 
 HOME = "argocd"
@@ -66,7 +70,9 @@ class Subject:
     renderer: WorkerRenderer
 
     @property
-    def _sources(self) -> GitProvider:
+    def _sources(self) -> SourceProvider:
+        if self.declaration.spec.kind == OCI:
+            return OciProvider(OciSource(self.git.cache))
         return GitProvider(self.git)
 
     async def resolve(self, revision: str = "") -> Resolved:
@@ -76,7 +82,9 @@ class Subject:
         """
         spec = self.declaration.spec
         with contextlib.suppress(ValueError):
-            revision = Revision.parse(revision).id if ":" in revision else revision
+            revision = (
+                Revision.parse(revision).id if ":" in revision and self.declaration.spec.kind == GIT else revision
+            )
         found = await self._sources.resolve(spec, self.credentials, revision)
         return await self._sources.fetch(spec, found, self.credentials, self.declaration.ignore)
 

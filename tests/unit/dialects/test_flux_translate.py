@@ -105,7 +105,7 @@ def test_deletion_follows_the_policy(spec: dict[str, Any], deletion: DeletionPol
     [
         ({"interval": "often"}, "spec.interval: 'often' is no duration"),
         ({"interval": None}, "spec.interval is required"),
-        ({"sourceRef": {"kind": "OCIRepository", "name": "x"}}, "kind OCIRepository is not supported yet"),
+        ({"sourceRef": {"kind": "Bucket", "name": "x"}}, "kind Bucket is not supported yet"),
         ({"sourceRef": None}, "spec.sourceRef is required"),
         ({"deletionPolicy": "Maybe"}, "'Maybe' is none of"),
         ({"prune": "yes"}, "spec.prune"),

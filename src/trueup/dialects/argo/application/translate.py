@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from trueup.core.model.dialect import Context, Translated, annotations_of
-from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.recipe import Recipe
 from trueup.core.model.unit import (
@@ -26,6 +25,7 @@ from trueup.core.model.unit import (
 from trueup.dialects.argo.application.configuration import unread_warning
 from trueup.dialects.argo.application.policy import SyncOptions, policy_of
 from trueup.dialects.argo.application.recipe import PLACEHOLDER, builder_for
+from trueup.dialects.argo.application.repository import repository_of
 from trueup.dialects.argo.application.requests import refresh_token, request_of
 from trueup.dialects.argo.application.types import GROUP, KIND, Source, Spec
 from trueup.dialects.argo.appproject.bounds import Wish, bounds
@@ -128,16 +128,11 @@ def translate_application(body: Body, context: Context) -> Translated:
         unread=unread(recipe, name),
         remedies=REMEDIES,
     )
-    revision = source.target_revision if source else ""
     declaration = SourceDeclaration(
         ref=ref,
         uid=uid,
         generation=0,
-        spec=GitSpec(
-            url=source.repo_url if source else "",
-            ref=GitRef(revision=revision or "HEAD", tag_prefix=source.tag_prefix if source else ""),
-            submodules=True,
-        ),
+        spec=repository_of(source),
         interval=context.poll + spread(uid or str(ref), context.jitter),
         requested=requested,
         remembered=text_of(mapping_of(mapping_of(body, "status"), "sync"), "revision"),
@@ -179,9 +174,6 @@ def _recipe(
         problems.append("spec.source is required")
         return PLACEHOLDER
     root = "spec.sources[0]" if spec.sources else "spec.source"
-    if source.repo_url.startswith("oci://"):
-        problems.append(f"{root}.repoURL: OCI registries are not supported yet; use a Git repository")
-        return PLACEHOLDER
     if source.chart:
         problems.append(
             f"{root}.chart: charts of Helm repositories are not supported yet; "
