@@ -51,7 +51,7 @@ class Place:
 
     def has(self, name: str) -> bool:
         """Say whether there is a mirror of a repository."""
-        mirror = self.git._mirrors.get(self.spec(name).url)
+        mirror = self.git.cache.mirrors.get(self.spec(name).url)
         return mirror is not None and mirror.folder.exists()
 
 

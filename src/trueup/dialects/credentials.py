@@ -17,6 +17,7 @@ from trueup.core.model.dialect import labels_of
 from trueup.core.model.objects import Body
 from trueup.core.model.unit import SourceDeclaration, ValueRef
 from trueup.core.ports import Values
+from trueup.core.repository.oci import SCHEME, OciSpec
 from trueup.core.repository.url import read_repository_url
 from trueup.dialects.argo.application.types import GROUP as ARGO_GROUP
 from trueup.dialects.decode import mapping_of, metadata_of, text_of
@@ -27,6 +28,8 @@ HOST_KEYS, HOST_CERTIFICATES = "argocd-ssh-known-hosts-cm", "argocd-tls-certs-cm
 """ConfigMaps of Argo CD: `ssh_known_hosts`, and the certificates of each host by its name."""
 
 Data: TypeAlias = Mapping[str, bytes]
+_CERTIFICATES = ("ca.crt", "tls.crt", "tls.key", "caFile", "certFile", "keyFile")
+_DOCKER_CONFIG = ".dockerconfigjson"
 _APP_KEYS = ("githubAppID", "githubAppPrivateKey", "gcpServiceAccountKey", "azureServicePrincipalClientId")
 
 
@@ -51,15 +54,19 @@ class SecretCredentials:
             return _readable(data, declaration.spec.url, names) if data is not None else None
         secret = await self._named(declaration, declaration.credentials)
         proxy = await self._named(declaration, declaration.proxy)
-        if secret is None and proxy is None:
+        certificates = await self._named(declaration, declaration.certificates)
+        if secret is None and proxy is None and certificates is None:
             return None
+        if isinstance(declaration.spec, OciSpec):
+            secret = _of_registry(declaration, secret)
         if proxy is not None and not proxy.get("address"):
             ref = declaration.proxy
             where = f"{ref.namespace}/{ref.name}" if ref else ""
             raise SourceError(Fault.CREDENTIALS, f"proxy Secret {where} of {declaration.ref} has no key 'address'")
         named = declaration.credentials
         where = f"{named.namespace}/{named.name}" if secret is not None and named is not None else ""
-        return SourceCredentials(dict(secret or {}), dict(proxy or {}), where)
+        known = {key: value for key, value in (certificates or {}).items() if key in _CERTIFICATES}
+        return SourceCredentials({**(secret or {}), **known}, dict(proxy or {}), where)
 
     async def _with_hosts(self, url: str, found: Data | None) -> Data | None:
         """Add what Argo CD keeps of hosts: their keys for ssh, or a host's certificates for https.
@@ -72,7 +79,7 @@ class SecretCredentials:
             return found
         if parts.scheme == "ssh" and found:
             configuration, key, name = HOST_KEYS, "ssh_known_hosts", "known_hosts"
-        elif parts.scheme == "https":
+        elif parts.scheme in ("https", "oci"):
             configuration, key, name = HOST_CERTIFICATES, parts.host, "ca.crt"
         else:
             return found
@@ -90,6 +97,21 @@ class SecretCredentials:
                 "there is none; create it, and the source is fetched at once",
             )
         return data
+
+
+def _of_registry(declaration: SourceDeclaration, secret: Data | None) -> Data | None:
+    """Give what counts of a Secret for a registry, as Flux has it. Raises `SourceError` where it is of another type."""
+    if secret is None:
+        return None
+    if not secret.get(_DOCKER_CONFIG):
+        named = declaration.credentials
+        where = f"{named.namespace}/{named.name}" if named is not None else ""
+        raise SourceError(
+            Fault.CREDENTIALS,
+            f"Secret {where} of {declaration.ref} has no key '{_DOCKER_CONFIG}'; make one by "
+            "`kubectl create secret docker-registry`",
+        )
+    return {_DOCKER_CONFIG: secret[_DOCKER_CONFIG]}
 
 
 def for_url(url: str, secrets: Iterable[Body], home: str, project: str = "") -> Data | None:
@@ -114,9 +136,9 @@ def _found(url: str, secrets: Iterable[Body], home: str, project: str) -> tuple[
             continue
         data = decoded(body)
         name = f"{home}/{text_of(metadata_of(body), 'name')}"
-        its = normal_url(data.get("url", b"").decode(errors="replace"))
+        its = _its_url(data, wanted.startswith(SCHEME))
         whose = data.get("project", b"").decode(errors="replace")
-        if data.get("type", b"git") not in (b"git", b"") or not its or whose not in ("", project):
+        if not its or whose not in ("", project):
             continue
         if kind == REPOSITORY:
             if its == wanted and (own is None or (whose and not own.get("project"))):
@@ -128,6 +150,17 @@ def _found(url: str, secrets: Iterable[Body], home: str, project: str) -> tuple[
     if own is None or (template is not None and not _brings(own)):
         return {**(template or {}), **(own or {})}, template_name or own_name
     return own, own_name
+
+
+def _its_url(data: Data, registry: bool) -> str:
+    """Give the URL that a Secret is for in its one form; empty where it is for another kind of repository."""
+    kind, url = (data.get(key, b"").decode(errors="replace") for key in ("type", "url"))
+    if not registry:
+        return normal_url(url) if kind in ("", "git") and not url.startswith(SCHEME) else ""
+    if kind != "oci" and not (kind == "helm" and data.get("enableOCI") == b"true"):
+        return ""
+    # Helm's repositories in registries are written without a scheme.
+    return normal_url(url if "://" in url else f"{SCHEME}{url}") if url else ""
 
 
 def _brings(data: Data) -> bool:

@@ -56,8 +56,9 @@ def same_identity(body: Mapping[str, object], ref: ObjectRef) -> bool:
 
 
 def commit_of(revision: str) -> str:
-    """Give the bare commit id of a revision, as Argo CD shows it; what is no revision stays as it is."""
+    """Give the bare commit id of a revision, or an artifact's digest, as Argo CD shows it; all else stays as it is."""
     try:
-        return Revision.parse(revision).id
+        found = Revision.parse(revision)
     except ValueError:
         return revision
+    return found.id if found.digest.startswith("sha1:") else found.digest

@@ -102,7 +102,7 @@ class SourceController:
         if known is not None:
             self._follows(known.declaration, -1)
             self._let_go(known.declaration.spec)
-        used = (declaration.credentials, declaration.proxy)
+        used = (declaration.credentials, declaration.proxy, declaration.certificates)
         self._values.set(declaration.ref, (value.ref for value in used if value is not None))
         if known is None:
             self._states[declaration.ref] = SourceState(declaration)
@@ -239,7 +239,7 @@ class SourceController:
             revision = await self._sources.resolve(declaration.spec, creds, fresh=fresh)
             resolved = await self._sources.fetch(declaration.spec, revision, creds, declaration.ignore)
             artifact = state.artifact
-            if declaration.artifact and (artifact is None or artifact.revision != resolved.revision):
+            if declaration.artifact and (artifact is None or _differs(artifact, state.resolved, resolved)):
                 async with self._sources.checkout(resolved):
                     # Units need no tarball: once the files are on disk they begin, while it is made.
                     self._give(declaration, resolved)
@@ -338,6 +338,11 @@ class SourceController:
 def _asks(declaration: SourceDeclaration) -> SourceDeclaration:
     """Give the declaration without what does not change what is asked for."""
     return msgspec.structs.replace(declaration, remembered="")
+
+
+def _differs(artifact: Artifact, before: Resolved | None, resolved: Resolved) -> bool:
+    """Say whether a tarball is of other content than what is there now: other files of a revision may be wanted."""
+    return artifact.revision != resolved.revision or before is None or before.tree != resolved.tree
 
 
 def _gives(state: SourceState) -> tuple[Revision | None, str, Fault | None, str]:

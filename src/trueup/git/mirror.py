@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -124,6 +124,21 @@ class Mirror:
                 # A server that gives no commit by its id gives it with the branches that hold it.
                 branches = "+refs/heads/*:refs/trueup/heads/*"
                 await self._remote(url, credentials, [*arguments, url.address, branches], timeout, self.folder)
+
+    async def take(self, work: Callable[[Path], Awaitable[None]]) -> None:
+        """Have something put into it that comes from elsewhere than a Git remote. Raises what `work` does."""
+        async with self._fetching:
+            if self.suspect:
+                self.suspect = False
+                if not await self._sound():
+                    await self._discard()
+            await self._open()
+            try:
+                await work(self.folder)
+            except BaseException:
+                # What was begun and is not to be finished would stay on disk.
+                await asyncio.shield(asyncio.to_thread(_remove_locks, self.folder))
+                raise
 
     async def _fetch(
         self, url: GitUrl, credentials: GitCredentials | None, specs: list[str], timeout: float, *, whole: bool = False

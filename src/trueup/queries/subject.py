@@ -21,12 +21,14 @@ import msgspec
 
 from trueup.core.model.artifact import Resolved, Revision, SourceCredentials
 from trueup.core.model.dialect import Context, Dialect
+from trueup.core.model.git import GIT
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.recipe import Recipe, RenderContext, RenderResult
 from trueup.core.model.state import STATE_GROUP, STATE_KIND, UnitState, state_name
 from trueup.core.model.unit import RevisionFacts, SourceDeclaration, Unit, UnitSource
 from trueup.core.plan.desired import Prepared, prepare
 from trueup.core.problem import Kind, Problem
+from trueup.core.repository.oci import OCI
 from trueup.core.substitution import substituted
 from trueup.devtools.toolchain.cache import discard_oldest
 from trueup.dialects import dialect_of
@@ -37,6 +39,8 @@ from trueup.kube.errors import Forbidden
 from trueup.queries.problems import decode_state
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.sources.git import GitProvider, GitSettings, GitSource
+from trueup.sources.oci import OciProvider, OciSource
+from trueup.sources.registry import SourceProvider
 from trueup.storage.values import decoded
 
 HOME = "argocd"
@@ -95,9 +99,11 @@ class Subject:
         return tuple([await self._resolve(one, str(at)) for one, at in pairs if isinstance(one, OpenedSource)])
 
     async def _resolve(self, one: OpenedSource, revision: str) -> Resolved:
-        spec, provider = one.declaration.spec, GitProvider(self.git)
+        spec = one.declaration.spec
+        oci = spec.kind == OCI
+        provider: SourceProvider = OciProvider(OciSource(self.git.cache)) if oci else GitProvider(self.git)
         with contextlib.suppress(ValueError):
-            revision = Revision.parse(revision).id if ":" in revision else revision
+            revision = Revision.parse(revision).id if ":" in revision and spec.kind == GIT else revision
         found = await provider.resolve(spec, one.credentials, revision)
         return await provider.fetch(spec, found, one.credentials, one.declaration.ignore)
 

@@ -81,6 +81,7 @@ class ArtifactStore:
             digest=packed["digest"],
             size=packed["size"],
             updated=datetime.now(UTC),
+            metadata=resolved.metadata,
         )
 
     def drop(self, ref: ObjectRef) -> None:

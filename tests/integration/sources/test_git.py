@@ -309,7 +309,8 @@ async def test_of_a_repository_that_nobody_follows_nothing_is_kept(place: Place,
     place.git.forget(spec)
     assert not mirror.exists()
     remotes = place.git._remotes
-    kept = (place.git._mirrors, remotes._answers, remotes._proven, place.git._resolved, place.git._ref_of)
+    cache = place.git.cache
+    kept = (cache.mirrors, remotes._answers, cache.proofs._proven, cache.resolved, place.git._ref_of)
     assert not any(kept)
     assert (await place.git.resolve(spec, None, NOTHING)).tree == resolved.tree
 

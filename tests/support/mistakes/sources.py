@@ -132,8 +132,8 @@ SOURCES = {
     "source-kind": Mistake(
         files=FILES,
         dialects=FLUX,
-        flux={"sourceRef": {"kind": "OCIRepository", "name": "mistakes"}},
-        cause=("OCIRepository", "not supported"),
+        flux={"sourceRef": {"kind": "Bucket", "name": "mistakes"}},
+        cause=("Bucket", "not supported"),
         remedy=("GitRepository",),
     ),
     "source-namespace": Mistake(

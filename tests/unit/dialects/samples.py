@@ -37,6 +37,13 @@ REPOSITORY: dict[str, Any] = {
     "spec": {"interval": "1m", "url": "https://git.example/shop", "ref": {"branch": "main"}},
 }
 
+ARTIFACT: dict[str, Any] = {
+    "apiVersion": "source.toolkit.fluxcd.io/v1",
+    "kind": "OCIRepository",
+    "metadata": {"name": "shop", "namespace": "flux-system", "uid": "u-7", "generation": 2},
+    "spec": {"interval": "1m", "url": "oci://registry.example/shop", "ref": {"tag": "1.0"}},
+}
+
 RECEIVER: dict[str, Any] = {
     "apiVersion": "notification.toolkit.fluxcd.io/v1",
     "kind": "Receiver",

@@ -34,6 +34,7 @@ from trueup.dialects.argo.appproject.types import ProjectSpec
 from trueup.dialects.decode import Shape, shape_of
 from trueup.dialects.flux.gitrepository.types import Spec as RepositorySpec
 from trueup.dialects.flux.kustomization.types import Spec as KustomizationSpec
+from trueup.dialects.flux.ocirepository.types import Spec as ArtifactSpec
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 REVISION = "main@sha1:" + "1" * 40
@@ -84,7 +85,11 @@ def shaped(shape: Shape) -> st.SearchStrategy[Any]:
 
 
 specs = st.one_of(
-    *(shaped(shape_of(kind)) for kind in (ApplicationSpec, KustomizationSpec, RepositorySpec, ProjectSpec)), values
+    *(
+        shaped(shape_of(kind))
+        for kind in (ApplicationSpec, KustomizationSpec, RepositorySpec, ArtifactSpec, ProjectSpec)
+    ),
+    values,
 )
 metadata = st.fixed_dictionaries(
     {},

@@ -116,7 +116,6 @@ def test_naming_options_of_a_tool_picks_the_tool() -> None:
     [
         ({"source": None}, "spec.source is required"),
         ({"source": {"path": "web"}}, "spec.source.repoURL is required"),
-        ({"source": {"repoURL": "oci://x", "path": "a"}}, "OCI registries"),
         ({"source": {"repoURL": "https://x", "path": "../etc"}}, "leads out of the repository"),
         ({"source": {"repoURL": "https://x", "path": "/etc"}}, "absolute"),
         ({"source": {"repoURL": "https://x", "path": "a", "helm": {"skipCrds": "yes"}}}, "spec.source.helm.skipCrds"),

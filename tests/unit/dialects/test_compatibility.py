@@ -17,6 +17,7 @@ from trueup.dialects.decode import Shape, shape_of
 from trueup.dialects.flux.alert.types import AlertSpec, ProviderSpec, translate_alert, translate_provider
 from trueup.dialects.flux.gitrepository.types import Spec as RepositorySpec
 from trueup.dialects.flux.kustomization.types import Spec as KustomizationSpec
+from trueup.dialects.flux.ocirepository.types import Spec as ArtifactSpec
 from trueup.dialects.flux.receiver.types import Spec as ReceiverSpec
 from trueup.dialects.flux.receiver.types import translate_receiver
 
@@ -27,6 +28,7 @@ KINDS = {
     "Application": (ApplicationSpec, samples.APPLICATION),
     "Kustomization": (KustomizationSpec, samples.KUSTOMIZATION),
     "GitRepository": (RepositorySpec, samples.REPOSITORY),
+    "OCIRepository": (ArtifactSpec, samples.ARTIFACT),
     "Receiver": (ReceiverSpec, samples.RECEIVER),
     "Provider": (ProviderSpec, samples.PROVIDER),
     "Alert": (AlertSpec, samples.ALERT),
@@ -62,6 +64,10 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
         "spec.verify": {"verify": {"mode": "HEAD", "secretRef": {"name": "keys"}}},
         "spec.accessFrom": {"accessFrom": {"namespaceSelectors": []}},
         "spec.gitImplementation": {"gitImplementation": "libgit2"},
+    },
+    "OCIRepository": {
+        "spec.serviceAccountName": {"serviceAccountName": "puller"},
+        "spec.verify": {"verify": {"provider": "cosign"}},
     },
     "Receiver": {"spec.oidcProviders": {"oidcProviders": [{"issuerURL": "https://issuer.example"}]}},
     "Provider": {

@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 import pytest
-from tests.unit.dialects.samples import APPLICATION, REPOSITORY, changed, translated
+from tests.unit.dialects.samples import APPLICATION, ARTIFACT, REPOSITORY, changed, translated
 
 from trueup.core.model.artifact import Fault, SourceError
 from trueup.core.model.unit import SourceDeclaration
@@ -135,3 +135,38 @@ def test_one_repository_has_one_url() -> None:
         == ("ssh://git.example/team/shop")
     )
     assert normal_url("https://user@git.example/shop/") == "https://git.example/shop"
+
+
+@pytest.mark.parametrize(
+    ("data", "counts"),
+    [
+        ({"type": "oci", "url": "oci://hub.example/team/app"}, True),
+        ({"type": "helm", "enableOCI": "true", "url": "hub.example/team/app"}, True),
+        ({"type": "helm", "url": "hub.example/team/app"}, False),
+        ({"type": "git", "url": "oci://hub.example/team/app"}, False),
+        ({"url": "https://hub.example/team/app"}, False),
+    ],
+)
+async def test_a_registrys_secret_is_of_its_own_type(data: dict[str, str], counts: bool) -> None:
+    body = secret("hub", "repository", password="p", **data)
+    assert (await found("oci://hub.example/team/app", body) is not None) is counts
+    assert (await found("https://hub.example/team/app", body) is not None) is ("type" not in data)
+
+
+async def test_an_ocirepository_takes_a_docker_configuration_and_certificates_of_another_secret() -> None:
+    class Named:
+        async def read(self, kind: str, namespace: str, name: str) -> dict[str, bytes] | None:
+            known = {
+                "login": {".dockerconfigjson": b"{}", "ca.crt": b"not this one"},
+                "ca": {"ca.crt": b"CA", "password": b"nor this"},
+                "opaque": {"username": b"u", "password": b"p"},
+            }
+            return known.get(name)
+
+    spec = {"secretRef": {"name": "login"}, "certSecretRef": {"name": "ca"}}
+    source = translated(changed(ARTIFACT, spec)).sources[0]
+    creds = await SecretCredentials(Named(), list).of(source)
+    assert creds is not None and creds.data == {".dockerconfigjson": b"{}", "ca.crt": b"CA"}
+    source = translated(changed(ARTIFACT, {"secretRef": {"name": "opaque"}})).sources[0]
+    with pytest.raises(SourceError, match=r"has no key '\.dockerconfigjson'"):
+        await SecretCredentials(Named(), list).of(source)

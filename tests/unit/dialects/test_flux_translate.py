@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.dialects.samples import KUSTOMIZATION, REPOSITORY, changed, translated, unit_of
+from tests.unit.dialects.samples import ARTIFACT, KUSTOMIZATION, REPOSITORY, changed, translated, unit_of
 
 from trueup.core.model.artifact import IgnoreRules
 from trueup.core.model.dialect import Context
@@ -14,6 +14,7 @@ from trueup.core.model.git import GitRef
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.recipe import KustomizeRecipe
 from trueup.core.model.unit import DeletionPolicy, SourceDeclaration, ValueRef
+from trueup.core.repository.oci import OciRef, OciSpec
 
 
 def source_of(spec: dict[str, Any] | None = None, **metadata: Any) -> SourceDeclaration:
@@ -157,7 +158,7 @@ def test_deletion_follows_the_policy(spec: dict[str, Any], deletion: DeletionPol
     [
         ({"interval": "often"}, "spec.interval: 'often' is no duration"),
         ({"interval": None}, "spec.interval is required"),
-        ({"sourceRef": {"kind": "OCIRepository", "name": "x"}}, "kind OCIRepository is not supported yet"),
+        ({"sourceRef": {"kind": "Bucket", "name": "x"}}, "kind Bucket is not supported yet"),
         ({"sourceRef": None}, "spec.sourceRef is required"),
         ({"deletionPolicy": "Maybe"}, "'Maybe' is none of"),
         ({"prune": "yes"}, "spec.prune"),
@@ -227,3 +228,33 @@ def test_nobody_asks_more_often_than_each_second() -> None:
     source = translated(changed(REPOSITORY, {"interval": "1ms", "timeout": "2h"})).sources[0]
     assert source.interval == 1.0 and source.timeout == 600.0
     assert any("spec.timeout: 2h is longer" in text for text in source.warnings)
+
+
+def test_an_ocirepository_becomes_a_source() -> None:
+    spec = {
+        "ref": {"semver": "1.x", "semverFilter": "^1", "tag": "a"},
+        "layerSelector": {"mediaType": "a/b", "operation": "extract"},
+        "insecure": True,
+        "ignore": "*.md",
+    }
+    source = translated(changed(ARTIFACT, spec)).sources[0]
+    assert not source.problems and source.artifact and source.ignore.text == "*.md"
+    ref = OciRef(semver="1.x", semver_filter="^1", tag="a")
+    assert source.spec == OciSpec("oci://registry.example/shop", ref, "a/b", insecure=True)
+    unit = unit_of(changed(KUSTOMIZATION, {"sourceRef": {"kind": "OCIRepository", "name": "shop"}}))
+    assert unit.source == source.ref
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"url": "https://registry.example/a"}, "must begin with oci://"),
+        ({"url": None}, "spec.url is required"),
+        ({"verify": {"provider": "cosign"}}, "spec.verify is not supported yet"),
+        ({"provider": "aws"}, "spec.provider: 'aws'"),
+        ({"layerSelector": {"operation": "copy"}}, "spec.layerSelector.operation: 'copy'"),
+        ({"ref": "1.0"}, "spec.ref"),
+    ],
+)
+def test_what_an_ocirepository_cannot_do_is_a_problem_that_names_its_field(spec: dict[str, Any], words: str) -> None:
+    assert any(words in problem for problem in translated(changed(ARTIFACT, spec)).sources[0].problems)

@@ -22,6 +22,13 @@ def test_a_receiver_names_its_proof_and_targets() -> None:
     assert not receiver.problems and not receiver.warnings
 
 
+def test_a_receiver_may_name_artifacts() -> None:
+    body = samples.changed(samples.RECEIVER, {"type": "harbor", "resources": [{"kind": "OCIRepository", "name": "a"}]})
+    receiver = translate_receiver(body, True)
+    assert [(one.group, one.kind) for one in receiver.targets] == [("source.toolkit.fluxcd.io", "OCIRepository")]
+    assert not any("OCIRepository" in text for text in receiver.warnings)
+
+
 def test_types_that_are_not_supported_say_so() -> None:
     for kind in ("acr", "cdevents", "gcr", "generic-oidc", "nexus", "unheard-of"):
         body = samples.changed(samples.RECEIVER, {"type": kind})

@@ -22,8 +22,8 @@ from trueup.core.model.reports import Reason, SyncState, UnitPhase, UnitReport
 from trueup.core.model.unit import Unit
 from trueup.core.notification.object_events import ObjectEvent
 from trueup.dialects.flux.events import DRIFT_CORRECTED, NEW_ARTIFACT, SUCCEEDED
-from trueup.dialects.flux.gitrepository.translate import failure_reason
 from trueup.dialects.flux.kustomization.status import REASONS
+from trueup.dialects.flux.source_status import failure_reason
 from trueup.dialects.object_events import object_events
 from trueup.testing.units import a_unit
 

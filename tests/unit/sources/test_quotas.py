@@ -11,7 +11,7 @@ from trueup.git.mirror import Mirror
 from trueup.git.settings import GitSettings, Limits, read_size
 from trueup.git.trees import Trees
 from trueup.git.urls import read_url
-from trueup.sources.git.quotas import Quotas
+from trueup.sources.quotas import Quotas
 
 ANN, BOB = "ann/", "bob/"
 

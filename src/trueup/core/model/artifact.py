@@ -162,7 +162,7 @@ class Resolved(msgspec.Struct, frozen=True):
 
     `kind` is the tag of the provider, `location` where that keeps it. `tree` names the content that is delivered,
     without what ignore rules leave out: equal trees have equal files. `warnings` are things left out that the user may
-    miss.
+    miss. `metadata` is what the source tells of the revision in its own words, such as an OCI artifact's annotations.
     """
 
     kind: str
@@ -172,6 +172,7 @@ class Resolved(msgspec.Struct, frozen=True):
     tree: str
     location: str
     warnings: tuple[str, ...] = ()
+    metadata: dict[str, str] = {}
 
 
 class Artifact(msgspec.Struct, frozen=True):

@@ -39,6 +39,7 @@ class SourceDeclaration(msgspec.Struct, frozen=True):
     `ref` is the declaring object. `interval` is the time between polls of the remote's refs, in seconds. `artifact`
     says whether a tarball for others is wanted. `requested` is the token of the last request by hand: a new one polls
     at once. `remembered` is the revision its status shows: it is used while the remote cannot be reached.
+    `certificates` is a Secret with `ca.crt`, `tls.crt` and `tls.key` where these stand apart from the credentials.
     `project` is whose credentials it may use, beside those that are everybody's. `access` says how users give
     credentials to a source of its kind, in the words of its dialect.
     """
@@ -49,6 +50,7 @@ class SourceDeclaration(msgspec.Struct, frozen=True):
     spec: SourceSpec
     credentials: ValueRef | None = None
     proxy: ValueRef | None = None
+    certificates: ValueRef | None = None
     interval: float = 60.0
     timeout: float = 60.0
     suspended: bool = False

@@ -13,6 +13,7 @@ from trueup.dialects.flux.gitrepository.adapter import ADAPTER as REPOSITORY
 from trueup.dialects.flux.kustomization import types as kustomization
 from trueup.dialects.flux.kustomization.adapter import ADAPTER as KUSTOMIZATION
 from trueup.dialects.flux.kustomization.translate import NAME_LABEL, NAMESPACE_LABEL
+from trueup.dialects.flux.ocirepository.adapter import ADAPTER as ARTIFACT
 from trueup.dialects.flux.options import options_of
 from trueup.dialects.flux.receiver.adapter import ADAPTER as RECEIVER
 
@@ -21,7 +22,14 @@ class Flux(Family, frozen=True):
     """Flux's objects."""
 
     name: ClassVar[str] = "Flux"
-    adapters: ClassVar[tuple[KindAdapter, ...]] = (REPOSITORY, KUSTOMIZATION, RECEIVER, PROVIDER_ADAPTER, ALERT_ADAPTER)
+    adapters: ClassVar[tuple[KindAdapter, ...]] = (
+        REPOSITORY,
+        ARTIFACT,
+        KUSTOMIZATION,
+        RECEIVER,
+        PROVIDER_ADAPTER,
+        ALERT_ADAPTER,
+    )
 
     def options(self, body: Body) -> ObjectOptions:
         """Read a delivered object's own wishes."""

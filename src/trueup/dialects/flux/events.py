@@ -15,9 +15,10 @@ from trueup.core.model.reports import Reason, UnitPhase, UnitReport
 from trueup.core.model.unit import Unit
 from trueup.core.notification.notification import NotificationEvent, Severity
 from trueup.dialects.flux.gitrepository import types as repository
-from trueup.dialects.flux.gitrepository.translate import failure_reason
 from trueup.dialects.flux.kustomization import types as kustomization
 from trueup.dialects.flux.kustomization.status import REASONS
+from trueup.dialects.flux.ocirepository import types as artifact
+from trueup.dialects.flux.source_status import failure_reason
 from trueup.dialects.times import duration
 
 SUCCEEDED = "ReconciliationSucceeded"
@@ -27,7 +28,7 @@ OBJECTS_NAMED = 10
 FIELDS_NAMED = 5
 
 _UNIT = (kustomization.GROUP, kustomization.KIND)
-_SOURCE = (repository.GROUP, repository.KIND)
+_SOURCES = ((repository.GROUP, repository.KIND), (artifact.GROUP, artifact.KIND))
 _DONE = {"create": "created", "change": "configured", "heal": "configured", "prune": "deleted"}
 
 
@@ -37,7 +38,7 @@ def notification_event_of(event: Event) -> NotificationEvent | None:
         return _sync(event.unit, event.record)
     if isinstance(event, UnitChanged) and event.unit.ref[:2] == _UNIT:
         return _report(event.unit, event.before, event.after, event.at)
-    if isinstance(event, SourceChanged) and event.declaration.ref[:2] == _SOURCE:
+    if isinstance(event, SourceChanged) and event.declaration.ref[:2] in _SOURCES:
         return _source(event)
     return None
 
@@ -123,7 +124,7 @@ def _source(event: SourceChanged) -> NotificationEvent | None:
         return NotificationEvent(
             about=ref,
             severity=Severity.ERROR,
-            reason=failure_reason(after.fault),
+            reason=failure_reason(after.fault, ref.kind),
             message=after.message,
             at=event.at,
             revision=after.revision,
@@ -133,8 +134,7 @@ def _source(event: SourceChanged) -> NotificationEvent | None:
     if not after.revision or (before is not None and before.revision == after.revision and not recovered):
         return None
     new = before is None or before.revision != after.revision
-    subject = after.commit.subject if after.commit else after.revision
-    words = f"stored artifact for commit '{subject}'" if new else "it can be reached again"
+    words = _stored(event) if new else "it can be reached again"
     return NotificationEvent(
         about=ref,
         severity=Severity.INFO,
@@ -147,6 +147,16 @@ def _source(event: SourceChanged) -> NotificationEvent | None:
         facts=_facts(after.commit),
         thread=_thread(ref, after.revision),
     )
+
+
+def _stored(event: SourceChanged) -> str:
+    after, declaration = event.after, event.declaration
+    if declaration.ref[:2] != (artifact.GROUP, artifact.KIND):
+        return f"stored artifact for commit '{after.commit.subject if after.commit else after.revision}'"
+    words = f"stored artifact with revision '{after.revision}' from '{declaration.spec.url}'"
+    told = after.artifact.metadata if after.artifact else {}
+    source, revision = told.get(artifact.SOURCE, ""), told.get(artifact.REVISION, "")
+    return f"{words}, origin source '{source}', origin revision '{revision}'" if source and revision else words
 
 
 def _facts(commit: Provenance | None) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 
 import msgspec
 
@@ -40,6 +40,9 @@ class GitProvider:
         """
         git = _git(spec)
         if at:
+            with suppress(ValueError):
+                # A commit of a repository with SHA-256 is named by its digest.
+                at = Revision.parse(at).id if ":" in at else at
             git = msgspec.structs.replace(git, ref=GitRef(revision=at))
         return await self._git.poll(git, git_credentials(credentials), fresh)
 

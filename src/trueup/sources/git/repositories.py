@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from pathlib import Path
 from typing import Self
 
 from trueup.core.model.artifact import Fault, IgnoreRules, Resolved, Revision, SourceError
@@ -16,19 +14,15 @@ from trueup.fairness import TENANT
 from trueup.git.commits import parse_commit
 from trueup.git.credentials import GitCredentials
 from trueup.git.log import GitLog
-from trueup.git.mirror import Mirror, mirror_key, remove_leftovers
-from trueup.git.process import disk
+from trueup.git.mirror import Mirror
 from trueup.git.refs import HEADS, NOTHING_LISTED, Found, check_ref, choose, pinned, prefixes, tied
 from trueup.git.reverting import Pushed, Wanted, take_back
 from trueup.git.settings import GitSettings
 from trueup.git.tree.listing import Listing
-from trueup.git.trees import Checkout, Trees
+from trueup.git.trees import Checkout
 from trueup.git.urls import GitUrl, read_url
-from trueup.sources.git.contents import Contents
-from trueup.sources.git.quotas import Quotas
+from trueup.sources.cache import RESOLVED_KEPT, Cache
 from trueup.sources.git.remotes import Remotes
-
-RESOLVED_KEPT = 2000
 
 TIES_COMPARED = 50
 """Of so many tags with equal versions the commits' times are compared: the last by name."""
@@ -40,23 +34,14 @@ class GitSource:
     def __init__(self, settings: GitSettings) -> None:
         """Take the settings; the cache's folder is made on entering."""
         self._settings = settings
-        self._mirrors: dict[str, Mirror] = {}
-        self._trees = Trees(settings.cache / "trees", settings.keep_trees, settings.git)
-        self._remotes = Remotes(settings)
-        self._quotas = Quotas(settings.limits, self._trees, self._give_up)
-        self._resolved: OrderedDict[tuple[str, str, str, str], Resolved] = OrderedDict()
+        self.cache = Cache(settings)
+        """What is kept on disk, which other kinds of sources share."""
+        self._remotes = Remotes(settings, self.cache.proofs)
         self._ref_of: OrderedDict[tuple[str, Revision], str] = OrderedDict()
-        self._contents = Contents(settings)
 
     async def __aenter__(self) -> Self:
         """Make or take over the cache. Raises `SourceError` where its folder cannot be used."""
-        try:
-            self._settings.cache.mkdir(parents=True, exist_ok=True)
-            await self._trees.start()
-            await self._remotes.start()
-            await asyncio.to_thread(remove_leftovers, self._settings.cache)
-        except OSError as error:
-            raise disk(error, str(self._settings.cache)) from error
+        await self.cache.start()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -73,7 +58,7 @@ class GitSource:
         fixed = pinned(spec.ref)
         if fixed is not None:
             url = self._url(spec)
-            await self._remotes.prove(url, self._mirror(url), creds, spec.timeout)
+            await self._remotes.prove(url, self.cache.mirror(url), creds, spec.timeout)
             return fixed
         found = await self._found(spec, creds, fresh)
         self._ref_of[self._url(spec).address, found.revision] = found.ref
@@ -92,30 +77,29 @@ class GitSource:
     ) -> Resolved:
         """Give a commit, fetched if it is not here, to whom the remote lets in. Raises `SourceError`."""
         url = self._url(spec)
-        mirror = self._mirror(url)
+        mirror = self.cache.mirror(url)
         await self._remotes.prove(url, mirror, creds, spec.timeout)
         found = Found(revision.id, self._ref(spec, url, revision), revision)
         key = (url.address, found.commit, found.revision.name, _ignore_key(spec, ignore))
-        known = self._resolved.get(key)
+        known = self.cache.known(key)
         if known is not None:
-            self._resolved.move_to_end(key)
             return known
         async with self._remotes.turn(url, creds):
             raw = None if mirror.suspect else await mirror.commit(found.commit)
             if raw is None:
-                self._quotas.admit(mirror, TENANT.get(), found.commit, url.shown)
+                self.cache.quotas.admit(mirror, TENANT.get(), found.commit, url.shown)
                 await self._fetched(mirror, url, creds, found, spec.timeout)
-                if self._quotas.too_large(await self._quotas.measure(mirror)):
+                if self.cache.quotas.too_large(await self.cache.quotas.measure(mirror)):
                     # What was wanted once may be most of it: only what is wanted now is fetched anew.
                     await mirror.renew()
                     await self._fetched(mirror, url, creds, found, spec.timeout)
-                    await self._quotas.measure(mirror)
-                self._quotas.check(mirror, TENANT.get(), found.commit, url.shown)
+                    await self.cache.quotas.measure(mirror)
+                self.cache.quotas.check(mirror, TENANT.get(), found.commit, url.shown)
                 raw = await mirror.commit(found.commit)
         if raw is None:
             text = f"{url.shown}: the remote has no commit {found.commit}; check the ref, or push the commit"
             raise SourceError(Fault.REF, text)
-        return self._keep(key, await self._described(spec, url, mirror, (found.revision, raw), ignore))
+        return self.cache.keep(key, await self._described(spec, url, mirror, (found.revision, raw), ignore))
 
     async def recall(
         self, spec: GitSpec, revision: Revision, creds: GitCredentials | None, ignore: IgnoreRules
@@ -125,40 +109,29 @@ class GitSource:
         `None` where it is not here, or the remote has to be asked.
         """
         url = self._url(spec)
-        mirror = self._mirror(url)
+        mirror = self.cache.mirror(url)
         if not self._remotes.proven(url, mirror, creds):
             return None
         key = (url.address, revision.id, revision.name, _ignore_key(spec, ignore))
-        known = self._resolved.get(key)
+        known = self.cache.known(key)
         if known is not None:
             return known
         raw = await mirror.commit(revision.id)
         if raw is None:
             return None
-        return self._keep(key, await self._described(spec, url, mirror, (revision, raw), ignore))
+        return self.cache.keep(key, await self._described(spec, url, mirror, (revision, raw), ignore))
 
     async def tree(self, resolved: Resolved) -> Listing:
         """Give the content by id of what was resolved. Raises `SourceError`."""
-        mirror = next((item for item in self._mirrors.values() if str(item.folder) == resolved.location), None)
-        if mirror is None:
-            raise SourceError(Fault.CACHE, f"{resolved.url}: its mirror is not known")
-        return await self._contents.listing(mirror, resolved.tree, resolved.url, reduced=True)
+        return await self.cache.tree(resolved)
 
     async def git_log(self, spec: GitSpec, resolved: Resolved, creds: GitCredentials | None) -> GitLog:
         """Give the history that ends in what was resolved, whole. Raises `SourceError`."""
         url = self._url(spec)
-        mirror = self._mirror(url)
+        mirror = self.cache.mirror(url)
         async with self._remotes.turn(url, creds):
             await mirror.deepen(url, creds, resolved.revision.id, spec.timeout)
         return GitLog(mirror, url.shown)
-
-    def unreadable(self, resolved: Resolved) -> None:
-        """Take note that something of a commit could not be read: its mirror is looked through before it is used."""
-        for mirror in self._mirrors.values():
-            if str(mirror.folder) == resolved.location:
-                mirror.suspect = True
-        for key in [key for key, one in self._resolved.items() if one.location == resolved.location]:
-            del self._resolved[key]
 
     def forget(self, spec: GitSpec) -> None:
         """Remove the mirror of a repository that no source follows any more, and all that is known of it."""
@@ -168,53 +141,34 @@ class GitSource:
             return
         address = url.address
         self._ref_of = OrderedDict(each for each in self._ref_of.items() if each[0][0] != address)
-        mirror = self._mirrors.get(address)
-        if mirror is not None:
-            self._remotes.forget(url, mirror)
-            self._give_up(address)
-        self._quotas.forget(address)
-
-    def _give_up(self, address: str) -> None:
-        """Remove a mirror; where somebody still follows its repository, it is fetched again once it is needed."""
-        self._resolved = OrderedDict(each for each in self._resolved.items() if each[0][0] != address)
-        mirror = self._mirrors.pop(address, None)
-        if mirror is not None:
-            self._trees.forget(mirror.folder)
-            self._contents.forget(mirror)
-            mirror.remove()
+        self._remotes.forget(address)
+        self.cache.forget(address)
 
     def followed(self, spec: GitSpec, tenants: frozenset[str]) -> None:
         """Take note of whose sources follow a repository now."""
         try:
-            self._quotas.followed(self._url(spec).address, tenants)
+            self.cache.quotas.followed(self._url(spec).address, tenants)
         except SourceError:
             return
 
     def sweep(self) -> None:
         """Remove the mirrors of repositories that nobody follows, as an earlier process may have left them."""
-        followed = {mirror_key(address) for address in (*self._quotas.addresses(), *self._mirrors)}
-        asyncio.get_running_loop().run_in_executor(None, remove_leftovers, self._settings.cache, followed)
+        self.cache.sweep()
 
     def checkout(self, resolved: Resolved) -> AbstractAsyncContextManager[Checkout]:
         """Hold the files on disk."""
-        return _Held(self, resolved)
+        return self.cache.checkout(resolved)
 
     async def take_back(self, spec: GitSpec, creds: GitCredentials | None, wanted: Wanted) -> Pushed:
         """Push a branch that takes commits back. Raises `SourceError`, `NothingToTakeBack`."""
         url = self._url(spec)
         async with self._remotes.turn(url, creds):
-            return await take_back(self._mirror(url), url, creds, wanted, spec.timeout)
+            return await take_back(self.cache.mirror(url), url, creds, wanted, spec.timeout)
 
     # ------------------------------------------------------------------------------------------------- finding
 
     def _url(self, spec: GitSpec) -> GitUrl:
         return read_url(spec.url, instead_of=self._settings.instead_of, allow_file=self._settings.allow_file)
-
-    def _mirror(self, url: GitUrl) -> Mirror:
-        mirror = self._mirrors.get(url.address)
-        if mirror is None:
-            mirror = self._mirrors[url.address] = Mirror(self._settings, url)
-        return mirror
 
     def _ref(self, spec: GitSpec, url: GitUrl, revision: Revision) -> str:
         """Give the full ref that a revision was found by, which servers give more willingly than a bare commit."""
@@ -224,7 +178,7 @@ class GitSource:
 
     async def _found(self, spec: GitSpec, creds: GitCredentials | None, fresh: bool) -> Found:
         url = self._url(spec)
-        mirror = self._mirror(url)
+        mirror = self.cache.mirror(url)
         remote = await self._remotes.refs(url, mirror, creds, prefixes(spec.ref), spec.timeout, fresh)
         try:
             found = choose(spec.ref, remote)
@@ -286,44 +240,10 @@ class GitSource:
             info = parse_commit(revision.id, raw)
         except ValueError as error:
             raise SourceError(Fault.HOSTILE, f"{url.shown}: {error}") from error
-        listing = await self._contents.listing(mirror, info.tree, url.shown)
-        tree = await self._contents.reduced(mirror, listing, ignore, spec.sparse, url.shown)
+        listing = await self.cache.contents.listing(mirror, info.tree, url.shown)
+        tree = await self.cache.contents.reduced(mirror, listing, ignore, spec.sparse, url.shown)
         warnings = tuple(f"the submodule {path!r} is not fetched" for path in listing.submodules())
         return Resolved(GIT, spec.url, revision, info, tree, str(mirror.folder), warnings)
-
-    def _keep(self, key: tuple[str, str, str, str], resolved: Resolved) -> Resolved:
-        self._resolved[key] = resolved
-        while len(self._resolved) > RESOLVED_KEPT:
-            self._resolved.popitem(last=False)
-        return resolved
-
-
-class _Held:
-    """Holds a tree on disk for as long as it is entered."""
-
-    def __init__(self, source: GitSource, resolved: Resolved) -> None:
-        self._source = source
-        self._resolved = resolved
-        self._tenant = TENANT.get()
-        self._inner: AbstractAsyncContextManager[Checkout] | None = None
-
-    async def __aenter__(self) -> Checkout:
-        try:
-            listing = await self._source.tree(self._resolved)
-            self._source._quotas.used(self._resolved.location)
-            self._inner = self._source._trees.hold(
-                Path(self._resolved.location), listing, self._resolved.url, self._tenant
-            )
-            return await self._inner.__aenter__()
-        except SourceError as error:
-            if error.fault is Fault.CACHE:
-                self._source.unreadable(self._resolved)
-            raise
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if self._inner is not None:
-            await self._inner.__aexit__(kind, error, trace)  # type: ignore[arg-type]
-            self._source._quotas.trim(self._tenant)
 
 
 def _ignore_key(spec: GitSpec, ignore: IgnoreRules) -> str:

@@ -46,13 +46,14 @@ def application_observed(unit: Unit) -> Iterator[Observed]:
 
 def repository_observed(declaration: SourceDeclaration, failed: bool) -> Iterator[Observed]:
     """Give what asking an Application's repository is counted in."""
+    if not isinstance(declaration.spec, GitSpec):
+        return
     repo = {"repo": hide_user(declaration.spec.url)}
     labels = {**repo, "request_type": "ls-remote"}
     yield Observed("argocd_git_request_duration_seconds", _ASKED, labels, _GIT_BUCKETS)
     yield Observed("argocd_git_request", _ASKINGS, labels)
     if failed:
-        spec = declaration.spec
-        revision = (spec.ref.revision if isinstance(spec, GitSpec) else "") or "HEAD"
+        revision = declaration.spec.ref.revision or "HEAD"
         yield Observed("argocd_git_fetch_fail", _NOT_FETCHED, {**repo, "revision": revision})
 
 

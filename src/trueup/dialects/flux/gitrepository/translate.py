@@ -2,65 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from trueup.core.model.artifact import Artifact, Fault, IgnoreRules
+from trueup.core.model.artifact import IgnoreRules
 from trueup.core.model.dialect import Context, Translated, annotations_of
 from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.reports import SourceReport, StatusWrite
 from trueup.core.model.unit import SourceDeclaration, ValueRef
-from trueup.dialects.adapter import NOTICES
 from trueup.dialects.decode import list_of, mapping_of, metadata_of, number_of, read, text_of
-from trueup.dialects.flux.conditions import (
-    PROGRESSING,
-    PROGRESSING_WITH_RETRY,
-    READY,
-    RECONCILING,
-    STALLED,
-    SUCCEEDED,
-    Condition,
-    notices_condition,
-    written,
-)
 from trueup.dialects.flux.gitrepository.types import GROUP, KIND, Spec
 from trueup.dialects.flux.kustomization.translate import REQUESTED_AT
+from trueup.dialects.flux.source_status import DEFAULT_INTERVAL, duration_of, source_status, timeout_of
 from trueup.dialects.sync_options import UNKNOWN, leads_outside
-from trueup.dialects.times import LEAST_PAUSE, seconds, stamp
-
-STATUS_MANAGER = "source-controller"
-DEFAULT_INTERVAL = 60.0
-DEFAULT_TIMEOUT = 60.0
-LONGEST_TIMEOUT = 600.0
-"""Seconds for one exchange with a server, whatever a source asks for: it holds a place that others of the host need."""
-FETCH_FAILED, STORAGE_FAILED = "FetchFailed", "StorageOperationFailed"
-IN_STORAGE, OUTDATED = "ArtifactInStorage", "ArtifactOutdated"
-_OWNED = frozenset(
-    {
-        READY,
-        RECONCILING,
-        STALLED,
-        NOTICES,
-        FETCH_FAILED,
-        STORAGE_FAILED,
-        IN_STORAGE,
-        OUTDATED,
-        "IncludeUnavailable",
-        "SourceVerified",
-    }
-)
-_REASONS = {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed"}
-
-
-def failure_reason(fault: Fault) -> str:
-    """Give Flux's word for what went wrong with a source."""
-    return _REASONS.get(fault.name, "GitOperationFailed")
-
-
-"""Upstream's word for a fault, by its name; everything else is a failed Git operation to it."""
-
+from trueup.dialects.times import LEAST_PAUSE
 
 ACCESS = "a private repository wants spec.secretRef to name a Secret with the keys username and password"
 
@@ -92,11 +49,8 @@ def translate_repository(body: Body, context: Context) -> Translated:
     for path in spec.sparse_checkout:
         if leads_outside(path.lstrip("/")):
             problems.append(f"spec.sparseCheckout: {path!r} leads out of the repository")
-    interval = max(_duration("interval", spec.interval, DEFAULT_INTERVAL, problems), LEAST_PAUSE)
-    timeout = _duration("timeout", spec.timeout, DEFAULT_TIMEOUT, problems)
-    if timeout > LONGEST_TIMEOUT:
-        warnings.append(f"spec.timeout: {spec.timeout} is longer than is waited for; {LONGEST_TIMEOUT:.0f} s holds")
-        timeout = LONGEST_TIMEOUT
+    interval = max(duration_of("interval", spec.interval, DEFAULT_INTERVAL, problems), LEAST_PAUSE)
+    timeout = timeout_of(spec.timeout, problems, warnings)
     given = spec.ref
     declaration = SourceDeclaration(
         ref=ObjectRef(GROUP, KIND, namespace, text_of(metadata, "name")),
@@ -128,35 +82,9 @@ def translate_repository(body: Body, context: Context) -> Translated:
     return Translated(sources=(declaration,))
 
 
-def _duration(field: str, text: str, default: float, problems: list[str]) -> float:
-    if not text:
-        return default
-    value = seconds(text)
-    if value is None or value <= 0:
-        problems.append(f"spec.{field}: {text!r} is no duration; write for example 1m or 90s")
-        return default
-    return value
-
-
 def repository_status(body: Body, report: SourceReport, now: datetime) -> StatusWrite | None:
     """Write the status; `None`: there is nothing to change."""
-    before = mapping_of(body, "status")
-    status: dict[str, Any] = dict(before)
-    if report.handled:
-        status["lastHandledReconcileAt"] = report.handled
-    if not report.suspended:
-        spec = mapping_of(body, "spec")
-        artifact = report.artifact
-        if artifact is not None:
-            status["artifact"] = _artifact(artifact, report)
-            _observed(status, spec)
-        conditions = [*_conditions(report), *notices_condition(report.notices)]
-        status["conditions"] = written(conditions, before, report.generation, now, _OWNED)
-        if report.stalled or (report.fault is None and artifact is not None and not report.progress):
-            status["observedGeneration"] = report.generation
-    if status == before:
-        return None
-    return StatusWrite(status, STATUS_MANAGER)
+    return source_status(body, report, now, _observed)
 
 
 def _observed(status: dict[str, Any], spec: Mapping[str, Any]) -> None:
@@ -171,42 +99,3 @@ def _observed(status: dict[str, Any], spec: Mapping[str, Any]) -> None:
             status[name] = list_of(spec, field) if field == "sparseCheckout" else value
         else:
             status.pop(name, None)
-
-
-def _artifact(artifact: Artifact, report: SourceReport) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "digest": artifact.digest,
-        "lastUpdateTime": stamp(artifact.updated),
-        "path": artifact.path,
-        "revision": str(artifact.revision),
-        "size": artifact.size,
-        "url": artifact.url,
-    }
-    if artifact.metadata:
-        entry["metadata"] = dict(artifact.metadata)
-    return entry
-
-
-def _conditions(report: SourceReport) -> Iterable[Condition]:
-    stored = f"stored artifact for revision '{report.artifact.revision}'" if report.artifact else ""
-    if report.artifact is not None:
-        yield Condition(IN_STORAGE, "True", SUCCEEDED, stored)
-    fault = report.fault
-    if fault is not None or report.stalled:
-        reason = failure_reason(fault) if fault is not None else "URLInvalid"
-        message = report.message or reason
-        if report.storing:
-            reason = "ArchiveOperationFailed"
-        yield Condition(STORAGE_FAILED if report.storing else FETCH_FAILED, "True", reason, message)
-        yield Condition(READY, "False", reason, message)
-        if report.stalled:
-            yield Condition(STALLED, "True", reason, message)
-        else:
-            yield Condition(RECONCILING, "True", PROGRESSING_WITH_RETRY, "reconciliation in progress")
-        return
-    if report.progress or report.artifact is None:
-        doing = report.progress or "building artifact"
-        yield Condition(RECONCILING, "True", PROGRESSING, doing)
-        yield Condition(READY, "Unknown", PROGRESSING, doing)
-        return
-    yield Condition(READY, "True", SUCCEEDED, stored)

@@ -29,6 +29,7 @@ from trueup.dialects.decode import list_of, mapping_of, metadata_of, number_of, 
 from trueup.dialects.flux.gitrepository.types import GROUP as SOURCE_GROUP
 from trueup.dialects.flux.gitrepository.types import KIND as SOURCE_KIND
 from trueup.dialects.flux.kustomization.types import GROUP, KIND, Selector, Spec
+from trueup.dialects.flux.ocirepository.types import KIND as ARTIFACT_KIND
 from trueup.dialects.rollback_options import approval, rollback_options
 from trueup.dialects.sync_options import UNKNOWN, digest_of_spec, folder, literal, version_of
 from trueup.dialects.times import LEAST_PAUSE, seconds
@@ -176,8 +177,9 @@ def _duration(field: str, text: str, default: float, problems: list[str]) -> flo
 def _source(spec: Spec, namespace: str, context: Context, problems: list[str]) -> ObjectRef:
     given = spec.source_ref
     where = given.namespace or namespace
-    if given.kind and given.kind != SOURCE_KIND:
-        problems.append(f"spec.sourceRef: kind {given.kind} is not supported yet; use a {SOURCE_KIND}")
+    if given.kind and given.kind not in (SOURCE_KIND, ARTIFACT_KIND):
+        known = f"{SOURCE_KIND} or an {ARTIFACT_KIND}"
+        problems.append(f"spec.sourceRef: kind {given.kind} is not supported yet; use a {known}")
     if where != namespace and not context.cross_namespace:
         problems.append(
             f"can't access '{given.kind}/{where}/{given.name}', cross-namespace references have been blocked"
@@ -188,7 +190,8 @@ def _source(spec: Spec, namespace: str, context: Context, problems: list[str]) -
                 problems.append(
                     f"can't access '{KIND}/{item.namespace}/{item.name}', cross-namespace references have been blocked"
                 )
-    return ObjectRef(SOURCE_GROUP, SOURCE_KIND, where, given.name)
+    kind = ARTIFACT_KIND if given.kind == ARTIFACT_KIND else SOURCE_KIND
+    return ObjectRef(SOURCE_GROUP, kind, where, given.name)
 
 
 def _target(spec: Spec, namespace: str, context: Context) -> Target:

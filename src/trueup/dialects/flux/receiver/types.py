@@ -29,6 +29,7 @@ from trueup.dialects.flux.gitrepository import types as repository
 from trueup.dialects.flux.kustomization import types as kustomization
 from trueup.dialects.flux.kustomization.translate import REQUESTED_AT
 from trueup.dialects.flux.kustomization.types import LocalRef, Part
+from trueup.dialects.flux.ocirepository import types as artifact
 from trueup.dialects.sync_options import UNKNOWN
 from trueup.dialects.times import seconds
 
@@ -49,7 +50,7 @@ _PROOFS = {
     "dockerhub": (Proof(Check.JSON), ""),
     "quay": (Proof(Check.JSON), ""),
 }
-_GROUPS = {repository.KIND: repository.GROUP, kustomization.KIND: kustomization.GROUP}
+_GROUPS = {kind.KIND: kind.GROUP for kind in (repository, artifact, kustomization)}
 
 
 class Resource(Part, frozen=True):

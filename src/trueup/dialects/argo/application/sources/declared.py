@@ -12,6 +12,7 @@ from trueup.core.model.artifact import SourceSpec
 from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.unit import SourceDeclaration, UnitSource, nth_source
+from trueup.core.repository.oci import SCHEME, OciRef, OciSpec
 from trueup.dialects.argo.application.recipe import PLACEHOLDER
 from trueup.dialects.argo.application.sources.reading import Reader, reading_of
 from trueup.dialects.argo.application.types import Source, Spec
@@ -84,8 +85,6 @@ def read_sources(given: Sequence[Source], refs: Sequence[ObjectRef], reader: Rea
 
 def _refused(source: Source, root: str) -> str:
     """Name a kind of source that nothing can be fetched from yet; empty for the others."""
-    if source.repo_url.startswith("oci://"):
-        return f"{root}.repoURL: OCI registries are not supported yet; use a Git repository"
     if source.chart:
         return (
             f"{root}.chart: charts of Helm repositories are not supported yet; "
@@ -115,7 +114,9 @@ def polled(unit: ObjectRef, given: Sequence[Source]) -> tuple[ObjectRef, ...]:
 
 
 def source_spec(source: Source) -> SourceSpec:
-    """Give what a source follows: this is where a kind of source is told from the others."""
+    """Give what a source follows; `oci://` is what tells a registry from a Git repository."""
+    if source.repo_url.startswith(SCHEME):
+        return OciSpec(url=source.repo_url, ref=OciRef(revision=source.target_revision), only=True)
     return GitSpec(
         url=source.repo_url,
         ref=GitRef(revision=source.target_revision or "HEAD", tag_prefix=source.tag_prefix),

@@ -1,0 +1,1 @@
+"""Flux's `OCIRepository`: its type, its translation to a source, its status."""

@@ -1,0 +1,159 @@
+"""The status of Flux' sources, whatever their kind: artifact, conditions and reasons in source-controller's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from trueup.core.model.artifact import Artifact, Fault
+from trueup.core.model.objects import Body
+from trueup.core.model.reports import SourceReport, StatusWrite
+from trueup.dialects.adapter import NOTICES
+from trueup.dialects.decode import mapping_of
+from trueup.dialects.flux.conditions import (
+    PROGRESSING,
+    PROGRESSING_WITH_RETRY,
+    READY,
+    RECONCILING,
+    STALLED,
+    SUCCEEDED,
+    Condition,
+    notices_condition,
+    written,
+)
+from trueup.dialects.times import seconds, stamp
+
+STATUS_MANAGER = "source-controller"
+DEFAULT_INTERVAL = 60.0
+DEFAULT_TIMEOUT = 60.0
+LONGEST_TIMEOUT = 600.0
+"""Seconds for one exchange with a server, whatever a source asks for: it holds a place that others of the host need."""
+FETCH_FAILED, STORAGE_FAILED = "FetchFailed", "StorageOperationFailed"
+IN_STORAGE, OUTDATED = "ArtifactInStorage", "ArtifactOutdated"
+_OWNED = frozenset(
+    {
+        READY,
+        RECONCILING,
+        STALLED,
+        NOTICES,
+        FETCH_FAILED,
+        STORAGE_FAILED,
+        IN_STORAGE,
+        OUTDATED,
+        "IncludeUnavailable",
+        "SourceVerified",
+    }
+)
+
+
+class SourceWords(msgspec.Struct, frozen=True):
+    """What source-controller calls things of one kind: reasons by the fault's name, that of all others, and what the
+    artifact is stored for."""
+
+    reasons: Mapping[str, str]
+    other: str
+    stored: str
+
+
+_GIT = SourceWords({"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed"}, "GitOperationFailed", "revision")
+_LAYER = "OCIArtifactLayerOperationFailed"
+_WORDS = {
+    "OCIRepository": SourceWords(
+        {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed", "HOSTILE": _LAYER, "TOO_LARGE": _LAYER},
+        "OCIArtifactPullFailed",
+        "digest",
+    )
+}
+
+
+def failure_reason(fault: Fault, kind: str = "") -> str:
+    """Give Flux's word for what went wrong with a source of a kind."""
+    words = _WORDS.get(kind, _GIT)
+    return words.reasons.get(fault.name, words.other)
+
+
+def duration_of(field: str, text: str, default: float, problems: list[str]) -> float:
+    """Read a duration in seconds; one that cannot be read is a problem."""
+    if not text:
+        return default
+    value = seconds(text)
+    if value is None or value <= 0:
+        problems.append(f"spec.{field}: {text!r} is no duration; write for example 1m or 90s")
+        return default
+    return value
+
+
+def timeout_of(text: str, problems: list[str], warnings: list[str]) -> float:
+    """Read how long one exchange with a server may take, in seconds."""
+    timeout = duration_of("timeout", text, DEFAULT_TIMEOUT, problems)
+    if timeout > LONGEST_TIMEOUT:
+        warnings.append(f"spec.timeout: {text} is longer than is waited for; {LONGEST_TIMEOUT:.0f} s holds")
+    return min(timeout, LONGEST_TIMEOUT)
+
+
+Observe = Callable[[dict[str, Any], Mapping[str, Any]], None]
+"""Shows in a status which settings the artifact was made with; takes the status and the spec."""
+
+
+def source_status(body: Body, report: SourceReport, now: datetime, observe: Observe) -> StatusWrite | None:
+    """Write the status; `None`: there is nothing to change."""
+    before = mapping_of(body, "status")
+    status: dict[str, Any] = dict(before)
+    if report.handled:
+        status["lastHandledReconcileAt"] = report.handled
+    if not report.suspended:
+        spec = mapping_of(body, "spec")
+        artifact = report.artifact
+        if artifact is not None:
+            status["artifact"] = _artifact(artifact, report)
+            observe(status, spec)
+        conditions = [*_conditions(report, str(body.get("kind") or "")), *notices_condition(report.notices)]
+        status["conditions"] = written(conditions, before, report.generation, now, _OWNED)
+        if report.stalled or (report.fault is None and artifact is not None and not report.progress):
+            status["observedGeneration"] = report.generation
+    if status == before:
+        return None
+    return StatusWrite(status, STATUS_MANAGER)
+
+
+def _artifact(artifact: Artifact, report: SourceReport) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "digest": artifact.digest,
+        "lastUpdateTime": stamp(artifact.updated),
+        "path": artifact.path,
+        "revision": str(artifact.revision),
+        "size": artifact.size,
+        "url": artifact.url,
+    }
+    if artifact.metadata:
+        entry["metadata"] = dict(artifact.metadata)
+    return entry
+
+
+def _conditions(report: SourceReport, kind: str) -> Iterable[Condition]:
+    words = _WORDS.get(kind, _GIT)
+    stored = f"stored artifact for {words.stored} '{report.artifact.revision}'" if report.artifact else ""
+    if report.artifact is not None:
+        yield Condition(IN_STORAGE, "True", SUCCEEDED, stored)
+    fault = report.fault
+    if fault is not None or report.stalled:
+        reason = failure_reason(fault, kind) if fault is not None else "URLInvalid"
+        message = report.message or reason
+        if report.storing:
+            reason = "ArchiveOperationFailed"
+        yield Condition(STORAGE_FAILED if report.storing else FETCH_FAILED, "True", reason, message)
+        yield Condition(READY, "False", reason, message)
+        if report.stalled:
+            yield Condition(STALLED, "True", reason, message)
+        else:
+            yield Condition(RECONCILING, "True", PROGRESSING_WITH_RETRY, "reconciliation in progress")
+        return
+    if report.progress or report.artifact is None:
+        doing = report.progress or "building artifact"
+        yield Condition(RECONCILING, "True", PROGRESSING, doing)
+        yield Condition(READY, "Unknown", PROGRESSING, doing)
+        return
+    yield Condition(READY, "True", SUCCEEDED, stored)
