@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 # Tests mostly wait: more of them than there are cores run beside each other.
 TEST_WORKERS ?= 5
 
-.PHONY: help demo test test-all unit lint format bench attack soak clean lock binaries
+.PHONY: help demo test test-all unit lint format bench attack soak clean lock binaries registry
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ help: ## Show this list
 demo: $(VENV)/.ready binaries ## Start a control plane and a Git server, and watch Git drive them
 	@$(VENV)/bin/trueup demo
 
-test: lint binaries ## Lint, types, layers, then every test
+test: lint binaries registry ## Lint, types, layers, then every test
 	@$(PY) -m pytest -n $(TEST_WORKERS) $(PYTEST_ARGS)
 
 test-all: PYTEST_ARGS += --all-crash-points
@@ -54,6 +54,9 @@ attack: $(VENV)/.ready binaries ## Try every wall from inside, and print a table
 
 soak: $(VENV)/.ready binaries ## Kill a controller under load for 30 minutes (MINUTES=…), and hold the cluster against Git
 	@$(PY) -m bench.soak --minutes $(or $(MINUTES),30)
+
+registry: $(VENV)/.ready
+	@PYTHONPATH=tests $(PY) -m support.registry
 
 binaries: $(VENV)/.ready ## Build the control plane and the render worker, once
 	@$(PY) -m trueup.devtools.toolchain all

@@ -1,6 +1,7 @@
 """A real registry for tests (distribution's, with login and TLS), a push to it, and a server before it that misbehaves.
 
-The program is built from its Go module once, into the user's cache; TRUEUP_TEST_REGISTRY names another.
+The program is built from its Go module once, into the user's cache; TRUEUP_TEST_REGISTRY names another. It takes
+minutes, so `make test` does it beforehand (`python -m support.registry`).
 """
 
 from __future__ import annotations
@@ -36,11 +37,12 @@ _HTPASSWD = f"{USER}:$2b$04$L3/UjsFXkczQ085FKrjbGeaMZv2b/jRbK3CY8HIvMw9pF32I1NIZ
 FLUX_LAYER = "application/vnd.cncf.flux.content.v1.tar+gzip"
 ARGO_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_BUILD_SECONDS = 1800
+_BUILD_SECONDS = 1200
+_PATIENCE_OF_A_TEST = 200
 
 
-def program() -> str:
-    """Give the registry's program, built if it is nowhere; without Go the test says that it is skipped."""
+def program(seconds: float = _PATIENCE_OF_A_TEST) -> str:
+    """Give the registry's program, built if it is nowhere; where that cannot be done in time, tests are skipped."""
     if named := os.environ.get("TRUEUP_TEST_REGISTRY"):
         return named
     result = cache_folder() / "bin" / "registry" / VERSION / "registry"
@@ -55,9 +57,12 @@ def program() -> str:
                 part = result.with_suffix(".part")
                 wanted = f"{PACKAGE}/cmd/registry"
                 for command in ([go, "get", f"{wanted}@{VERSION}"], [go, "build", "-o", str(part), wanted]):
-                    done = subprocess.run(
-                        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_BUILD_SECONDS
-                    )
+                    try:
+                        done = subprocess.run(
+                            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=seconds
+                        )
+                    except subprocess.TimeoutExpired:
+                        pytest.skip(f"`{' '.join(command)}` takes longer than {seconds:.0f} s")
                     if done.returncode:
                         pytest.skip(f"`{' '.join(command)}` failed: {done.stderr[-300:]}")
                 part.rename(result)
@@ -245,3 +250,10 @@ async def front(behind: Registry) -> AsyncIterator[Front]:
         yield made
     finally:
         await runner.cleanup()
+
+
+if __name__ == "__main__":
+    try:
+        print(f"registry for tests: {program(_BUILD_SECONDS)}")
+    except pytest.skip.Exception as reason:
+        print(f"no registry for tests, they are skipped: {reason}")
