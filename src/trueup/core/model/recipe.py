@@ -281,12 +281,10 @@ class RenderWarning(msgspec.Struct, frozen=True, omit_defaults=True):
 class RenderResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a recipe gave for one artifact.
 
-    `looked_at` is by root, the artifact itself under "". `uncacheable` names the functions of time or chance (or of
-    the cluster's state) that were used: such a result holds for this once. `renderer` is the worker's version.
-    `recipe` is the kind that was used in the end, `recipes` that of each of several sources. `inputs` names everything
-    that went in by content, so that equal inputs are known to render the same (empty where the artifact's ids were not
-    given). `cached`: no worker was asked. `secrets` are values of Secrets that were put into the objects: they are
-    never told.
+    `looked_at` is by root, the artifact itself under "". `uncacheable` names functions of time, chance or cluster state
+    that were used: such a result holds for this once. `renderer` is the worker's version. `recipe` is the kind used in
+    the end, `recipes` that of each of several sources. `inputs` names all that went in by content (empty where ids were
+    not given). `cached`: no worker was asked. `secrets`: values of Secrets in the objects, which are never told.
     """
 
     objects: tuple[RenderedObject, ...]
@@ -328,9 +326,8 @@ class RenderProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     Codes: `path-absent`, `not-a-directory`, `outside` (a path or link leads out of the artifact), `remote-base`,
     `cycle`, `parse` (file and line known), `not-an-object`, `missing-kind`, `missing-name`, `missing-api-version`,
     `build` (kustomize's words), `template`, `values`, `schema`, `chart`, `missing-dependency`, `jsonnet`, `too-large`,
-    `too-many-objects`, `plugin` (kustomize plugins and Helm inflation are off), `variable` (one has no value),
-    `substitution`, `expression`, `cost`, `deadline`, `busy`, `memory`, `crashed`, `unavailable`, `protocol`,
-    `override` (a file that changes the recipe).
+    `too-many-objects`, `plugin` (they are off), `variable` (one has no value), `substitution`, `override` (a file that
+    changes the recipe), `expression`, `cost`, `deadline`, `busy`, `memory`, `crashed`, `unavailable`, `protocol`.
     """
 
     code: str
