@@ -271,8 +271,8 @@ class TrackingLabels(msgspec.Struct, frozen=True):
 class Substitution(msgspec.Struct, frozen=True):
     """Variables put into the rendered text; later `sources` win over earlier, `inline` over all.
 
-    `always`: also where there are none, for the text's defaults. `disabled_by` is the label or annotation that leaves an
-    object as it is, with the value `disabled`. `labels` and `annotations` are set on every object afterwards.
+    `always`: also where there are none, for the text's defaults. `disabled_by` is the label or annotation that leaves
+    an object as it is, with the value `disabled`. `labels` and `annotations` are set on every object afterwards.
     """
 
     inline: dict[str, str] = {}
