@@ -298,5 +298,14 @@ async def test_diff_may_do_what_the_units_service_account_may(
 async def test_crds_are_what_kubectl_takes(trueup: Callable[..., Awaitable[Ended]]) -> None:
     done = await trueup("crds")
     kinds = {body["spec"]["names"]["kind"] for body in yaml.safe_load_all(done.out)}
-    upstream = {"Application", "AppProject", "Kustomization", "GitRepository", "Receiver", "Provider", "Alert"}
+    upstream = {
+        "Application",
+        "AppProject",
+        "Kustomization",
+        "GitRepository",
+        "OCIRepository",
+        "Receiver",
+        "Provider",
+        "Alert",
+    }
     assert kinds == {*upstream, "UnitState"}
