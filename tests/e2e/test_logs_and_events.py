@@ -318,7 +318,7 @@ async def test_what_is_not_there_is_said_plainly(world: World, tmp_path: Path) -
     assert "no events of Kustomization/quiet/quiet" in silent.err and "after an hour" in silent.err
     for command in ("events", "logs"):
         unknown = await run_trueup(world.cluster, command, "ks/nobody")
-        assert unknown.code == 2 and "there is no unit or source 'ks/nobody'" in unknown.err
+        assert unknown.code == 4 and "there is no unit or source 'ks/nobody'" in unknown.err
     absent = await run_trueup(world.cluster, "logs", "--controller-namespace", "elsewhere")
     assert absent.code == 1 and "no Lease elsewhere/trueup-controller" in absent.err and "trueup run" in absent.err
     other = await run_trueup(world.cluster, "logs", "--data", str(tmp_path / "other"))
@@ -348,7 +348,7 @@ async def test_who_may_see_little_is_told_what_is_missing(
     assert seen.code == 0, seen.err
     assert "ReconciliationSucceeded" in seen.out and "what controllers have made is not told of" in seen.err
     logs = await run_trueup(world.cluster, "logs", "ks/web", "--kubeconfig", str(path))
-    assert logs.code == 1 and "leases" in logs.err and "hint: " in logs.err
+    assert logs.code == 6 and "leases" in logs.err and "hint: " in logs.err
 
 
 async def test_a_standby_is_ready_and_says_who_leads_and_what_its_history_lacks(world: World, tmp_path: Path) -> None:

@@ -52,6 +52,12 @@ class ArchiveProvider:
     def __init__(self, cache: Path) -> None:
         self._cache = cache
 
+    def followed(self, spec: SourceSpec, tenants: frozenset[str]) -> None:
+        """It bounds nobody's disk."""
+
+    def sweep(self) -> None:
+        """It keeps nothing of an earlier process."""
+
     async def resolve(
         self, spec: SourceSpec, credentials: SourceCredentials | None, at: str = "", fresh: bool = False
     ) -> Revision:
