@@ -26,6 +26,9 @@ FEW = 200
 SMALL = 16 * 1024 * 1024
 """Bytes that are written so."""
 
+ROOM = 128 * 1024 * 1024
+"""Free bytes below which no tree is changed in place."""
+
 LINK, WRITE, GONE, KEEP = "link", "write", "gone", "keep"
 """What is done with a file, as the script is told."""
 
@@ -129,7 +132,8 @@ class Trees:
         try:
             base = self._base(mirror)
             wanted = _changes(base, listing) if base is not None else []
-            if base is not None and _few(wanted) and self._taken(base, part):
+            roomy = base is not None and _few(wanted) and await asyncio.to_thread(self._roomy)
+            if base is not None and roomy and self._taken(base, part):
                 await self._extract(mirror, wanted, part, shown, None)
             else:
                 part.mkdir(parents=True)
@@ -148,6 +152,10 @@ class Trees:
         """Give the last tree that was written of a repository, as long as it is there."""
         last = self._last.get(mirror)
         return last if last is not None and (self._folder / last.tree).exists() else None
+
+    def _roomy(self) -> bool:
+        """Say whether the disk has room: where a change in place fails for want of it, the tree before is lost too."""
+        return shutil.disk_usage(self._folder).free > ROOM
 
     def _taken(self, base: Listing, part: Path) -> bool:
         """Take a tree that nobody holds, to make the next one of it: the two differ by little."""
