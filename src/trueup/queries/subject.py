@@ -19,16 +19,14 @@ from pathlib import Path
 
 import msgspec
 
-from trueup.core.model.artifact import Resolved, Revision, SourceCredentials
+from trueup.core.model.artifact import Resolved, SourceCredentials
 from trueup.core.model.dialect import Context, Dialect
-from trueup.core.model.git import GIT
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.recipe import Recipe, RenderContext, RenderResult
 from trueup.core.model.state import STATE_GROUP, STATE_KIND, UnitState, state_name
 from trueup.core.model.unit import RevisionFacts, SourceDeclaration, Unit, UnitSource
 from trueup.core.plan.desired import Prepared, prepare
 from trueup.core.problem import Kind, Problem
-from trueup.core.repository.oci import OCI
 from trueup.core.substitution import substituted
 from trueup.devtools.toolchain.cache import discard_oldest
 from trueup.dialects import dialect_of
@@ -38,9 +36,10 @@ from trueup.kube.discovery import Mapper
 from trueup.kube.errors import Forbidden
 from trueup.queries.problems import decode_state
 from trueup.render import RenderSettings, WorkerRenderer
-from trueup.sources.git import GitProvider, GitSettings, GitSource
-from trueup.sources.oci import OciProvider, OciSource
-from trueup.sources.registry import SourceProvider
+from trueup.sources.artifacts import ArtifactStore
+from trueup.sources.git import GitSettings, GitSource
+from trueup.sources.providers import all_providers
+from trueup.sources.registry import SourceRegistry
 from trueup.storage.values import decoded
 
 HOME = "argocd"
@@ -91,6 +90,7 @@ class Subject:
     sources: tuple[OpenedSource, ...]
     state: UnitState
     git: GitSource
+    registry: SourceRegistry
     renderer: WorkerRenderer
 
     async def resolve(self, revisions: Sequence[str] = ()) -> tuple[Resolved, ...]:
@@ -100,12 +100,8 @@ class Subject:
 
     async def _resolve(self, one: OpenedSource, revision: str) -> Resolved:
         spec = one.declaration.spec
-        oci = spec.kind == OCI
-        provider: SourceProvider = OciProvider(OciSource(self.git.cache)) if oci else GitProvider(self.git)
-        with contextlib.suppress(ValueError):
-            revision = Revision.parse(revision).id if ":" in revision and spec.kind == GIT else revision
-        found = await provider.resolve(spec, one.credentials, revision)
-        return await provider.fetch(spec, found, one.credentials, one.declaration.ignore)
+        found = await self.registry.resolve(spec, one.credentials, revision)
+        return await self.registry.fetch(spec, found, one.credentials, one.declaration.ignore)
 
     async def applied(self) -> tuple[Resolved, ...]:
         """Find the revisions that the unit delivers now, also while that is still under way. Raises `SourceError`."""
@@ -124,7 +120,7 @@ class Subject:
             folders = []
             for number, one in enumerate(resolved):
                 own = local if local is not None and number == 0 else None
-                held = own or (await stack.enter_async_context(self.git.checkout(one))).path
+                held = own or (await stack.enter_async_context(self.registry.checkout(one))).path
                 folders.append(Path(held))
             names = [one.source.name for one in self.sources]
             roots = {name: str(folder) for name, folder in zip(names, folders, strict=True) if name}
@@ -214,7 +210,9 @@ async def opened(client: KubeClient, mapper: Mapper, body: Body) -> AsyncIterato
             GitSource(GitSettings.from_environment(folder)) as git,
             WorkerRenderer(RenderSettings(workers=1)) as renderer,
         ):
-            yield Subject(client, mapper, body, dialect, unit, tuple(sources), state, git, renderer)
+            # Nothing is published: the store of tarballs stays empty.
+            registry = SourceRegistry(all_providers(git), ArtifactStore(folder / "artifacts", ""))
+            yield Subject(client, mapper, body, dialect, unit, tuple(sources), state, git, registry, renderer)
 
 
 class _NamedSecrets:

@@ -61,9 +61,9 @@ from trueup.runtime.replicas import PodRole, standing_of, tell_history, tell_sta
 from trueup.runtime.rights import tell_missing_rights
 from trueup.runtime.settings import Settings
 from trueup.sources.artifacts import ArtifactStore, artifact_quota
-from trueup.sources.git import GitProvider, GitSettings, GitSource
+from trueup.sources.git import GitSettings, GitSource
 from trueup.sources.git.proposals import ProposalSettings, RevertProposals
-from trueup.sources.oci import OciProvider, OciSource
+from trueup.sources.providers import all_providers
 from trueup.sources.registry import SourceRegistry
 from trueup.storage.admission import ensure_policy
 from trueup.storage.declarations import Declarations
@@ -155,7 +155,7 @@ class Controller:
             stack.push_async_callback(cancelled, renewing)
             stack.push_async_callback(cancelled, asyncio.create_task(self._first_seen(lease, pod, history)))
             git = await stack.enter_async_context(GitSource(GitSettings.from_environment(settings.data / "git")))
-            oci = OciSource(git.cache)
+            providers = all_providers(git)
             renderer = await stack.enter_async_context(WorkerRenderer(RenderSettings(workers=settings.workers)))
             store = ArtifactStore(settings.data / "artifacts", settings.advertise, artifact_quota())
             # Artifacts come last: their route fits every path.
@@ -182,7 +182,7 @@ class Controller:
                 # A Lease that was deleted meanwhile is another one now.
                 self._keep_log(lease)
                 fence = LeaseFence(lease)
-                sources = AllSources(git, SourceRegistry((GitProvider(git), OciProvider(oci)), store))
+                sources = AllSources(git, SourceRegistry(providers, store))
                 try:
                     async with self._working(client, mapper, fence, sources, renderer, event_sink) as session:
                         self.session = session

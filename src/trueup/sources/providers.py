@@ -1,0 +1,12 @@
+"""The kinds of sources there are: a new one is its own folder and one line here."""
+
+from __future__ import annotations
+
+from trueup.sources.git import GitProvider, GitSource
+from trueup.sources.oci import OciProvider, OciSource
+from trueup.sources.registry import SourceProvider
+
+
+def all_providers(git: GitSource) -> tuple[SourceProvider, ...]:
+    """Give a provider for each kind; all keep what they fetch in the cache of `git`."""
+    return (GitProvider(git), OciProvider(OciSource(git.cache)))
