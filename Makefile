@@ -24,6 +24,7 @@ test: lint binaries registry ## Lint, types, layers, then every test
 	@$(PY) -m pytest -n $(TEST_WORKERS) $(PYTEST_ARGS)
 
 test-all: PYTEST_ARGS += --all-crash-points
+test-all: export TRUEUP_TEST_RANDOM = yes
 test-all: export TRUEUP_TEST_HISTORIES = 3000
 # Ten minutes in all.
 test-all: export TRUEUP_TEST_FUZZ_SECONDS = 120

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +15,15 @@ from trueup.devtools.localcluster import Cluster
 
 pytest_plugins = ["trueup.devtools.localcluster.fixtures"]
 
-# How long an example takes tells of the machine's other work, not of the code.
+# How long an example takes tells of the machine's other work, not of the code. A change is judged by the same examples
+# as the change before it; `make test-all` looks for new ones.
 hypothesis.settings.register_profile(
-    "trueup", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+    "trueup",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    print_blob=True,
+    derandomize="TRUEUP_TEST_RANDOM" not in os.environ,
+    database=None,
 )
 hypothesis.settings.load_profile("trueup")
 

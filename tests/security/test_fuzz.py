@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import itertools
 import os
+import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,7 +21,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from security.test_hostile_remotes import packet, server
@@ -38,6 +40,9 @@ from trueup.webhooks.routes import Unproven, webhook_routes
 from unit.dialects.test_arbitrary_objects import values
 
 SECONDS = float(os.environ.get("TRUEUP_TEST_FUZZ_SECONDS", "5"))
+RANDOM = "TRUEUP_TEST_RANDOM" in os.environ
+BATCHES = 10
+"""So many at most where they are not random, so that a fast machine tries no others than a slow one."""
 MEGABYTE = 1024 * 1024
 GROWTH = 150 * MEGABYTE
 BATCH = settings(
@@ -62,11 +67,12 @@ def what_was_tried(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
 
 
 def again(batch: Callable[[], None]) -> None:
-    """Run batches of examples until the time is over."""
+    """Run batches of examples until the time is over: the same ones each time, or new ones in `make test-all`."""
     until = time.monotonic() + SECONDS
-    while True:
-        batch()
-        if time.monotonic() > until:
+    first = random.getrandbits(32) if RANDOM else 0
+    for number in itertools.count(first):
+        seed(number)(batch)()
+        if time.monotonic() > until or (not RANDOM and number >= BATCHES):
             return
 
 

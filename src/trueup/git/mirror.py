@@ -15,7 +15,7 @@ from trueup.git.access import base_environment, remote_environment
 from trueup.git.bounds import ProcessBounds
 from trueup.git.credentials import GitCredentials
 from trueup.git.process import GitFailed, disk, failure, run, too_slow
-from trueup.git.refs import Advertised
+from trueup.git.refs import Advertised, listed
 from trueup.git.settings import GitSettings
 from trueup.git.urls import GitUrl
 
@@ -62,17 +62,7 @@ class Mirror:
         """Ask the remote for its refs. Raises `SourceError`."""
         patterns = [pattern for prefix in wanted for pattern in _patterns(prefix)]
         raw = await self._remote(url, credentials, ["ls-remote", "--symref", url.address, *patterns], timeout, None)
-        refs: dict[str, str] = {}
-        default = ""
-        for line in raw.decode(errors="surrogateescape").splitlines():
-            value, _, name = line.partition("\t")
-            if value.startswith("ref: ") and name == "HEAD":
-                default = value.removeprefix("ref: ")
-            elif name.endswith("^{}"):
-                refs[name.removesuffix("^{}")] = value
-            else:
-                refs.setdefault(name, value)
-        return Advertised(refs, default)
+        return listed(raw.decode(errors="surrogateescape"))
 
     async def fetch(
         self, url: GitUrl, credentials: GitCredentials | None, ref: str, commit: str, timeout: float

@@ -32,6 +32,27 @@ class Found(msgspec.Struct, frozen=True):
     revision: Revision
 
 
+def listed(answer: str) -> Advertised:
+    """Read what `git ls-remote --symref` prints; a ref that names no object is as good as none.
+
+    A remote whose HEAD is a symbolic ref to itself, or to a branch not born yet, is printed with an id of zeros.
+    """
+    refs: dict[str, str] = {}
+    default = ""
+    # Not `splitlines`: the name of a ref may hold what Unicode calls the end of a line.
+    for line in answer.split("\n"):
+        value, _, name = line.partition("\t")
+        if value.startswith("ref: ") and name == "HEAD":
+            default = value.removeprefix("ref: ")
+        elif not FULL_COMMIT.fullmatch(value) or not value.strip("0"):
+            continue
+        elif name.endswith("^{}"):
+            refs[name.removesuffix("^{}")] = value
+        else:
+            refs.setdefault(name, value)
+    return Advertised(refs, default)
+
+
 def check_ref(ref: GitRef) -> None:
     """Refuse what no ref can be. Raises SourceError (URL) that names the field."""
     for field in ("name", "tag", "branch", "revision"):
