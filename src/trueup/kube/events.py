@@ -20,6 +20,7 @@ import structlog
 
 from trueup.core.model.objects import ObjectRef
 from trueup.core.redaction import redact
+from trueup.core.wording import cut
 from trueup.kube.client import KubeClient
 from trueup.kube.errors import KubeError, NotFound
 from trueup.kube.resource import Resource
@@ -126,8 +127,7 @@ class EventWriter:
 
     def emit(self, about: Involved, type: EventType, reason: str, message: str, details: Details = _PLAIN) -> None:
         """Have an event written soon. Never waits and never raises."""
-        message = redact(message)
-        message = message if len(message) <= _MAX_MESSAGE else message[: _MAX_MESSAGE - 1] + "…"
+        message = cut(redact(message), _MAX_MESSAGE)
         if not self._allowed(about.ref):
             self.dropped += 1
             return
