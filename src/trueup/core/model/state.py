@@ -143,7 +143,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     """A sync under way: recorded before its first write, removed with its verdict.
 
     `unhealthy` are objects that were in trouble before it began, with the words for it: no doing of this sync. `hooks`
-    are those that it has begun to run, with how they ended. `revisions` are those of all sources where these are several.
+    are those that it has begun to run, with how they ended. `revisions` are those of all sources, where several.
     """
 
     id: str
