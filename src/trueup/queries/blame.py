@@ -101,10 +101,12 @@ async def _traced(
     number, findings, note = await _experiment(subject, all_resolved, ObjectRef.of(body), fields)
     one, resolved = subject.sources[number], all_resolved[number]
     spec = one.declaration.spec
-    if not isinstance(spec, GitSpec):
-        raise CannotInspect(f"{one.declaration.ref} is no Git repository, so no line of it can be dated")
-    git_log = await subject.git.git_log(spec, resolved, git_credentials(one.credentials))
-    dated = await _Dated.read(git_log, resolved, findings, asked)
+    if isinstance(spec, GitSpec):
+        git_log = await subject.git.git_log(spec, resolved, git_credentials(one.credentials))
+        dated = await _Dated.read(git_log, resolved, findings, asked)
+    else:
+        dated = _Dated({}, {}, {}, {}, resolved.provenance)
+        note = note or f"{one.declaration.ref} keeps no history of lines: the revision is told that it delivers now"
     rows = [
         dated.completed(
             FieldBlame(
@@ -152,12 +154,14 @@ def _by_trueup(findings: Findings, path: str) -> bool:
 
 
 class _Dated(msgspec.Struct, frozen=True):
-    """Who wrote which line, of all files that fields came from."""
+    """Who wrote which line, of all files that fields came from; `whole` is all that is known where a source has no
+    history."""
 
     lines: dict[str, tuple[str, ...]]
     last: dict[str, str]
     commits: dict[str, Provenance]
     merges: dict[str, Provenance]
+    whole: Provenance | None = None
 
     @classmethod
     async def read(cls, git_log: GitLog, resolved: Resolved, findings: Findings, paths: Iterable[str]) -> _Dated:
@@ -200,6 +204,8 @@ class _Dated(msgspec.Struct, frozen=True):
     def _commit(self, place: Place) -> Provenance | None:
         if place.path == SPEC:
             return None
+        if self.whole is not None:
+            return self.whole
         lines = self.lines.get(place.path, ())
         one = lines[place.line - 1] if 0 < place.line <= len(lines) else self.last.get(place.path, "")
         return self.commits.get(one)

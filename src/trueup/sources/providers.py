@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trueup.sources.bucket import BucketProvider, BucketSource
 from trueup.sources.git import GitProvider, GitSource
 from trueup.sources.oci import OciProvider, OciSource
 from trueup.sources.registry import SourceProvider
@@ -9,4 +10,5 @@ from trueup.sources.registry import SourceProvider
 
 def all_providers(git: GitSource) -> tuple[SourceProvider, ...]:
     """Give a provider for each kind; all keep what they fetch in the cache of `git`."""
-    return (GitProvider(git), OciProvider(OciSource(git.cache)))
+    cache = git.cache
+    return (GitProvider(git), OciProvider(OciSource(cache)), BucketProvider(BucketSource(cache)))

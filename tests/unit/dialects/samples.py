@@ -44,6 +44,13 @@ ARTIFACT: dict[str, Any] = {
     "spec": {"interval": "1m", "url": "oci://registry.example/shop", "ref": {"tag": "1.0"}},
 }
 
+BUCKET: dict[str, Any] = {
+    "apiVersion": "source.toolkit.fluxcd.io/v1",
+    "kind": "Bucket",
+    "metadata": {"name": "shop", "namespace": "flux-system", "uid": "u-8", "generation": 2},
+    "spec": {"interval": "1m", "bucketName": "shop", "endpoint": "store.example:9000"},
+}
+
 RECEIVER: dict[str, Any] = {
     "apiVersion": "notification.toolkit.fluxcd.io/v1",
     "kind": "Receiver",

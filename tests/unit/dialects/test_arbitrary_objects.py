@@ -32,6 +32,7 @@ from trueup.dialects.argo.application.types import Operation
 from trueup.dialects.argo.application.types import Spec as ApplicationSpec
 from trueup.dialects.argo.appproject.types import ProjectSpec
 from trueup.dialects.decode import Shape, shape_of
+from trueup.dialects.flux.bucket.types import Spec as BucketSpec
 from trueup.dialects.flux.gitrepository.types import Spec as RepositorySpec
 from trueup.dialects.flux.kustomization.types import Spec as KustomizationSpec
 from trueup.dialects.flux.ocirepository.types import Spec as ArtifactSpec
@@ -87,7 +88,7 @@ def shaped(shape: Shape) -> st.SearchStrategy[Any]:
 specs = st.one_of(
     *(
         shaped(shape_of(kind))
-        for kind in (ApplicationSpec, KustomizationSpec, RepositorySpec, ArtifactSpec, ProjectSpec)
+        for kind in (ApplicationSpec, KustomizationSpec, RepositorySpec, ArtifactSpec, BucketSpec, ProjectSpec)
     ),
     values,
 )

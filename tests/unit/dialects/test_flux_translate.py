@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.dialects.samples import ARTIFACT, KUSTOMIZATION, REPOSITORY, changed, translated, unit_of
+from tests.unit.dialects.samples import ARTIFACT, BUCKET, KUSTOMIZATION, REPOSITORY, changed, translated, unit_of
 
 from trueup.core.model.artifact import IgnoreRules
 from trueup.core.model.dialect import Context
@@ -14,6 +14,7 @@ from trueup.core.model.git import GitRef
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.recipe import KustomizeRecipe
 from trueup.core.model.unit import DeletionPolicy, SourceDeclaration, ValueRef
+from trueup.core.repository.bucket import BucketSpec
 from trueup.core.repository.oci import OciRef, OciSpec
 
 
@@ -158,7 +159,7 @@ def test_deletion_follows_the_policy(spec: dict[str, Any], deletion: DeletionPol
     [
         ({"interval": "often"}, "spec.interval: 'often' is no duration"),
         ({"interval": None}, "spec.interval is required"),
-        ({"sourceRef": {"kind": "Bucket", "name": "x"}}, "kind Bucket is not supported yet"),
+        ({"sourceRef": {"kind": "HelmChart", "name": "x"}}, "kind HelmChart is not supported yet"),
         ({"sourceRef": None}, "spec.sourceRef is required"),
         ({"deletionPolicy": "Maybe"}, "'Maybe' is none of"),
         ({"prune": "yes"}, "spec.prune"),
@@ -258,3 +259,39 @@ def test_an_ocirepository_becomes_a_source() -> None:
 )
 def test_what_an_ocirepository_cannot_do_is_a_problem_that_names_its_field(spec: dict[str, Any], words: str) -> None:
     assert any(words in problem for problem in translated(changed(ARTIFACT, spec)).sources[0].problems)
+
+
+def test_a_bucket_becomes_a_source() -> None:
+    spec = {"region": "eu-west-1", "prefix": "dev/", "ignore": "*.md", "insecure": True, "timeout": "30s"}
+    source = translated(changed(BUCKET, spec)).sources[0]
+    assert not source.problems and source.artifact and source.ignore == IgnoreRules()
+    assert source.spec == BucketSpec(
+        "http://store.example:9000/shop",
+        endpoint="store.example:9000",
+        bucket="shop",
+        region="eu-west-1",
+        prefix="dev/",
+        ignore="*.md",
+        insecure=True,
+        timeout=30.0,
+    )
+    unit = unit_of(changed(KUSTOMIZATION, {"sourceRef": {"kind": "Bucket", "name": "shop"}}))
+    assert unit.source == source.ref
+    keyed = translated(changed(BUCKET, {"provider": "aws", "secretRef": {"name": "keys"}})).sources[0]
+    assert not keyed.problems
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"bucketName": None}, "spec.bucketName is required"),
+        ({"endpoint": None}, "spec.endpoint is required"),
+        ({"provider": "gcp"}, "spec.provider: 'gcp' is not supported yet"),
+        ({"provider": "azure", "secretRef": {"name": "a"}}, "spec.provider: 'azure' is not supported yet"),
+        ({"provider": "aws"}, "spec.provider: aws without spec.secretRef"),
+        ({"sts": {"provider": "aws", "endpoint": "https://sts.example"}}, "spec.sts is not supported yet"),
+        ({"prefix": 3}, "spec.prefix"),
+    ],
+)
+def test_what_a_bucket_cannot_do_is_a_problem_that_names_its_field(spec: dict[str, Any], words: str) -> None:
+    assert any(words in problem for problem in translated(changed(BUCKET, spec)).sources[0].problems)
