@@ -305,6 +305,7 @@ async def test_crds_are_what_kubectl_takes(trueup: Callable[..., Awaitable[Ended
         "GitRepository",
         "OCIRepository",
         "Bucket",
+        "ExternalArtifact",
         "Receiver",
         "Provider",
         "Alert",

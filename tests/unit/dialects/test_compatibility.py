@@ -16,6 +16,7 @@ from trueup.dialects.argo.application.types import Spec as ApplicationSpec
 from trueup.dialects.decode import Shape, shape_of
 from trueup.dialects.flux.alert.types import AlertSpec, ProviderSpec, translate_alert, translate_provider
 from trueup.dialects.flux.bucket.types import Spec as BucketSpec
+from trueup.dialects.flux.externalartifact.types import Spec as ExternalSpec
 from trueup.dialects.flux.gitrepository.types import Spec as RepositorySpec
 from trueup.dialects.flux.kustomization.types import Spec as KustomizationSpec
 from trueup.dialects.flux.ocirepository.types import Spec as ArtifactSpec
@@ -31,6 +32,7 @@ KINDS = {
     "GitRepository": (RepositorySpec, samples.REPOSITORY),
     "OCIRepository": (ArtifactSpec, samples.ARTIFACT),
     "Bucket": (BucketSpec, samples.BUCKET),
+    "ExternalArtifact": (ExternalSpec, samples.EXTERNAL),
     "Receiver": (ReceiverSpec, samples.RECEIVER),
     "Provider": (ProviderSpec, samples.PROVIDER),
     "Alert": (AlertSpec, samples.ALERT),
@@ -76,6 +78,7 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
         "spec.sts": {"sts": {"provider": "ldap", "endpoint": "https://ldap.example"}},
         "spec.accessFrom": {"accessFrom": {"namespaceSelectors": []}},
     },
+    "ExternalArtifact": {},
     "Receiver": {"spec.oidcProviders": {"oidcProviders": [{"issuerURL": "https://issuer.example"}]}},
     "Provider": {
         "spec.commitStatusExpr": {"commitStatusExpr": "'a'"},

@@ -27,6 +27,7 @@ from trueup.core.model.unit import (
 )
 from trueup.dialects.decode import list_of, mapping_of, metadata_of, number_of, read, text_of
 from trueup.dialects.flux.bucket.types import KIND as BUCKET_KIND
+from trueup.dialects.flux.externalartifact.types import KIND as EXTERNAL_KIND
 from trueup.dialects.flux.gitrepository.types import GROUP as SOURCE_GROUP
 from trueup.dialects.flux.gitrepository.types import KIND as SOURCE_KIND
 from trueup.dialects.flux.kustomization.types import GROUP, KIND, Selector, Spec
@@ -41,7 +42,7 @@ FORCE_AT = "reconcile.fluxcd.io/forceAt"
 """With the token of `REQUESTED_AT`: also what would not be tried by itself is."""
 
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
-SOURCE_KINDS = (SOURCE_KIND, ARTIFACT_KIND, BUCKET_KIND)
+SOURCE_KINDS = (SOURCE_KIND, ARTIFACT_KIND, BUCKET_KIND, EXTERNAL_KIND)
 """The kinds that a `sourceRef` may name, all in the group of sources."""
 
 SUBSTITUTE = f"{GROUP}/substitute"
