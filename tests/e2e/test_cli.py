@@ -304,6 +304,8 @@ async def test_crds_are_what_kubectl_takes(trueup: Callable[..., Awaitable[Ended
         "Kustomization",
         "GitRepository",
         "OCIRepository",
+        "Bucket",
+        "ExternalArtifact",
         "Receiver",
         "Provider",
         "Alert",

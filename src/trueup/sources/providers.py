@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from trueup.sources.archive import AllowedHosts, ArchiveProvider, ArchiveSource
+from trueup.sources.bucket import BucketProvider, BucketSource
 from trueup.sources.git import GitProvider, GitSource
 from trueup.sources.oci import OciProvider, OciSource
 from trueup.sources.registry import SourceProvider
 
 
 def all_providers(git: GitSource) -> tuple[SourceProvider, ...]:
-    """Give a provider for each kind; all keep what they fetch in the cache of `git`."""
-    return (GitProvider(git), OciProvider(OciSource(git.cache)))
+    """Give a provider for each kind; all keep what they fetch in the cache of `git`.
+
+    Raises ValueError that names a variable of the environment.
+    """
+    cache = git.cache
+    return (
+        GitProvider(git),
+        OciProvider(OciSource(cache)),
+        BucketProvider(BucketSource(cache)),
+        ArchiveProvider(ArchiveSource(cache, AllowedHosts.from_environment())),
+    )

@@ -82,14 +82,15 @@ class Declarations:
             if body is None:
                 return
             ref = ObjectRef.of(body)
-            if old is None or new is None or _asks(old) != _asks(new):
+            asks_anew = old is None or new is None or _asks(old, kind) != _asks(new, kind)
+            if asks_anew:
                 for observer in self._observers:
                     observer(ref)
             if kind.role is Role.PROJECT:
                 self._project_changed(ref, new)
             elif new is None:
                 self._gone(ref)
-            elif old is None or _asks(old) != _asks(new):
+            elif asks_anew:
                 self._declare(dialect, ref, new)
 
         return changed
@@ -156,8 +157,9 @@ class Declarations:
 _METADATA = ("uid", "labels", "annotations", "finalizers", "deletionTimestamp")
 
 
-def _asks(body: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Give all of an object but its status and what the server counts."""
+def _asks(body: Mapping[str, Any], kind: WatchedKind) -> tuple[Any, ...]:
+    """Give all of an object but what the server counts, and its status where that asks for nothing."""
     metadata = body.get("metadata") or {}
-    rest = {key: value for key, value in body.items() if key not in ("metadata", "status")}
+    left = ("metadata",) if kind.by_status else ("metadata", "status")
+    rest = {key: value for key, value in body.items() if key not in left}
     return (rest, *(metadata.get(key) for key in _METADATA))

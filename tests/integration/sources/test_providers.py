@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from support.archives import ArchiveProvider, ArchiveSpec
+from support.buckets import REGION, Buckets, Front, buckets, front
 from support.providers import ProviderContract, packed
 from trueup.core.model.git import GitRef, GitSpec
+from trueup.core.repository.bucket import BucketSpec
 from trueup.devtools.gitserver import GitServer, Repository
+from trueup.sources.bucket import BucketProvider, BucketSource
+from trueup.sources.cache import Cache
 from trueup.sources.git import GitProvider, GitSettings, GitSource
 
 
@@ -42,6 +47,34 @@ class TestGit(ProviderContract):
             GitSource(GitSettings(cache=tmp_path / "cache", poll_window=0.0)) as git,
         ):
             yield GitKit(server, repository, git)
+
+
+class BucketKit:
+    def __init__(self, server: Buckets, before: Front, stop: Callable[[], Awaitable[None]], cache: Cache) -> None:
+        self.server = server
+        self.stop = stop
+        self.provider = BucketProvider(BucketSource(cache))
+        url = f"http://{before.host}/team"
+        self.spec = BucketSpec(url, endpoint=before.host, bucket="team", region=REGION, insecure=True, timeout=5.0)
+        self._files: set[str] = set()
+
+    def publish(self, files: Mapping[str, str]) -> None:
+        self.server.write("team", {**dict.fromkeys(self._files - set(files)), **files})
+        self._files = set(files)
+
+    async def disappear(self) -> None:
+        await self.stop()
+
+
+class TestBucket(ProviderContract):
+    @pytest.fixture
+    async def kit(self, tmp_path: Path) -> AsyncIterator[BucketKit]:
+        async with AsyncExitStack() as stack, buckets(tmp_path / "server", public=True) as server:
+            before = await stack.enter_async_context(front(server.host))
+            await server.make("team")
+            cache = Cache(GitSettings(cache=tmp_path / "cache", poll_window=0.0))
+            await cache.start()
+            yield BucketKit(server, before, stack.aclose, cache)
 
 
 class ArchiveKit:

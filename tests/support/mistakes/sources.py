@@ -132,8 +132,8 @@ SOURCES = {
     "source-kind": Mistake(
         files=FILES,
         dialects=FLUX,
-        flux={"sourceRef": {"kind": "Bucket", "name": "mistakes"}},
-        cause=("Bucket", "not supported"),
+        flux={"sourceRef": {"kind": "HelmChart", "name": "mistakes"}},
+        cause=("HelmChart", "not supported"),
         remedy=("GitRepository",),
     ),
     "source-namespace": Mistake(

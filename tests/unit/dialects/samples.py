@@ -44,6 +44,30 @@ ARTIFACT: dict[str, Any] = {
     "spec": {"interval": "1m", "url": "oci://registry.example/shop", "ref": {"tag": "1.0"}},
 }
 
+BUCKET: dict[str, Any] = {
+    "apiVersion": "source.toolkit.fluxcd.io/v1",
+    "kind": "Bucket",
+    "metadata": {"name": "shop", "namespace": "flux-system", "uid": "u-8", "generation": 2},
+    "spec": {"interval": "1m", "bucketName": "shop", "endpoint": "store.example:9000"},
+}
+
+EXTERNAL: dict[str, Any] = {
+    "apiVersion": "source.toolkit.fluxcd.io/v1",
+    "kind": "ExternalArtifact",
+    "metadata": {"name": "shop", "namespace": "flux-system", "uid": "u-9", "generation": 1},
+    "spec": {"sourceRef": {"kind": "Maker", "name": "shop"}},
+    "status": {
+        "artifact": {
+            "url": "http://maker.shop.svc.cluster.local/shop.tar.gz",
+            "digest": "sha256:" + "d" * 64,
+            "revision": "v1@sha256:" + "e" * 64,
+            "path": "shop.tar.gz",
+            "lastUpdateTime": "2026-11-24T10:00:05Z",
+            "size": 12,
+        }
+    },
+}
+
 RECEIVER: dict[str, Any] = {
     "apiVersion": "notification.toolkit.fluxcd.io/v1",
     "kind": "Receiver",

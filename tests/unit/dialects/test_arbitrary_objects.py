@@ -32,6 +32,8 @@ from trueup.dialects.argo.application.types import Operation
 from trueup.dialects.argo.application.types import Spec as ApplicationSpec
 from trueup.dialects.argo.appproject.types import ProjectSpec
 from trueup.dialects.decode import Shape, shape_of
+from trueup.dialects.flux.bucket.types import Spec as BucketSpec
+from trueup.dialects.flux.externalartifact.types import Spec as ExternalSpec
 from trueup.dialects.flux.gitrepository.types import Spec as RepositorySpec
 from trueup.dialects.flux.kustomization.types import Spec as KustomizationSpec
 from trueup.dialects.flux.ocirepository.types import Spec as ArtifactSpec
@@ -84,10 +86,19 @@ def shaped(shape: Shape) -> st.SearchStrategy[Any]:
     )
 
 
+SOURCES = (RepositorySpec, ArtifactSpec, BucketSpec, ExternalSpec)
 specs = st.one_of(
     *(
         shaped(shape_of(kind))
-        for kind in (ApplicationSpec, KustomizationSpec, RepositorySpec, ArtifactSpec, ProjectSpec)
+        for kind in (
+            ApplicationSpec,
+            KustomizationSpec,
+            RepositorySpec,
+            ArtifactSpec,
+            BucketSpec,
+            ExternalSpec,
+            ProjectSpec,
+        )
     ),
     values,
 )

@@ -15,6 +15,8 @@ from trueup.core.notification.alerting import Alert, Channel
 from trueup.dialects.argo.application.types import Spec as ApplicationSpec
 from trueup.dialects.decode import Shape, shape_of
 from trueup.dialects.flux.alert.types import AlertSpec, ProviderSpec, translate_alert, translate_provider
+from trueup.dialects.flux.bucket.types import Spec as BucketSpec
+from trueup.dialects.flux.externalartifact.types import Spec as ExternalSpec
 from trueup.dialects.flux.gitrepository.types import Spec as RepositorySpec
 from trueup.dialects.flux.kustomization.types import Spec as KustomizationSpec
 from trueup.dialects.flux.ocirepository.types import Spec as ArtifactSpec
@@ -29,6 +31,8 @@ KINDS = {
     "Kustomization": (KustomizationSpec, samples.KUSTOMIZATION),
     "GitRepository": (RepositorySpec, samples.REPOSITORY),
     "OCIRepository": (ArtifactSpec, samples.ARTIFACT),
+    "Bucket": (BucketSpec, samples.BUCKET),
+    "ExternalArtifact": (ExternalSpec, samples.EXTERNAL),
     "Receiver": (ReceiverSpec, samples.RECEIVER),
     "Provider": (ProviderSpec, samples.PROVIDER),
     "Alert": (AlertSpec, samples.ALERT),
@@ -69,6 +73,12 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
         "spec.serviceAccountName": {"serviceAccountName": "puller"},
         "spec.verify": {"verify": {"provider": "cosign"}},
     },
+    "Bucket": {
+        "spec.serviceAccountName": {"serviceAccountName": "reader"},
+        "spec.sts": {"sts": {"provider": "ldap", "endpoint": "https://ldap.example"}},
+        "spec.accessFrom": {"accessFrom": {"namespaceSelectors": []}},
+    },
+    "ExternalArtifact": {},
     "Receiver": {"spec.oidcProviders": {"oidcProviders": [{"issuerURL": "https://issuer.example"}]}},
     "Provider": {
         "spec.commitStatusExpr": {"commitStatusExpr": "'a'"},

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.dialects.samples import KUSTOMIZATION, NOW, REPOSITORY, REVISION, changed
+from tests.unit.dialects.samples import BUCKET, KUSTOMIZATION, NOW, REPOSITORY, REVISION, changed
 
 from trueup.core.model.artifact import Artifact, Fault, Revision
 from trueup.core.model.objects import Inventory, InventoryEntry
@@ -252,6 +252,18 @@ def test_a_failed_fetch_keeps_the_artifact_and_says_why(fault: Fault, reason: st
     assert found["Reconciling"][1] == "ProgressingWithRetry" and found["ArtifactInStorage"][0] == "True"
     stalled = said(source_said(SourceReport(generation=2, fault=fault, message="words", stalled=True)))
     assert stalled["Stalled"] == ("True", reason, "words") and "Reconciling" not in stalled
+
+
+def test_a_bucket_says_what_flux_says() -> None:
+    revision = Revision("", "sha256:" + "a" * 64)
+    artifact = Artifact(revision, "bucket/a.tar.gz", "http://t/a.tar.gz", "sha256:00", 12, NOW)
+    body = changed(BUCKET, {"ignore": "*.md"})
+    status = source_said(SourceReport(generation=2, revision=str(artifact.revision), artifact=artifact), body)
+    stored = ("True", "Succeeded", f"stored artifact: revision '{artifact.revision}'")
+    assert said(status) == {"Ready": stored, "ArtifactInStorage": stored}
+    assert status["observedIgnore"] == "*.md"
+    failed = said(source_said(SourceReport(generation=2, artifact=artifact, fault=Fault.REF, message="words"), body))
+    assert failed["Ready"] == ("False", "BucketOperationFailed", "words")
 
 
 def test_failing_to_store_is_no_failed_fetch() -> None:

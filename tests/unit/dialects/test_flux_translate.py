@@ -6,14 +6,25 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.dialects.samples import ARTIFACT, KUSTOMIZATION, REPOSITORY, changed, translated, unit_of
+from tests.unit.dialects.samples import (
+    ARTIFACT,
+    BUCKET,
+    EXTERNAL,
+    KUSTOMIZATION,
+    REPOSITORY,
+    changed,
+    translated,
+    unit_of,
+)
 
-from trueup.core.model.artifact import IgnoreRules
+from trueup.core.model.artifact import IgnoreRules, Revision
 from trueup.core.model.dialect import Context
 from trueup.core.model.git import GitRef
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.recipe import KustomizeRecipe
 from trueup.core.model.unit import DeletionPolicy, SourceDeclaration, ValueRef
+from trueup.core.repository.archive import ArchiveSpec
+from trueup.core.repository.bucket import BucketSpec
 from trueup.core.repository.oci import OciRef, OciSpec
 
 
@@ -158,7 +169,7 @@ def test_deletion_follows_the_policy(spec: dict[str, Any], deletion: DeletionPol
     [
         ({"interval": "often"}, "spec.interval: 'often' is no duration"),
         ({"interval": None}, "spec.interval is required"),
-        ({"sourceRef": {"kind": "Bucket", "name": "x"}}, "kind Bucket is not supported yet"),
+        ({"sourceRef": {"kind": "HelmChart", "name": "x"}}, "kind HelmChart is not supported yet"),
         ({"sourceRef": None}, "spec.sourceRef is required"),
         ({"deletionPolicy": "Maybe"}, "'Maybe' is none of"),
         ({"prune": "yes"}, "spec.prune"),
@@ -258,3 +269,79 @@ def test_an_ocirepository_becomes_a_source() -> None:
 )
 def test_what_an_ocirepository_cannot_do_is_a_problem_that_names_its_field(spec: dict[str, Any], words: str) -> None:
     assert any(words in problem for problem in translated(changed(ARTIFACT, spec)).sources[0].problems)
+
+
+def test_a_bucket_becomes_a_source() -> None:
+    spec = {"region": "eu-west-1", "prefix": "dev/", "ignore": "*.md", "insecure": True, "timeout": "30s"}
+    source = translated(changed(BUCKET, spec)).sources[0]
+    assert not source.problems and source.artifact and source.ignore == IgnoreRules()
+    assert source.spec == BucketSpec(
+        "http://store.example:9000/shop",
+        endpoint="store.example:9000",
+        bucket="shop",
+        region="eu-west-1",
+        prefix="dev/",
+        ignore="*.md",
+        insecure=True,
+        timeout=30.0,
+    )
+    unit = unit_of(changed(KUSTOMIZATION, {"sourceRef": {"kind": "Bucket", "name": "shop"}}))
+    assert unit.source == source.ref
+    keyed = translated(changed(BUCKET, {"provider": "aws", "secretRef": {"name": "keys"}})).sources[0]
+    assert not keyed.problems
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"bucketName": None}, "spec.bucketName is required"),
+        ({"endpoint": None}, "spec.endpoint is required"),
+        ({"provider": "gcp"}, "spec.provider: 'gcp' is not supported yet"),
+        ({"provider": "azure", "secretRef": {"name": "a"}}, "spec.provider: 'azure' is not supported yet"),
+        ({"provider": "aws"}, "spec.provider: aws without spec.secretRef"),
+        ({"sts": {"provider": "aws", "endpoint": "https://sts.example"}}, "spec.sts is not supported yet"),
+        ({"prefix": 3}, "spec.prefix"),
+    ],
+)
+def test_what_a_bucket_cannot_do_is_a_problem_that_names_its_field(spec: dict[str, Any], words: str) -> None:
+    assert any(words in problem for problem in translated(changed(BUCKET, spec)).sources[0].problems)
+
+
+def external(**artifact: Any) -> SourceDeclaration:
+    told = {**EXTERNAL["status"]["artifact"], **artifact}
+    return translated({**EXTERNAL, "status": {"artifact": told}}).sources[0]
+
+
+def test_an_externalartifact_is_what_its_status_says() -> None:
+    source = external()
+    assert not source.problems and not source.artifact
+    url, name = "http://maker.shop.svc.cluster.local/shop.tar.gz", "ExternalArtifact/flux-system/shop"
+    revision = Revision("v1", "sha256:" + "e" * 64)
+    assert source.spec == ArchiveSpec(url, name=name, digest="sha256:" + "d" * 64, revision=revision)
+    assert source.remembered == str(revision)
+    moved = external(url="http://maker.shop.svc.cluster.local/other.tar.gz")
+    assert moved.spec.origin == source.spec.origin
+    unit = unit_of(changed(KUSTOMIZATION, {"sourceRef": {"kind": "ExternalArtifact", "name": "shop"}}))
+    assert unit.source == source.ref
+
+
+def test_a_revision_in_other_words_names_the_tarballs_digest() -> None:
+    source = external(revision="v1.2.3")
+    assert source.remembered == "v1.2.3@sha256:" + "d" * 64
+    assert Revision.parse(source.remembered) == source.spec.revision  # type: ignore[attr-defined]
+    odd = external(revision="v1", digest="blake3:abc")
+    assert Revision.parse(odd.remembered) == odd.spec.revision  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (None, "status.artifact is not there yet"),
+        ({"artifact": None}, "status.artifact is not there yet"),
+        ({"artifact": {"url": "http://a.b.svc/x", "revision": "v1"}}, "status.artifact.digest is required"),
+        ({"artifact": {"url": 3, "digest": "sha256:a", "revision": "v1"}}, "status.artifact.url"),
+        ({"artifact": "here"}, "status.artifact is"),
+    ],
+)
+def test_an_externalartifact_without_an_artifact_says_so(status: Any, words: str) -> None:
+    assert any(words in problem for problem in translated({**EXTERNAL, "status": status}).sources[0].problems)

@@ -13,7 +13,6 @@ from trueup.core.repository.oci import OciRef
 from trueup.sources.oci.address import read_address
 from trueup.sources.oci.credentials import oci_credentials
 from trueup.sources.oci.expressions import fitting
-from trueup.sources.oci.guard import Forbidden, Guard, is_inside
 from trueup.sources.oci.manifests import (
     ANNOTATIONS_LIMIT,
     Choice,
@@ -26,6 +25,7 @@ from trueup.sources.oci.manifests import (
     read_manifest,
     told,
 )
+from trueup.sources.transport.guard import Forbidden, Guard, is_inside
 
 DIGEST = "sha256:" + "a" * 64
 

@@ -49,6 +49,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("notification.toolkit.fluxcd.io", "Receiver"): gitops.flux,
     ("policy", "PodDisruptionBudget"): scaling.disruption_budget,
     ("source.toolkit.fluxcd.io", "Bucket"): gitops.flux,
+    ("source.toolkit.fluxcd.io", "ExternalArtifact"): gitops.flux,
     ("source.toolkit.fluxcd.io", "GitRepository"): gitops.flux,
     ("source.toolkit.fluxcd.io", "HelmChart"): gitops.flux,
     ("source.toolkit.fluxcd.io", "HelmRepository"): gitops.flux,

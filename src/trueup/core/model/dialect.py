@@ -30,13 +30,17 @@ class Role(StrEnum):
 
 
 class WatchedKind(msgspec.Struct, frozen=True):
-    """A kind of a dialect. `versions` has all that are understood, the preferred first."""
+    """A kind of a dialect. `versions` has all that are understood, the preferred first.
+
+    `by_status`: another controller says in an object's status what it asks for.
+    """
 
     group: str
     kind: str
     plural: str
     versions: tuple[str, ...]
     role: Role
+    by_status: bool = False
 
 
 class Context(msgspec.Struct, frozen=True):

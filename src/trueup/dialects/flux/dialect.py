@@ -9,6 +9,8 @@ from trueup.core.model.objects import Body, ObjectOptions, ObjectRef
 from trueup.dialects.adapter import KindAdapter
 from trueup.dialects.family import Family
 from trueup.dialects.flux.alert.adapter import ALERT_ADAPTER, PROVIDER_ADAPTER
+from trueup.dialects.flux.bucket.adapter import ADAPTER as BUCKET
+from trueup.dialects.flux.externalartifact.adapter import ADAPTER as EXTERNAL
 from trueup.dialects.flux.gitrepository.adapter import ADAPTER as REPOSITORY
 from trueup.dialects.flux.kustomization import types as kustomization
 from trueup.dialects.flux.kustomization.adapter import ADAPTER as KUSTOMIZATION
@@ -25,6 +27,8 @@ class Flux(Family, frozen=True):
     adapters: ClassVar[tuple[KindAdapter, ...]] = (
         REPOSITORY,
         ARTIFACT,
+        BUCKET,
+        EXTERNAL,
         KUSTOMIZATION,
         RECEIVER,
         PROVIDER_ADAPTER,

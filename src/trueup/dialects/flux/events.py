@@ -14,6 +14,8 @@ from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import Reason, UnitPhase, UnitReport
 from trueup.core.model.unit import Unit
 from trueup.core.notification.notification import NotificationEvent, Severity
+from trueup.dialects.flux.bucket import types as bucket
+from trueup.dialects.flux.externalartifact import types as external
 from trueup.dialects.flux.gitrepository import types as repository
 from trueup.dialects.flux.kustomization import types as kustomization
 from trueup.dialects.flux.kustomization.status import REASONS
@@ -28,7 +30,7 @@ OBJECTS_NAMED = 10
 FIELDS_NAMED = 5
 
 _UNIT = (kustomization.GROUP, kustomization.KIND)
-_SOURCES = ((repository.GROUP, repository.KIND), (artifact.GROUP, artifact.KIND))
+_SOURCES = tuple((one.GROUP, one.KIND) for one in (repository, artifact, bucket, external))
 _DONE = {"create": "created", "change": "configured", "heal": "configured", "prune": "deleted"}
 
 
@@ -162,6 +164,10 @@ def _source(event: SourceChanged) -> NotificationEvent | None:
 
 def _stored(event: SourceChanged) -> str:
     after, declaration = event.after, event.declaration
+    if declaration.ref[:2] == (external.GROUP, external.KIND):
+        return f"fetched artifact with revision '{after.revision}'"
+    if declaration.ref[:2] == (bucket.GROUP, bucket.KIND):
+        return f"stored artifact with revision '{after.revision}' from '{declaration.spec.url}' bucket"
     if declaration.ref[:2] != (artifact.GROUP, artifact.KIND):
         return f"stored artifact for commit '{after.commit.subject if after.commit else after.revision}'"
     words = f"stored artifact with revision '{after.revision}' from '{declaration.spec.url}'"

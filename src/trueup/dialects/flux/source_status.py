@@ -50,22 +50,29 @@ _OWNED = frozenset(
 
 
 class SourceWords(msgspec.Struct, frozen=True):
-    """What source-controller calls things of one kind: reasons by the fault's name, that of all others, and what the
-    artifact is stored for."""
+    """What source-controller calls things of one kind: reasons by the fault's name, that of all others, and how it says
+    that an artifact is stored."""
 
     reasons: Mapping[str, str]
     other: str
     stored: str
 
 
-_GIT = SourceWords({"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed"}, "GitOperationFailed", "revision")
+_GIT = SourceWords(
+    {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed"}, "GitOperationFailed", "stored artifact for revision"
+)
 _LAYER = "OCIArtifactLayerOperationFailed"
 _WORDS = {
     "OCIRepository": SourceWords(
         {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed", "HOSTILE": _LAYER, "TOO_LARGE": _LAYER},
         "OCIArtifactPullFailed",
-        "digest",
-    )
+        "stored artifact for digest",
+    ),
+    "Bucket": SourceWords(
+        {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed"},
+        "BucketOperationFailed",
+        "stored artifact: revision",
+    ),
 }
 
 
@@ -135,7 +142,7 @@ def _artifact(artifact: Artifact, report: SourceReport) -> dict[str, Any]:
 
 def _conditions(report: SourceReport, kind: str) -> Iterable[Condition]:
     words = _WORDS.get(kind, _GIT)
-    stored = f"stored artifact for {words.stored} '{report.artifact.revision}'" if report.artifact else ""
+    stored = f"{words.stored} '{report.artifact.revision}'" if report.artifact else ""
     if report.artifact is not None:
         yield Condition(IN_STORAGE, "True", SUCCEEDED, stored)
     fault = report.fault

@@ -1,7 +1,7 @@
 """A client of the distribution API: tags, manifests and blobs of one repository, let in by basic auth or by a token.
 
 Every answer is read up to a bound. Redirects are followed by hand: credentials stay with the host they are for, and
-nobody is led to places that `trueup.sources.oci.guard` refuses.
+nobody is led to places that `trueup.sources.transport.guard` refuses.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-import ssl
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,8 +24,9 @@ from trueup.core import redaction
 from trueup.core.model.artifact import Fault, SourceError, amount
 from trueup.sources.oci.address import OciAddress
 from trueup.sources.oci.credentials import OciCredentials
-from trueup.sources.oci.guard import Forbidden, Guard
 from trueup.sources.oci.manifests import ACCEPT, is_digest, read_json
+from trueup.sources.transport.guard import Forbidden, Guard
+from trueup.sources.transport.tls import tls_context
 
 MANIFEST_LIMIT = 4 * 1024 * 1024
 """Bytes of a manifest, of a page of tags, and of what a token server answers."""
@@ -69,7 +68,7 @@ class Registry:
 
     async def __aenter__(self) -> Self:
         """Open connections when they are needed. Raises `SourceError` for certificates that cannot be read."""
-        tls = await asyncio.to_thread(_tls, self._creds, self._shown)
+        tls = await asyncio.to_thread(tls_context, self._creds, self._shown)
         connector = aiohttp.TCPConnector(limit=4, ssl=tls, resolver=self._guard)
         # Time is bounded by whoever asks.
         timeout = aiohttp.ClientTimeout(total=None)
@@ -343,25 +342,3 @@ def _told(raw: str) -> str:
 def _taken(file: Any, hashing: Any, chunk: bytes) -> None:
     file.write(chunk)
     hashing.update(chunk)
-
-
-def _tls(creds: OciCredentials, shown: str) -> ssl.SSLContext | bool:
-    """Give how certificates are checked (blocking). Raises `SourceError` for certificates that cannot be read."""
-    try:
-        context = ssl.create_default_context(cadata=creds.ca or None)
-        if creds.unverified:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if creds.client_certificate:
-            with tempfile.NamedTemporaryFile("w", prefix="trueup-", dir=_memory()) as pem:
-                pem.write(f"{creds.client_certificate}\n{creds.client_key}\n")
-                pem.flush()
-                context.load_cert_chain(pem.name)
-    except (ssl.SSLError, ValueError) as error:
-        words = f"{shown}: the certificates or the key of the Secret cannot be read; they must be in PEM"
-        raise SourceError(Fault.CREDENTIALS, words) from error
-    return context
-
-
-def _memory() -> str | None:
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None

@@ -26,6 +26,8 @@ from trueup.core.model.unit import (
     ValueRef,
 )
 from trueup.dialects.decode import list_of, mapping_of, metadata_of, number_of, read, text_of
+from trueup.dialects.flux.bucket.types import KIND as BUCKET_KIND
+from trueup.dialects.flux.externalartifact.types import KIND as EXTERNAL_KIND
 from trueup.dialects.flux.gitrepository.types import GROUP as SOURCE_GROUP
 from trueup.dialects.flux.gitrepository.types import KIND as SOURCE_KIND
 from trueup.dialects.flux.kustomization.types import GROUP, KIND, Selector, Spec
@@ -40,6 +42,9 @@ FORCE_AT = "reconcile.fluxcd.io/forceAt"
 """With the token of `REQUESTED_AT`: also what would not be tried by itself is."""
 
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
+SOURCE_KINDS = (SOURCE_KIND, ARTIFACT_KIND, BUCKET_KIND, EXTERNAL_KIND)
+"""The kinds that a `sourceRef` may name, all in the group of sources."""
+
 SUBSTITUTE = f"{GROUP}/substitute"
 """The label or annotation with which an object is left without variables: `disabled`."""
 
@@ -177,9 +182,9 @@ def _duration(field: str, text: str, default: float, problems: list[str]) -> flo
 def _source(spec: Spec, namespace: str, context: Context, problems: list[str]) -> ObjectRef:
     given = spec.source_ref
     where = given.namespace or namespace
-    if given.kind and given.kind not in (SOURCE_KIND, ARTIFACT_KIND):
-        known = f"{SOURCE_KIND} or an {ARTIFACT_KIND}"
-        problems.append(f"spec.sourceRef: kind {given.kind} is not supported yet; use a {known}")
+    if given.kind and given.kind not in SOURCE_KINDS:
+        known = ", ".join(SOURCE_KINDS)
+        problems.append(f"spec.sourceRef: kind {given.kind} is not supported yet; use one of {known}")
     if where != namespace and not context.cross_namespace:
         problems.append(
             f"can't access '{given.kind}/{where}/{given.name}', cross-namespace references have been blocked"
@@ -190,7 +195,7 @@ def _source(spec: Spec, namespace: str, context: Context, problems: list[str]) -
                 problems.append(
                     f"can't access '{KIND}/{item.namespace}/{item.name}', cross-namespace references have been blocked"
                 )
-    kind = ARTIFACT_KIND if given.kind == ARTIFACT_KIND else SOURCE_KIND
+    kind = given.kind if given.kind in SOURCE_KINDS else SOURCE_KIND
     return ObjectRef(SOURCE_GROUP, kind, where, given.name)
 
 

@@ -16,6 +16,7 @@ from trueup.core.model.unit import ValueRef
 from trueup.core.model.webhook import Check, HookTarget, Proof, Receiver
 from trueup.dialects.adapter import NOTICES
 from trueup.dialects.decode import OPAQUE, REQUIRED, Text, mapping_of, metadata_of, number_of, read, text_of
+from trueup.dialects.flux.bucket import types as bucket
 from trueup.dialects.flux.conditions import (
     READY,
     RECONCILING,
@@ -50,7 +51,7 @@ _PROOFS = {
     "dockerhub": (Proof(Check.JSON), ""),
     "quay": (Proof(Check.JSON), ""),
 }
-_GROUPS = {kind.KIND: kind.GROUP for kind in (repository, artifact, kustomization)}
+_GROUPS = {kind.KIND: kind.GROUP for kind in (repository, artifact, bucket, kustomization)}
 
 
 class Resource(Part, frozen=True):
