@@ -62,11 +62,18 @@ func (r *render) kustomize(recipe *kustomizeRecipe) error {
 	}
 	defer forgetSchema()
 	files := &kustomizeFiles{tree: r.artifact, overlay: map[string][]byte{name: changed}}
+	if err := r.decryptSources(files, folder, kustomization); err != nil {
+		return err
+	}
 	built, err := krusty.MakeKustomizer(kustomizeOptions(recipe)).Run(files, path.Join(artifactDir, folder))
 	if err != nil {
 		return r.explainKustomize(files, folder, err)
 	}
-	return r.takeKustomized(built, folder, recipe, wantsOrigin)
+	before := len(r.objects)
+	if err := r.takeKustomized(built, folder, recipe, wantsOrigin); err != nil {
+		return err
+	}
+	return r.decryptObjects(before)
 }
 
 var builtInSchema = openapi.GetSchemaVersion()
