@@ -57,7 +57,7 @@ func (c *clearTexts) keep(text string) {
 func (c *clearTexts) all() []string {
 	found := make([]string, 0, len(c.seen))
 	for text := range c.seen {
-		if len(text) >= shortestText && utf8.ValidString(text) {
+		if len(text) >= shortestText {
 			found = append(found, text)
 		}
 	}
@@ -82,7 +82,7 @@ func (c *clearTexts) within(objects []object) []string {
 	held := texts.String()
 	var found []string
 	for _, text := range c.all() {
-		if strings.Contains(held, text) {
+		if utf8.ValidString(text) && strings.Contains(held, text) {
 			found = append(found, text)
 		}
 	}
@@ -133,6 +133,10 @@ func forms(text string) []string {
 	}
 	if encoded, err := json.Marshal(text); err == nil && string(encoded[1:len(encoded)-1]) != text {
 		made = append(made, string(encoded[1:len(encoded)-1]))
+	}
+	if !utf8.ValidString(text) && len(text) <= maxMessageBytes {
+		// kustomize shows a line that is no text byte by byte.
+		made = append(made, strings.Trim(fmt.Sprint([]byte(text)), "[]"))
 	}
 	return made
 }
