@@ -10,6 +10,7 @@ import (
 
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/yaml"
 )
 
 // decryptSources decrypts, in memory, the files that a kustomization and all that it builds on name where Flux decrypts
@@ -24,6 +25,9 @@ func (r *render) decryptSources(files *kustomizeFiles, folder string, top *types
 func (r *render) decryptBelow(
 	files *kustomizeFiles, folder string, one *types.Kustomization, seen map[string]struct{},
 ) error {
+	if err := r.inflateKSOPS(files, folder, one); err != nil {
+		return err
+	}
 	for _, generator := range one.SecretGenerator {
 		for _, source := range generator.FileSources {
 			key, name, named := strings.Cut(source, "=")
@@ -76,7 +80,8 @@ func (r *render) decryptIn(files *kustomizeFiles, name string, seen map[string]s
 	}
 	seen[real] = struct{}{}
 	for _, file := range konfig.RecognizedKustomizationFileNames() {
-		content, err := r.artifact.readFile(path.Join(real, file))
+		name := path.Join(real, file)
+		content, err := r.artifact.readFile(name)
 		if err != nil {
 			continue
 		}
@@ -84,7 +89,19 @@ func (r *render) decryptIn(files *kustomizeFiles, name string, seen map[string]s
 		if found.Unmarshal(content) != nil {
 			return nil
 		}
-		return r.decryptBelow(files, real, found, seen)
+		generators := len(found.Generators)
+		if err := r.decryptBelow(files, real, found, seen); err != nil {
+			return err
+		}
+		if len(found.Generators) == generators {
+			return nil
+		}
+		changed, err := yaml.Marshal(found)
+		if err != nil {
+			return problemf("build", "the kustomization in %s cannot be written: %v", real, err)
+		}
+		files.overlay[name] = changed
+		return nil
 	}
 	return nil
 }
@@ -105,7 +122,7 @@ func (r *render) decryptFile(files *kustomizeFiles, name string, written format)
 	if !written.marks(content) {
 		return nil
 	}
-	plain, err := r.decryptContent(real, content, written, written)
+	plain, err := r.decryptContent(r.artifact, real, content, written, written)
 	if err != nil {
 		return err
 	}
@@ -116,8 +133,8 @@ func (r *render) decryptFile(files *kustomizeFiles, name string, written format)
 }
 
 // decryptContent decrypts a whole file as it stands in the artifact, and says what its MAC tells.
-func (r *render) decryptContent(name string, content []byte, in, out format) ([]byte, error) {
-	where := r.artifact.place(name)
+func (r *render) decryptContent(from *tree, name string, content []byte, in, out format) ([]byte, error) {
+	where := from.place(name)
 	plain, err := r.decryption.open(name, content, in, out)
 	if errors.Is(err, errMAC) {
 		return plain, r.doubt(where)
@@ -126,6 +143,28 @@ func (r *render) decryptContent(name string, content []byte, in, out format) ([]
 		return nil, asProblem(err, codeKeys).at(where)
 	}
 	return plain, nil
+}
+
+// readClear gives a file of a tree, decrypted where it is encrypted and there are keys.
+func (r *render) readClear(from *tree, name string) ([]byte, error) {
+	content, err := from.readFile(name)
+	if err != nil || r.decryption == nil {
+		return content, err
+	}
+	written := formatOf(name)
+	if written == formatBinary {
+		if written = formatWithin(content); written == formatNone {
+			return content, nil
+		}
+	}
+	if !written.marks(content) {
+		return content, nil
+	}
+	plain, err := r.decryptContent(from, name, content, written, written)
+	if err == nil {
+		r.decryption.clear.add(string(plain))
+	}
+	return plain, err
 }
 
 // doubt tells that a file's MAC does not fit, or refuses it where that is asked for.
@@ -144,11 +183,11 @@ func (r *render) doubt(where origin) error {
 }
 
 // decryptObjects decrypts what was built: objects that are encrypted as a whole, and single values of Secrets.
-func (r *render) decryptObjects(from int) error {
+func (r *render) decryptObjects() error {
 	if r.decryption == nil {
 		return nil
 	}
-	for index := from; index < len(r.objects); index++ {
+	for index := range r.objects {
 		if err := r.decryptObject(&r.objects[index]); err != nil {
 			return err
 		}

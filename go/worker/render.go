@@ -62,6 +62,9 @@ func answerRender(request renderRequest) response {
 	defer r.close()
 	kind, err := r.run(request.Recipe)
 	if err == nil {
+		err = r.decryptObjects()
+	}
+	if err == nil {
 		err = r.check()
 	}
 	answer := response{Recipe: kind, LookedAt: r.lookedAt()}

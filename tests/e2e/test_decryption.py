@@ -10,7 +10,18 @@ import pytest_asyncio
 import yaml
 
 from support.commands import run_trueup
-from support.e2e import KUSTOMIZATION, World, condition, kustomization, ready, repository, says
+from support.e2e import (
+    APPLICATION,
+    KUSTOMIZATION,
+    World,
+    application,
+    condition,
+    kustomization,
+    ready,
+    repository,
+    says,
+    synced,
+)
 from support.sops import DATA, age_key, encrypted, pgp_key, secret
 from trueup.devtools.gitserver import Repository
 
@@ -154,3 +165,28 @@ async def test_the_installations_own_age_key_is_for_those_that_name_none(world: 
     git.commit({"nobody/s.yaml": encrypted(secret("nobody", word=CANARY), age=[key], regex=DATA)}, "a secret")
     await world.apply(decrypting("nobody", ""))
     await world.until(KUSTOMIZATION, WHERE, "nobody", says(key.public, "no key is given", "spec.decryption.secretRef"))
+
+
+async def test_an_application_is_decrypted_by_the_keys_that_its_annotation_names(world: World, git: Repository) -> None:
+    key = age_key()
+    chart = {
+        "chart/Chart.yaml": "apiVersion: v2\nname: chart\nversion: 1.0.0\n",
+        "chart/templates/s.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: of-chart}\n"
+        "stringData: {word: '{{ .Values.word }}'}\n",
+        "chart/secrets.yaml": encrypted(f"word: {CANARY}\n", age=[key]),
+    }
+    git.commit(chart, "a chart")
+    body = yaml.safe_load(
+        application(
+            "sealed", "https://github.com/team/sealed", "chart", "default", helm={"valueFiles": ["secrets.yaml"]}
+        )
+    )
+    body["metadata"]["annotations"] = {"trueup.dev/decryption-secret": "app-keys"}
+    await world.apply(yaml.safe_dump(body))
+    await world.until(APPLICATION, "argocd", "sealed", says("Secret/argocd/app-keys", "does not exist"))
+    await world.apply(holder("app-keys", a_agekey=age_key().private).replace(WHERE, "argocd"))
+    await world.until(APPLICATION, "argocd", "sealed", says("chart/secrets.yaml", key.public))
+    await world.apply(holder("app-keys", a_agekey=key.private).replace(WHERE, "argocd"))
+    await world.until(APPLICATION, "argocd", "sealed", synced)
+    made = await world.get(SECRETS, "default", "of-chart")
+    assert made is not None and base64.b64decode(made["data"]["word"]).decode() == CANARY
