@@ -41,6 +41,7 @@ func describeVersion() string {
 		"cel.dev/cel-go":                 "cel",
 		"github.com/expr-lang/expr":      "expr",
 		"github.com/fluxcd/pkg/envsubst": "envsubst",
+		"github.com/getsops/sops/v3":     "sops",
 	}
 	for _, module := range info.Deps {
 		if name, ok := names[module.Path]; ok {

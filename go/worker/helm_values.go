@@ -77,7 +77,7 @@ func (r *render) fileParameter(folder string, parameter helmFileParameter, value
 	if err != nil {
 		return err
 	}
-	content, err := from.readFile(name)
+	content, err := r.readClear(from, name)
 	if isNotExist(err) {
 		return problemf("values", "the file %q of parameter %q is not in the artifact", parameter.Path, parameter.Name)
 	}
@@ -114,7 +114,7 @@ func (r *render) valueFiles(folder, wanted string, ignoreMissing bool) ([]valueF
 	}
 	var read []valueFile
 	for _, name := range names {
-		content, err := from.readFile(name)
+		content, err := r.readClear(from, name)
 		if isNotExist(err) {
 			if ignoreMissing {
 				continue
@@ -132,6 +132,13 @@ func (r *render) valueFiles(folder, wanted string, ignoreMissing bool) ([]valueF
 // locateValues says in which root a value file is, and where: `$name/…` in a further root, `/…` from the artifact's
 // root, anything else beside the chart.
 func (r *render) locateValues(folder, wanted string) (*tree, string, error) {
+	if r.decryption != nil {
+		wanted = strings.TrimPrefix(wanted, "secrets://")
+	}
+	if strings.HasPrefix(wanted, "secrets") && strings.Contains(wanted, "://") {
+		return nil, "", problemf("values", "the value file %q is one of helm-secrets: only secrets:// in front of a path is "+
+			"understood, where the unit names the Secret whose keys decrypt its files", wanted)
+	}
 	if strings.Contains(wanted, "://") {
 		return nil, "", problemf("remote-base", "the value file %q is remote: remote value files are not fetched", wanted)
 	}

@@ -56,12 +56,16 @@ func (r *render) kustomize(recipe *kustomizeRecipe) error {
 	if !slices.Contains(kustomization.BuildMetadata, types.OriginAnnotations) {
 		kustomization.BuildMetadata = append(slices.Clone(kustomization.BuildMetadata), types.OriginAnnotations)
 	}
+	files := &kustomizeFiles{tree: r.artifact, overlay: map[string][]byte{}}
+	if err := r.decryptSources(files, folder, kustomization); err != nil {
+		return err
+	}
 	changed, err := yaml.Marshal(kustomization)
 	if err != nil {
 		return problemf("build", "the kustomization cannot be written: %v", err)
 	}
+	files.overlay[name] = changed
 	defer forgetSchema()
-	files := &kustomizeFiles{tree: r.artifact, overlay: map[string][]byte{name: changed}}
 	built, err := krusty.MakeKustomizer(kustomizeOptions(recipe)).Run(files, path.Join(artifactDir, folder))
 	if err != nil {
 		return r.explainKustomize(files, folder, err)

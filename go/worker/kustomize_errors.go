@@ -55,8 +55,12 @@ func (r *render) explainKustomize(files *kustomizeFiles, folder string, err erro
 			"use a Helm source instead", r.innermost(text, folder))
 	}
 	if strings.Contains(text, "external plugins disabled") || strings.Contains(text, "--enable-alpha-plugins") {
-		return problemf("plugin", "the kustomization in %s uses a plugin: kustomize plugins are switched off here",
-			r.innermost(text, folder))
+		words := "the kustomization in " + r.innermost(text, folder) +
+			" uses a plugin: kustomize plugins are switched off here"
+		if strings.Contains(strings.ToLower(text), "ksops") {
+			words += "; generators of KSOPS are understood where the unit names the Secret whose keys decrypt its files"
+		}
+		return problemf("plugin", "%s", words)
 	}
 	if without := bare.FindStringSubmatch(text); without != nil && !strings.Contains(text, "evalsymlink failure") {
 		where := r.artifact.place(inArtifact(without[1]))

@@ -26,7 +26,7 @@ const (
 )
 
 func main() {
-	role := flag.String("role", "", "what this process does: render or evaluate")
+	role := flag.String("role", "", "what this process does: render, decrypt or evaluate")
 	memory := flag.Int64("memory-mib", 512, "exit when the heap grows beyond this many MiB")
 	version := flag.Bool("version", false, "print the version and exit")
 	flag.Parse()
@@ -34,10 +34,10 @@ func main() {
 		fmt.Println(describeVersion())
 		return
 	}
-	handlers := map[string]handler{"render": handleRender, "evaluate": handleEvaluate}
+	handlers := map[string]handler{"render": handleRender, "decrypt": handleDecrypt, "evaluate": handleEvaluate}
 	handle, known := handlers[*role]
 	if !known {
-		fmt.Fprintln(os.Stderr, "worker: --role must be render or evaluate")
+		fmt.Fprintln(os.Stderr, "worker: --role must be render, decrypt or evaluate")
 		os.Exit(exitUsage)
 	}
 	forgetEnvironment()

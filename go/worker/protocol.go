@@ -14,6 +14,7 @@ type renderRequest struct {
 	Roots        map[string]string `json:"roots"`
 	Recipe       json.RawMessage   `json:"recipe"`
 	Capabilities capabilities      `json:"capabilities"`
+	Keys         *keyMaterial      `json:"keys"`
 }
 
 type capabilities struct {
@@ -29,6 +30,7 @@ type response struct {
 	LookedAt    map[string]lookedAt `json:"looked_at,omitempty"`
 	Warnings    []warning           `json:"warnings,omitempty"`
 	Uncacheable []string            `json:"uncacheable,omitempty"`
+	Secrets     []string            `json:"secrets,omitempty"`
 	Value       json.RawMessage     `json:"value,omitempty"`
 	Problem     *problem            `json:"problem,omitempty"`
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"path"
+	"strings"
 
 	"sigs.k8s.io/kustomize/api/konfig"
 )
@@ -17,6 +18,7 @@ type render struct {
 	warnings     []warning
 	uncacheable  map[string]struct{}
 	documents    map[string]map[[2]string]spot
+	decryption   *decryption
 }
 
 func handleRender(body []byte) response {
@@ -30,26 +32,58 @@ func handleRender(body []byte) response {
 	if err := json.Unmarshal(body, &request); err != nil {
 		return response{Problem: problemf("protocol", "the request cannot be read: %v", err)}
 	}
+	if request.Keys != nil {
+		return response{Problem: problemf("protocol", "this process takes no keys: its role is render, not decrypt")}
+	}
+	return answerRender(request)
+}
+
+// handleDecrypt renders with keys. Its process answers one such request and is ended, so that neither keys nor what was
+// decrypted with them are there when anything else is rendered.
+func handleDecrypt(body []byte) (answer response) {
+	defer func() {
+		if recover() != nil {
+			// What a library says when it panics may be a decrypted value.
+			answer = response{Problem: problemf("crashed", "the renderer panicked on what it had decrypted")}
+		}
+	}()
+	var request renderRequest
+	if err := json.Unmarshal(body, &request); err != nil || request.Keys == nil {
+		return response{Problem: problemf("protocol", "the request for a render with keys cannot be read")}
+	}
+	return answerRender(request)
+}
+
+func answerRender(request renderRequest) response {
 	r, err := newRender(request)
 	if err != nil {
 		return response{Problem: asProblem(err, "protocol")}
 	}
 	defer r.close()
 	kind, err := r.run(request.Recipe)
-	answer := response{Recipe: kind, LookedAt: r.lookedAt()}
+	if err == nil {
+		err = r.decryptObjects()
+	}
 	if err == nil {
 		err = r.check()
 	}
+	answer := response{Recipe: kind, LookedAt: r.lookedAt()}
 	if err == nil && len(r.objects) == 0 && len(r.warnings) == 0 {
 		r.warn("empty", "this renders no objects", nil)
 	}
 	if err != nil {
 		answer.Problem = asProblem(err, "build")
-		answer.Problem.Message = shorten(answer.Problem.Message)
+		answer.Problem.Message = shorten(r.hide(answer.Problem.Message))
 		return answer
 	}
 	answer.Objects = r.objects
 	answer.Warnings = r.warnings
+	if r.decryption != nil {
+		answer.Secrets = r.decryption.clear.within(r.objects)
+		for index := range answer.Warnings {
+			answer.Warnings[index].Message = r.hide(answer.Warnings[index].Message)
+		}
+	}
 	answer.Uncacheable = sortedNames(r.uncacheable)
 	return answer
 }
@@ -71,7 +105,25 @@ func newRender(request renderRequest) (*render, error) {
 		}
 		r.further[name] = further
 	}
+	if request.Keys != nil {
+		if r.decryption, err = openDecryption(request.Keys); err != nil {
+			r.close()
+			return nil, err
+		}
+		if ignored := r.decryption.keys.ignored; len(ignored) > 0 {
+			r.warn("decryption", request.Keys.From+" also holds "+strings.Join(ignored, " and ")+
+				": services that keep keys are not asked yet", nil)
+		}
+	}
 	return r, nil
+}
+
+// hide takes decrypted values out of a message.
+func (r *render) hide(message string) string {
+	if r.decryption == nil {
+		return message
+	}
+	return r.decryption.clear.hide(message)
 }
 
 func (r *render) close() {

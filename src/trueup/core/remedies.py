@@ -63,7 +63,9 @@ def _immutable(found: re.Match[str], ref: ObjectRef, unit: Unit) -> str:
 
 def _unknown_field(found: re.Match[str], ref: ObjectRef, unit: Unit) -> str:
     if found[1] == "sops":
-        return "it is encrypted by SOPS, which is not decrypted yet: deliver this object in another way"
+        return "it is encrypted by SOPS: " + (
+            unit.remedies.keys or "name the Secret whose keys decrypt it in the unit's own object"
+        )
     return f"{ref.kind} has no such field there: check the spelling and the indentation of {found[1]}"
 
 

@@ -93,8 +93,9 @@ async def substituted(unit: Unit, result: RenderResult, values: Values, renderer
     try:
         changed = await renderer.substitute(result, substitution, variables, unit=str(unit.ref), tenant=unit.tenant)
     except RenderError as error:
-        words = redact(error.problem.message, variables.secrets)
+        words = redact(error.problem.message, (*result.secrets, *variables.secrets))
         if error.problem.code == UNSET and unit.remedies.variable:
             words = f"{words}; {unit.remedies.variable}"
         raise RenderError(msgspec.structs.replace(error.problem, message=words)) from None
-    return msgspec.structs.replace(changed, secrets=variables.secrets)
+    secrets = sorted({*result.secrets, *variables.secrets}, key=len, reverse=True)
+    return msgspec.structs.replace(changed, secrets=tuple(secrets))

@@ -290,6 +290,9 @@ async def _value(unit: Unit, context: EngineContext, ref: ValueRef) -> list[str]
     if data is None:
         if ref.optional:
             return []
+        if unit.decryption is not None and unit.decryption.secret == ref.ref[2:]:
+            text = f"{ref.ref}, whose keys decrypt what {unit.ref} delivers, does not exist; create it"
+            raise Halt(UnitPhase.FAILED, Reason.RENDER_FAILED, text, Next.RETRY)
         text = f"{ref.ref}, to which {unit.ref} refers, does not exist; create it, or mark it as optional there"
         raise Halt(UnitPhase.FAILED, Reason.SUBSTITUTION_FAILED, text, Next.RETRY)
     return [f"{key}={digest_of(value.hex())}" for key, value in sorted(data.items())]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from trueup.core.decryption import Keys, keys_for
 from trueup.core.model.artifact import Resolved
 from trueup.core.model.objects import digest_of
 from trueup.core.model.recipe import Origin, Recipe, RenderContext, RenderError, RenderProblem, RenderResult, TreeIds
@@ -96,9 +97,10 @@ async def recognise_sources(unit: Unit, context: EngineContext, located: Sequenc
     Raises `SourceError`, `Unreachable`.
     """
     trees = await _trees(context, located)
+    keys = await _keys(unit, context)
     found = []
     for one, recipe in _rendered(located):
-        inputs = context.renderer.recognise(recipe, _context(unit, context, one, located, trees))
+        inputs = context.renderer.recognise(recipe, _context(unit, context, one, located, trees, keys))
         if not inputs:
             return ""
         found.append(inputs)
@@ -108,10 +110,11 @@ async def recognise_sources(unit: Unit, context: EngineContext, located: Sequenc
 async def render_sources(unit: Unit, context: EngineContext, located: Sequence[Located]) -> RenderResult:
     """Render all sources, or give what is known. Raises `RenderError`, `SourceError`, `Unreachable`."""
     trees = await _trees(context, located)
+    keys = await _keys(unit, context)
     results: dict[int, RenderResult] = {}
     missing: list[tuple[int, Located, Recipe, RenderContext]] = []
     for number, (one, recipe) in enumerate(_rendered(located)):
-        render_context = _context(unit, context, one, located, trees)
+        render_context = _context(unit, context, one, located, trees, keys)
         known = context.renderer.lookup(recipe, render_context)
         if known is not None:
             results[number] = known
@@ -145,8 +148,21 @@ async def _trees(context: EngineContext, located: Sequence[Located]) -> list[Tre
     return [await context.sources.ids(one.resolved) for one in located]
 
 
+async def _keys(unit: Unit, context: EngineContext) -> Keys | None:
+    how = unit.decryption
+    if how is None:
+        return None
+    data = await context.values.read("Secret", *how.secret) if how.secret else None
+    return keys_for(how, data)
+
+
 def _context(
-    unit: Unit, context: EngineContext, one: Located, located: Sequence[Located], trees: Sequence[TreeIds]
+    unit: Unit,
+    context: EngineContext,
+    one: Located,
+    located: Sequence[Located],
+    trees: Sequence[TreeIds],
+    keys: Keys | None,
 ) -> RenderContext:
     """Give what the render of one source may use: its own tree, and those of all that have a name."""
     pairs = list(zip(located, trees, strict=True))
@@ -158,6 +174,7 @@ def _context(
         root_trees=dict(named),
         unit=str(unit.ref),
         tenant=unit.tenant,
+        keys=keys,
     )
 
 
@@ -175,6 +192,7 @@ def _merged(results: Sequence[RenderResult]) -> RenderResult:
         warnings=tuple(warning for result in results for warning in result.warnings),
         uncacheable=tuple(dict.fromkeys(name for result in results for name in result.uncacheable)),
         inputs=_together([result.inputs for result in results]),
+        secrets=tuple(sorted({text for result in results for text in result.secrets}, key=len, reverse=True)),
     )
 
 

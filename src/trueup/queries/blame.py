@@ -18,6 +18,7 @@ from trueup.core.fields.provenance import Place
 from trueup.core.model.artifact import Provenance, Resolved
 from trueup.core.model.git import GitSpec
 from trueup.core.model.objects import Body, ObjectRef
+from trueup.core.redaction import HIDDEN, redact
 from trueup.dialects import owner_of
 from trueup.git.credentials import git_credentials
 from trueup.git.log import GitLog
@@ -111,7 +112,7 @@ async def _traced(
         dated.completed(
             FieldBlame(
                 path,
-                shown(body, path, value),
+                _veiled(shown(body, path, value), findings.secrets),
                 mine.manager,
                 mine.operation,
                 since=mine.time,
@@ -138,6 +139,11 @@ async def _experiment(
                 except CannotInspect as error:
                     note, number = str(error), one.number
     return number, Findings(None, {}, {}), note
+
+
+def _veiled(text: str, secrets: Sequence[str]) -> str:
+    """Tell nothing of a field with a value that is told to nobody."""
+    return HIDDEN if redact(text, secrets) != redact(text) else text
 
 
 def _places(findings: Findings, path: str) -> tuple[Place, ...]:

@@ -43,11 +43,15 @@ _NOT_VALUES = frozenset(
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """Where an object's fields came from: the object's own origin, and the places of each field that was proven."""
+    """Where an object's fields came from: the object's own origin, and the places of each field that was proven.
+
+    `secrets` are values of Secrets, and decrypted ones, that stand in what was rendered.
+    """
 
     origin: Origin | None
     places: dict[str, tuple[Place, ...]]
     values: dict[str, Any]
+    secrets: tuple[str, ...] = ()
 
 
 class Experiment:
@@ -91,7 +95,7 @@ class Experiment:
         self._by_position(found.origin, values, places, names_only=True)
         await self._one_by_one([item for item in candidates if item.fixed or item.boolean], values, places)
         self._by_position(found.origin, values, places)
-        return Findings(found.origin, places, values)
+        return Findings(found.origin, places, values, result.secrets)
 
     # ---------------------------------------------------------------------------------------------- the copy
 

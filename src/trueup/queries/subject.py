@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from trueup.core.decryption import keys_for
 from trueup.core.model.artifact import Resolved, SourceCredentials
 from trueup.core.model.dialect import Context, Dialect
 from trueup.core.model.objects import Body, ObjectRef
@@ -147,11 +148,15 @@ class Subject:
 
         Raises `RenderError`, `KubeError`.
         """
-        context = RenderContext(capabilities=self.mapper.capabilities(), roots=taken.roots)
+        values = _NamedSecrets(self.client, self.mapper)
+        how, keys = self.unit.decryption, None
+        if how is not None:
+            keys = keys_for(how, await values.read("Secret", *how.secret) if how.secret else None)
+        context = RenderContext(capabilities=self.mapper.capabilities(), roots=taken.roots, keys=keys)
         used = recipe or taken.recipe
         assert used is not None
         result = await self.renderer.render(used, tree or taken.folder, context)
-        return await substituted(self.unit, result, _NamedSecrets(self.client, self.mapper), self.renderer)
+        return await substituted(self.unit, result, values, self.renderer)
 
     def prepared(self, results: Sequence[RenderResult]) -> Prepared:
         """Make what the unit wants of what its sources rendered to. Raises `CannotInspect`."""

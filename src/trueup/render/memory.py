@@ -35,7 +35,10 @@ def decode_objects(encoded: msgspec.Raw | bytes) -> tuple[RenderedObject, ...]:
 
 
 class Known(msgspec.Struct, frozen=True, eq=False):
-    """One answer and the content it is for: `problem` where it was a failure, which holds `until` then (monotonic)."""
+    """One answer and the content it is for: `problem` where it was a failure, which holds `until` then (monotonic).
+
+    `forgotten`: the answer held decrypted values and is not kept, only that its inputs are known by this name.
+    """
 
     proof: Proof
     inputs: str
@@ -45,6 +48,7 @@ class Known(msgspec.Struct, frozen=True, eq=False):
     warnings: tuple[RenderWarning, ...] = ()
     problem: RenderProblem | None = None
     until: float = math.inf
+    forgotten: bool = False
 
     @property
     def cost(self) -> int:

@@ -15,7 +15,9 @@ from trueup.render.process import Worker, WorkerGone
 class WorkerPool:
     """At most `size` workers, each asked one thing at a time; whoever comes later waits, tenants by turns."""
 
-    def __init__(self, size: int, start: Callable[[], Awaitable[Worker]]) -> None:
+    def __init__(self, size: int, start: Callable[[], Awaitable[Worker]], *, once: bool = False) -> None:
+        """Take how a worker is started; with `once` each is ended when it has answered one thing."""
+        self._once = once
         self._slots = FairSlots(size)
         self._start = start
         self._idle: list[Worker] = []
@@ -47,7 +49,7 @@ class WorkerPool:
                 raise
             finally:
                 self._busy.discard(worker)
-                if self._closed:
+                if self._closed or self._once:
                     await worker.kill()
                 elif worker.alive:
                     self._idle.append(worker)

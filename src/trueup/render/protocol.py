@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from trueup.core.decryption import Keys
 from trueup.core.model.recipe import Capabilities, LookedAt, Recipe, RenderedObject, RenderProblem, RenderWarning
 from trueup.core.notification.expressions import Condition, Holds, KnownCommit, MessageTemplate, Rendered
 
@@ -21,6 +22,26 @@ class Hello(msgspec.Struct, frozen=True):
     version: str
 
 
+class KeyMaterial(msgspec.Struct, frozen=True):
+    """Private keys by their names in the Secret that `from` names, and how they are used: see `core.decryption`."""
+
+    from_: str = msgspec.field(name="from")
+    files: dict[str, bytes]
+    strict: bool
+    disabled_by: str
+    remedy: str
+
+    def __repr__(self) -> str:
+        """Name the Secret, and nothing of it."""
+        return f"KeyMaterial({self.from_!r})"
+
+
+def material(keys: Keys) -> KeyMaterial:
+    """Write keys as a worker reads them."""
+    how = keys.how
+    return KeyMaterial(keys.origin, dict(keys.files), how.strict, how.disabled_by, how.remedy)
+
+
 class RenderRequest(msgspec.Struct, frozen=True):
     """Asks for one recipe to be rendered from the folder `root`; `roots` are further folders by name."""
 
@@ -29,6 +50,7 @@ class RenderRequest(msgspec.Struct, frozen=True):
     roots: dict[str, str]
     recipe: Recipe
     capabilities: Capabilities
+    keys: KeyMaterial | None = None
 
 
 class SubstituteRequest(msgspec.Struct, frozen=True, tag_field="kind", tag="substitute"):
@@ -87,5 +109,6 @@ class Answer(msgspec.Struct, frozen=True):
     looked_at: dict[str, LookedAt] = {}
     warnings: tuple[RenderWarning, ...] = ()
     uncacheable: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     value: msgspec.Raw = msgspec.Raw(b"null")
     problem: RenderProblem | None = None

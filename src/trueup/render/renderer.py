@@ -36,7 +36,7 @@ from trueup.render.lanes import RenderLanes
 from trueup.render.memory import Known, Memory, decode_objects
 from trueup.render.pool import WorkerPool
 from trueup.render.process import Worker, WorkerGone
-from trueup.render.protocol import Answer, EvaluateRequest, RenderRequest, SubstituteRequest
+from trueup.render.protocol import Answer, EvaluateRequest, RenderRequest, SubstituteRequest, material
 from trueup.render.settings import RenderSettings
 from trueup.render.words import without_values
 from trueup.shared import Shared
@@ -60,6 +60,7 @@ class WorkerRenderer:
         self._executable = ""
         self._version = ""
         self._renderers: RenderLanes | None = None
+        self._decrypters: RenderLanes | None = None
         self._evaluators: WorkerPool | None = None
         self._wordings: WorkerPool | None = None
         self._memory = Memory(self._settings.cache_bytes)
@@ -78,19 +79,24 @@ class WorkerRenderer:
             executable = await asyncio.to_thread(binary, "worker")
         self._executable = str(executable)
         self._version = await asyncio.to_thread(_name_executable, executable)
-        quick, slow = (
-            WorkerPool(size, lambda: self._spawn("render", settings.memory_mib))
-            for size in (settings.workers, max(1, settings.workers // 2))
-        )
-        self._renderers = RenderLanes(quick, slow, settings.quick_seconds)
+        self._renderers = self._lanes("render")
+        self._decrypters = self._lanes("decrypt", once=True)
         self._evaluators = WorkerPool(1, lambda: self._spawn("evaluate", _EVALUATE_MEMORY_MIB))
         # Users' notifications must not hold up health: they have a process of their own, started when first needed.
         self._wordings = WorkerPool(1, lambda: self._spawn("evaluate", _EVALUATE_MEMORY_MIB))
         self._warming = asyncio.create_task(self._renderers.warm())
 
+    def _lanes(self, role: str, *, once: bool = False) -> RenderLanes:
+        settings = self._settings
+        quick, slow = (
+            WorkerPool(size, lambda: self._spawn(role, settings.memory_mib), once=once)
+            for size in (settings.workers, max(1, settings.workers // 2))
+        )
+        return RenderLanes(quick, slow, settings.quick_seconds)
+
     async def stop(self) -> None:
         """End every process. Renders under way fail as `unavailable`."""
-        pools = [pool for pool in (self._renderers, self._evaluators, self._wordings) if pool is not None]
+        pools = [pool for pool in self._all_pools() if pool is not None]
         if self._warming is not None:
             self._warming.cancel()
         await asyncio.gather(*(pool.close() for pool in pools))
@@ -117,8 +123,10 @@ class WorkerRenderer:
     @property
     def pids(self) -> tuple[int, ...]:
         """The ids of the worker processes that run now."""
-        pools = (self._renderers, self._evaluators, self._wordings)
-        return tuple(pid for pool in pools if pool is not None for pid in pool.pids)
+        return tuple(pid for pool in self._all_pools() if pool is not None for pid in pool.pids)
+
+    def _all_pools(self) -> tuple[RenderLanes | WorkerPool | None, ...]:
+        return (self._renderers, self._decrypters, self._evaluators, self._wordings)
 
     def expressions(self) -> WorkerExpressions:
         """Give who evaluates the conditions and templates of notifications, in a worker apart from all others."""
@@ -140,7 +148,7 @@ class WorkerRenderer:
         if trees is None:
             return None
         known = self._memory.find(self._key(recipe, context), trees)
-        return known.result(self.version) if known is not None else None
+        return known.result(self.version) if known is not None and not known.forgotten else None
 
     def recognise(self, recipe: Recipe, context: RenderContext) -> str | None:
         """Name the inputs for which an answer is known, a failure or not; `None`: render."""
@@ -159,7 +167,7 @@ class WorkerRenderer:
         if trees is None:
             return await self._render(recipe, tree, context, key, None)
         known = self._memory.find(key, trees)
-        if known is not None:
+        if known is not None and not known.forgotten:
             return known.result(self.version)
         same = "\0".join((key, str(tree), *(f"{name}={root}" for name, root in sorted(context.roots.items()))))
         return await self._under_way.one(same, lambda: self._render(recipe, tree, context, key, trees))
@@ -236,7 +244,10 @@ class WorkerRenderer:
 
     def _key(self, recipe: Recipe, context: RenderContext) -> str:
         digest = recipe_digest(recipe, context.capabilities)
-        return " ".join((digest, *sorted(context.roots))) if context.roots else digest
+        parts = [digest, *sorted(context.roots)]
+        if context.keys is not None:
+            parts.append(f"keys={context.keys.digest}")
+        return " ".join(parts)
 
     async def _spawn(self, role: str, memory_mib: int) -> Worker:
         command = (self._executable, "--role", role, "--memory-mib", str(memory_mib))
@@ -245,28 +256,30 @@ class WorkerRenderer:
     async def _render(
         self, recipe: Recipe, tree: PathLike[str], context: RenderContext, key: str, trees: Mapping[str, TreeIds] | None
     ) -> RenderResult:
-        if self._renderers is None:
+        lanes = self._renderers if context.keys is None else self._decrypters
+        if lanes is None:
             raise RuntimeError("the renderer has not been started")
         for name in context.roots:
             if not valid_root_name(name):
                 raise ValueError(f"{name!r} cannot name a further root")
         self._requests += 1
         seen = context.capabilities if isinstance(recipe, HelmRecipe | AutoRecipe) else Capabilities()
-        request = RenderRequest(self._requests, str(tree), context.roots, recipe, seen)
+        keys = material(context.keys) if context.keys is not None else None
+        request = RenderRequest(self._requests, str(tree), context.roots, recipe, seen, keys)
         objects: tuple[RenderedObject, ...] = ()
         try:
             asked = msgspec.json.encode(request)
-            answer = _decode(
-                await self._renderers.ask(asked, context.deadline, context.unit, context.tenant), request.id
-            )
+            answer = _decode(await lanes.ask(asked, context.deadline, context.unit, context.tenant), request.id)
             objects = decode_objects(answer.objects)
         except msgspec.DecodeError as error:
             answer = _lost(recipe, context, "protocol", f"the worker's answer holds what is no object: {error}")
         except WorkerGone as gone:
-            answer = _lost(recipe, context, gone.code, str(gone))
+            # The last words of a process may be a value that it had decrypted.
+            words = str(gone) if keys is None or gone.code != "crashed" else "the worker that decrypts has crashed"
+            answer = _lost(recipe, context, gone.code, words)
         if answer.problem is not None:
             answer = msgspec.structs.replace(answer, problem=without_values(answer.problem, recipe))
-        inputs = self._remember(answer, key, trees)
+        inputs = self._remember(answer, key, trees, forgotten=keys is not None)
         if answer.problem is not None:
             raise RenderError(answer.problem, answer.looked_at, inputs)
         return RenderResult(
@@ -277,10 +290,16 @@ class WorkerRenderer:
             warnings=answer.warnings,
             uncacheable=answer.uncacheable,
             inputs=inputs,
+            secrets=answer.secrets,
         )
 
-    def _remember(self, answer: Answer, key: str, trees: Mapping[str, TreeIds] | None) -> str:
-        """Keep an answer that would be the same again, and give the name of its inputs."""
+    def _remember(
+        self, answer: Answer, key: str, trees: Mapping[str, TreeIds] | None, *, forgotten: bool = False
+    ) -> str:
+        """Keep an answer that would be the same again, and give the name of its inputs.
+
+        Of one that is `forgotten` only that name is kept, or its failure.
+        """
         proof = prove(answer.looked_at, trees) if trees is not None else None
         if proof is None:
             return ""
@@ -289,10 +308,12 @@ class WorkerRenderer:
         lasting = problem is None or (problem.next_step != "retry" and problem.code != "protocol")
         late = problem is not None and problem.code == "deadline"
         if (lasting and not answer.uncacheable) or late:
-            objects = bytes(answer.objects) if problem is None else b"[]"
+            forgotten = forgotten and problem is None
+            objects = bytes(answer.objects) if problem is None and not forgotten else b"[]"
             until = time.monotonic() + LATE_SECONDS if late else math.inf
+            looked, said = answer.looked_at, answer.warnings
             self._memory.keep(
-                key, Known(proof, inputs, answer.looked_at, answer.recipe, objects, answer.warnings, problem, until)
+                key, Known(proof, inputs, looked, answer.recipe, objects, said, problem, until, forgotten)
             )
         return inputs
 

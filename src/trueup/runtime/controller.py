@@ -256,6 +256,7 @@ class Controller:
             jitter=settings.jitter,
             cross_namespace=settings.cross_namespace,
             default_service_account=settings.default_service_account,
+            age_keys=(settings.namespace, settings.sops_age_secret) if settings.sops_age_secret else None,
             returns=settings.rollback,
             taken_over=settings.taken_over,
             proven=await ensure_policy(fenced, asking(), install=settings.install_definitions),

@@ -49,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True):
     jitter: float = 60.0
     cross_namespace: bool = True
     default_service_account: str = ""
+    sops_age_secret: str = ""
     rollback: ReturnPolicy = ReturnPolicy.AUTO
     taken_over: ReturnPolicy = ReturnPolicy.REPORT
     workers: int = 2

@@ -181,6 +181,6 @@ MANIFESTS = {
             "sops: {mac: a, version: 3.9.0}\n"
         },
         cause=("Secret", "sops"),
-        remedy=("not decrypted yet",),
+        remedy=("encrypted by SOPS", "Secret"),
     ),
 }

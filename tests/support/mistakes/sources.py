@@ -153,9 +153,9 @@ SOURCES = {
     "decryption": Mistake(
         files=FILES,
         dialects=FLUX,
-        flux={"decryption": {"provider": "sops"}},
-        cause=("spec.decryption", "not supported yet"),
-        remedy=("cannot be decrypted",),
+        flux={"decryption": {"provider": "sops", "secretRef": {"name": "sops-keys"}}},
+        cause=("Secret/", "sops-keys", "does not exist"),
+        remedy=("create it",),
     ),
     "project-missing": Mistake(
         files=FILES,

@@ -56,7 +56,7 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
         "spec.ignoreDifferences": {"ignoreDifferences": [{"kind": "Deployment", "jsonPointers": ["/spec/replicas"]}]},
     },
     "Kustomization": {
-        "spec.decryption": {"decryption": {"provider": "sops"}},
+        "spec.decryption.serviceAccountName": {"decryption": {"provider": "sops", "serviceAccountName": "kms"}},
         "spec.ignore": {"ignore": [{"paths": ["/spec/replicas"]}]},
         "spec.kubeConfig": {"kubeConfig": {"secretRef": {"name": "other"}}},
         "spec.validation": {"validation": "client"},

@@ -179,7 +179,8 @@ def test_deletion_follows_the_policy(spec: dict[str, Any], deletion: DeletionPol
         ({"patchesJson6902": [{"patch": []}]}, "each has a target"),
         ({"patchesJson6902": [{"patch": "[]", "target": {"kind": "Deployment"}}]}, "a list of operations"),
         ({"healthCheckExprs": [{"apiVersion": "a.io/v1", "current": "true"}]}, "spec.healthCheckExprs: each names"),
-        ({"decryption": {"provider": "sops"}}, "spec.decryption is not supported yet"),
+        ({"decryption": {"provider": "gpg"}}, "spec.decryption.provider: 'gpg' is not known"),
+        ({"decryption": {"provider": "sops", "serviceAccountName": "a"}}, "serviceAccountName is not supported yet"),
         ({"ignore": [{"paths": ["/spec/replicas"]}]}, "spec.ignore is not supported yet"),
     ],
 )

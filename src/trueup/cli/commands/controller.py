@@ -74,6 +74,13 @@ def run(
     default_service_account: Annotated[
         str, typer.Option(envvar="TRUEUP_DEFAULT_SERVICE_ACCOUNT", help="Service account used when a unit names none.")
     ] = "",
+    sops_age_secret: Annotated[
+        str,
+        typer.Option(
+            envvar="TRUEUP_SOPS_AGE_SECRET",
+            help="Secret, in the lease's namespace, with age identities for Kustomizations that name no keys.",
+        ),
+    ] = "",
     workers: Annotated[int, typer.Option(envvar="TRUEUP_WORKERS", help="Render processes.")] = 2,
     history: Annotated[
         str,
@@ -122,6 +129,7 @@ def run(
         "jitter": jitter,
         "cross_namespace": cross_namespace,
         "default_service_account": default_service_account,
+        "sops_age_secret": sops_age_secret,
         "workers": workers,
         "history": history,
     }

@@ -49,9 +49,10 @@ class Context(msgspec.Struct, frozen=True):
     `projects` are the objects of role PROJECT, by (namespace, name), and `configuration` is the data of `argocd-cm`.
     `home` is the namespace whose objects may stand for the whole installation. `poll` and `jitter` are the seconds
     between polls of sources that set no interval of their own. `cross_namespace`: objects may refer to sources and
-    units in other namespaces. `default_service_account` is the service account used when a unit names none. `returns`
-    is the rollback policy of units that name none, `taken_over` that of those which another controller delivered
-    before. `proven`: the API server admits no request in another person's name.
+    units in other namespaces. `default_service_account` is the service account used when a unit names none. `age_keys`
+    is the Secret (namespace, name) with age identities for units that decrypt and name no keys. `returns` is the
+    rollback policy of units that name none, `taken_over` that of those which another controller delivered before.
+    `proven`: the API server admits no request in another person's name.
     """
 
     projects: Mapping[tuple[str, str], Body] = {}
@@ -61,6 +62,7 @@ class Context(msgspec.Struct, frozen=True):
     jitter: float = 60.0
     cross_namespace: bool = True
     default_service_account: str = ""
+    age_keys: tuple[str, str] | None = None
     returns: ReturnPolicy = ReturnPolicy.AUTO
     taken_over: ReturnPolicy = ReturnPolicy.REPORT
     proven: bool = False

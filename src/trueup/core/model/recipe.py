@@ -1,8 +1,7 @@
 """How an artifact becomes objects: the recipes, and what rendering one gives.
 
 A dialect translates the user's manifest into a `Recipe`; a renderer turns (recipe, artifact folder) into a
-`RenderResult` or raises `RenderError`. Everything here is a frozen value. Paths are POSIX paths relative to the
-artifact's root, without a leading slash; "." is the root itself.
+`RenderResult` or raises `RenderError`. Paths are POSIX paths relative to the artifact's root; "." is the root itself.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
-JsonObject: TypeAlias = dict[str, Any]
+from trueup.core.decryption import Keys
 
+JsonObject: TypeAlias = dict[str, Any]
 # ---------------------------------------------------------------------------------------------- kustomize
 
 
@@ -83,9 +83,8 @@ class KustomizeRecipe(msgspec.Struct, frozen=True, tag="kustomize", tag_field="k
     """Build a kustomization, with the user's options laid over it.
 
     `generate` makes a kustomization of every manifest below `path` where the folder has none.
-    `restrict_to_folder` keeps each kustomization's files inside its own folder (kustomize's default load restriction);
-    otherwise they may come from anywhere in the artifact. `annotations_of_origin` is kustomize's `buildMetadata`.
-    `metadata_labels` and `metadata_annotations` are set on every object after the build.
+    `restrict_to_folder` keeps each kustomization's files inside its own folder (kustomize's default load restriction),
+    not just in the artifact. `metadata_labels` and `metadata_annotations` are set on every object after the build.
     """
 
     path: str = "."
@@ -132,9 +131,9 @@ class HelmRecipe(msgspec.Struct, frozen=True, tag="helm", tag_field="kind", omit
     """Template the chart in the folder `path`.
 
     Values in rising precedence: the chart's own, `value_files` in order, `values` (YAML text) or, where given,
-    `values_object` instead of it, `parameters`, `file_parameters`. A value file is relative to the chart; one that
-    begins with `/` is relative to the artifact's root, one that begins with `$name/` to the further root `name`; it may
-    hold a glob. `kube_version` and `api_versions` stand in for the cluster's own.
+    `values_object`, `parameters`, `file_parameters`. A value file is relative to the chart; with `/` in front to the
+    artifact's root, with `$name/` to the further root `name`; it may hold a glob. `kube_version` and `api_versions`
+    stand in for the cluster's own.
     """
 
     path: str = "."
@@ -270,7 +269,7 @@ class RenderedObject(msgspec.Struct, frozen=True, omit_defaults=True):
 class RenderWarning(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something the user should know though the render succeeded.
 
-    Codes: `duplicate-object`, `not-an-object`, `deprecated`, `missing-value-file`, `empty`.
+    Codes: `duplicate-object`, `not-an-object`, `deprecated`, `missing-value-file`, `empty`, `integrity`, `decryption`.
     """
 
     code: str
@@ -282,9 +281,9 @@ class RenderResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a recipe gave for one artifact.
 
     `looked_at` is by root, the artifact itself under "". `uncacheable` names functions of time, chance or cluster state
-    that were used: such a result holds for this once. `renderer` is the worker's version. `recipe` is the kind used in
-    the end, `recipes` that of each of several sources. `inputs` names all that went in by content (empty where ids were
-    not given). `cached`: no worker was asked. `secrets`: values of Secrets in the objects, which are never told.
+    that were used: it holds for this once. `renderer` is the worker's version. `recipe` is the kind used, `recipes`
+    that of each of several sources. `inputs` names all that went in by content (empty where ids were not given).
+    `cached`: no worker was asked. `secrets`: values of Secrets, and decrypted ones, in the objects: never told.
     """
 
     objects: tuple[RenderedObject, ...]
@@ -326,8 +325,9 @@ class RenderProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     Codes: `path-absent`, `not-a-directory`, `outside` (a path or link leads out of the artifact), `remote-base`,
     `cycle`, `parse` (file and line known), `not-an-object`, `missing-kind`, `missing-name`, `missing-api-version`,
     `build` (kustomize's words), `template`, `values`, `schema`, `chart`, `missing-dependency`, `jsonnet`, `too-large`,
-    `too-many-objects`, `plugin` (they are off), `variable` (one has no value), `substitution`, `override` (a file that
-    changes the recipe), `expression`, `cost`, `deadline`, `busy`, `memory`, `crashed`, `unavailable`, `protocol`.
+    `too-many-objects`, `plugin` (they are off), `variable` (without a value), `substitution`, `decryption`, `override`
+    (a file that changes the recipe), `expression`, `cost`, `deadline`, `busy`, `memory`, `crashed`, `unavailable`,
+    `protocol`.
     """
 
     code: str
@@ -342,8 +342,7 @@ class RenderProblem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RenderError(Exception):
-    """A render failed. `looked_at` is what it depended on until then (as in `RenderResult`), so that the same failure
-    need not be found again while none of that changes."""
+    """A render failed. `looked_at` is what it depended on until then: nothing is tried again while that is the same."""
 
     def __init__(
         self,
@@ -380,7 +379,7 @@ class RenderContext(msgspec.Struct, frozen=True):
 
     `tree` gives the artifact's ids: without it nothing is cached. `roots` are further read-only folders by name, with
     their ids in `root_trees`. `deadline` is in seconds. `unit` and its `tenant` name who asks: those whose renders
-    take long wait for each other, and nobody else for them.
+    take long wait for each other. With `keys` encrypted files are decrypted, and nothing of the result is kept.
     """
 
     capabilities: Capabilities = Capabilities()
@@ -390,6 +389,7 @@ class RenderContext(msgspec.Struct, frozen=True):
     deadline: float = 60.0
     unit: str = ""
     tenant: str = ""
+    keys: Keys | None = None
 
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}\Z")

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from trueup.core.decryption import Decryption
 from trueup.core.model.artifact import IgnoreRules, SourceSpec
 from trueup.core.model.objects import LOCAL, ClusterRef, ObjectRef
 from trueup.core.model.permissions import Permissions
@@ -135,8 +136,8 @@ def nth_source(unit: ObjectRef, number: int) -> ObjectRef:
 class Target(msgspec.Struct, frozen=True):
     """Where objects go: a cluster, the namespace of namespaced objects that name none, and the acting identity.
 
-    `service_account` is `namespace:name` when the unit acts as its tenant, empty for the controller's own identity.
-    `namespace_labels` and `namespace_annotations` are set on the namespace when `create_namespace` makes it.
+    `service_account` is `namespace:name` when the unit acts as its tenant, else empty. `namespace_labels` and
+    `namespace_annotations` are set on the namespace when `create_namespace` makes it.
     """
 
     cluster: ClusterRef = LOCAL
@@ -164,8 +165,7 @@ class SyncPolicy(msgspec.Struct, frozen=True):
     `prune_last`: prune after everything else is healthy. `fail_on_shared`: refuse objects another unit owns.
     `wave_wait`: objects of a wave must be healthy before the next begins. `release_unpruned`: what Git no longer has
     and pruning does not remove is forgotten; otherwise it stays the unit's, shown as to be pruned. `undo_kubectl`:
-    fields that somebody has added by kubectl are drift too. Not `validate`: fields that a kind does not have are left
-    out.
+    fields that somebody has added by kubectl are drift too. Not `validate`: fields unknown to a kind are left out.
     """
 
     automated: bool = True
@@ -201,9 +201,9 @@ HEALTH_DEADLINE = 300.0
 class HealthGate(msgspec.Struct, frozen=True):
     """What must be healthy, and how soon, before a sync counts as good.
 
-    `wait`: all applied objects gate the unit's readiness. `checks`: these objects do. `timeout`: how many seconds they
-    may take without coming further until the outcome is judged; where the dialect does not wait, that is `deadline`.
-    `kstatus`: objects are judged by kstatus' rules where these differ from Argo CD's.
+    `wait`: all applied objects gate the unit's readiness. `checks`: these objects do. `timeout`: seconds they may take
+    without coming further until they are judged; where the dialect does not wait, that is `deadline`. `kstatus`: by
+    kstatus' rules where these differ from Argo CD's.
     """
 
     wait: bool = False
@@ -286,8 +286,7 @@ class Substitution(msgspec.Struct, frozen=True):
 class Operation(msgspec.Struct, frozen=True):
     """A sync asked for by hand. `revision` empty: the unit's own; `resources` empty: all of them.
 
-    `revisions` are those of a unit's several sources, in their order; `revision` is the first's. `sources` read the
-    revisions in another way than the unit does now: as it did when they were delivered.
+    `revisions` are those of several sources; `revision` is the first's. `sources` read them as they were delivered.
     """
 
     id: str
@@ -306,7 +305,7 @@ class Remedies(msgspec.Struct, frozen=True):
     """What helps against common refusals, in the words of the unit's dialect; empty: it has none of its own.
 
     `recreate`: an object whose field cannot be changed. `namespace`: the unit's own is not there. `place`: its objects
-    name no namespace. `order`: something must be delivered before. `variable`: one that has no value.
+    name no namespace. `order`: something comes before. `variable`: one that has no value. `keys`: none decrypts a file.
     """
 
     recreate: str = ""
@@ -314,6 +313,7 @@ class Remedies(msgspec.Struct, frozen=True):
     place: str = ""
     order: str = ""
     variable: str = ""
+    keys: str = ""
 
 
 OBJECTS = "objects"
@@ -332,11 +332,10 @@ class Unit(msgspec.Struct, frozen=True):
     `returns` is what happens when a change makes it sick; `inherited` applies in its place to a unit that another
     controller delivered before (`None`: the object itself names a policy, which holds always). `delivered`: the
     object's status showed a delivery when it was read. `past_jobs`: a return may go back past a Job that has run.
-    `permissions` bound what may be delivered, and what of it removed (`None`: nothing does).
-    `requested_by` is the person whose request `requested` is, as far as that is known.
+    `permissions` bound what may be delivered, and what of it removed (`None`: nothing does). `inputs` are values that
+    rendering reads besides. `requested_by` is the person whose request `requested` is, as far as that is known.
     `propose_revert`: a return that happens by itself also proposes the revert in Git. `approved` is when somebody
     approved what the unit asks for before it removes anything. `finalized`: the object bears its `finalizer`.
-    `remedies` are words for errors.
     """
 
     ref: ObjectRef
@@ -358,6 +357,7 @@ class Unit(msgspec.Struct, frozen=True):
     deletion: DeletionPolicy = DeletionPolicy.PRUNE
     marks: TrackingLabels = TrackingLabels()
     substitution: Substitution | None = None
+    decryption: Decryption | None = None
     inputs: tuple[ValueRef, ...] = ()
     field_manager: str = "trueup"
     finalizer: str = ""

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from trueup.core.decryption import Decryption
 from trueup.core.model.dialect import Context, Translated, annotations_of
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.unit import (
@@ -20,8 +21,10 @@ from trueup.core.model.unit import (
     TrackingLabels,
     Unit,
     UnitSource,
+    ValueRef,
 )
 from trueup.dialects.argo.application.configuration import unread_warning
+from trueup.dialects.argo.application.decryption import REMEDY, decryption_of
 from trueup.dialects.argo.application.policy import SyncOptions, policy_of
 from trueup.dialects.argo.application.recipe import PLACEHOLDER
 from trueup.dialects.argo.application.requests import refresh_token, request_of
@@ -51,6 +54,7 @@ REMEDIES = Remedies(
     namespace="set the sync option CreateNamespace=true",
     place="set spec.destination.namespace, or metadata.namespace of the object",
     order="deliver it by an Application of its own before, or in an earlier wave of this one",
+    keys=REMEDY,
 )
 ACCESS = (
     "a private repository wants a Secret in namespace {} with the label argocd.argoproj.io/secret-type: repository and "
@@ -88,6 +92,7 @@ def translate_application(body: Body, context: Context) -> Translated:
     )
     permissions, forbidden = bounds(project, context.projects, context.home, wish)
     problems += forbidden
+    decryption = decryption_of(ref, annotations, project, context, problems)
     policy = policy_of(spec, sync_options, cascade if deleting else "", problems, warnings)
     request = request_of(body, spec, proven=context.proven, home=context.home)
     rollback = rollback_options(annotations, context, warnings)
@@ -103,7 +108,9 @@ def translate_application(body: Body, context: Context) -> Translated:
         generation=0,
         sources=sources.sources if not problems else (UnitSource(ref, PLACEHOLDER),),
         version=version_of(body),
-        spec_digest=_digest(sources.sources if not problems else (), given, target, policy, rollback.deadline),
+        spec_digest=_digest(
+            sources.sources if not problems else (), given, target, policy, rollback.deadline, decryption
+        ),
         target=target,
         policy=policy,
         gate=gate,
@@ -114,6 +121,8 @@ def translate_application(body: Body, context: Context) -> Translated:
         propose_revert=rollback.propose_revert,
         deletion=_deletion(cascade, sync_options),
         marks=marks,
+        decryption=decryption,
+        inputs=(ValueRef("Secret", *decryption.secret),) if decryption and decryption.secret else (),
         field_manager=FIELD_MANAGER,
         finalizer=finalizer,
         finalized=bool(finalizer),
@@ -197,6 +206,7 @@ def _digest(
     target: Target,
     policy: SyncPolicy,
     deadline: float | None,
+    decryption: Decryption | None,
 ) -> str:
     """Name what decides what is delivered: neither when it is done by itself nor how a removal goes."""
     first, *others = given or (Source(),)
@@ -211,4 +221,5 @@ def _digest(
         *(() if deadline is None else (deadline,)),
         *((one.recipe, one.name, source.repo_url) for one, source in zip(sources[1:], others, strict=False)),
         *((sources[0].name,) if sources and sources[0].name else ()),
+        *(() if decryption is None else (decryption,)),
     )

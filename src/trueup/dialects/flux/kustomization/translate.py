@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from trueup.core.decryption import Decryption
 from trueup.core.initiator import initiator, requested_by
 from trueup.core.model.dialect import Context, Translated, annotations_of
 from trueup.core.model.objects import Body, ObjectRef, canonical_json, split_api_version
@@ -48,6 +49,10 @@ SOURCE_KINDS = (SOURCE_KIND, ARTIFACT_KIND, BUCKET_KIND, EXTERNAL_KIND)
 SUBSTITUTE = f"{GROUP}/substitute"
 """The label or annotation with which an object is left without variables: `disabled`."""
 
+DECRYPT = f"{GROUP}/decrypt"
+"""The annotation with which an object is left encrypted: `disabled`."""
+
+PROVIDER = "sops"
 NAME_LABEL = f"{GROUP}/name"
 NAMESPACE_LABEL = f"{GROUP}/namespace"
 DEFAULT_INTERVAL = 600.0
@@ -62,6 +67,7 @@ REMEDIES = Remedies(
     place="set spec.targetNamespace, or metadata.namespace of the object",
     order="name the Kustomization that brings it in spec.dependsOn",
     variable="values come from spec.postBuild.substitute, and from what spec.postBuild.substituteFrom names",
+    keys="set spec.decryption, with the Secret that holds the keys in its secretRef",
 )
 _DELETIONS = {
     "Delete": DeletionPolicy.PRUNE,
@@ -95,6 +101,8 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
     source = _source(spec, namespace, context, problems)
     deletion = _deletion(spec, problems)
     patches = _patches(spec, problems)
+    decryption = _decryption(spec, namespace, context, problems)
+    further = () if decryption is None else (decryption,)
     recipe: Recipe = PLACEHOLDER if problems else _recipe(spec, patches, substitution)
     policy = SyncPolicy(
         prune=spec.prune,
@@ -118,6 +126,7 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
             spec.force,
             _gate_by_content(gate, rollback.deadline or (timeout if spec.timeout else upstreams_timeout(interval))),
             substitution,
+            *further,
         ),
         target=target,
         policy=policy,
@@ -134,6 +143,8 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
         deletion=deletion,
         marks=TrackingLabels(labels={NAME_LABEL: literal(name), NAMESPACE_LABEL: literal(namespace)}),
         substitution=substitution,
+        decryption=decryption,
+        inputs=tuple(ValueRef("Secret", *one.secret) for one in further if one.secret),
         field_manager=FIELD_MANAGER,
         finalizer=FINALIZER,
         finalized=FINALIZER in list_of(metadata, "finalizers"),
@@ -156,8 +167,6 @@ def translate_kustomization(body: Body, context: Context) -> Translated:
 
 def _unsupported(spec: Spec, problems: list[str], warnings: list[str]) -> None:
     """Name what is accepted and cannot be done yet; what would deliver something else than asked for is a problem."""
-    if spec.decryption is not None:
-        problems.append("spec.decryption is not supported yet: encrypted manifests cannot be decrypted")
     if spec.kube_config is not None:
         problems.append("spec.kubeConfig is not supported yet: objects are delivered to Trueup's own cluster only")
     for rule in spec.health_check_exprs:
@@ -268,6 +277,27 @@ def _substitution(spec: Spec, namespace: str, problems: list[str]) -> Substituti
         disabled_by=SUBSTITUTE,
         labels=common.labels if common else {},
         annotations=common.annotations if common else {},
+    )
+
+
+def _decryption(spec: Spec, namespace: str, context: Context, problems: list[str]) -> Decryption | None:
+    """Give whose keys decrypt what is built: the Secret's that is named, or else the installation's age identities."""
+    given = spec.decryption
+    if given is None:
+        return None
+    if given.provider != PROVIDER:
+        problems.append(f"spec.decryption.provider: {given.provider!r} is not known; it must be {PROVIDER}")
+    if given.service_account_name:
+        problems.append(
+            "spec.decryption.serviceAccountName is not supported yet: services that keep keys are not asked; "
+            "name a Secret with age identities or PGP keys in spec.decryption.secretRef"
+        )
+    own = given.secret_ref is not None and given.secret_ref.name
+    return Decryption(
+        secret=(namespace, own) if own else context.age_keys,
+        only_age=not own,
+        disabled_by=DECRYPT,
+        remedy="name a Secret with age identities or PGP keys in spec.decryption.secretRef",
     )
 
 
