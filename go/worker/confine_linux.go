@@ -25,8 +25,18 @@ var auditArchitecture = map[string]uint32{
 // x32 calls on amd64 carry this bit and would pass a filter on plain numbers.
 const x32Bit = 0x40000000
 
-// confine installs a filter on every thread, for good: the refused calls fail with EACCES.
+// namespaceFlags are those of clone that make namespaces, in which a process may do what it may not outside.
+const namespaceFlags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWPID |
+	unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+
+// confine keeps this process from what a renderer has no use for.
 func confine() error {
+	return filterCalls(refusedCalls, false)
+}
+
+// filterCalls installs a filter on every thread, for good: the refused calls fail with EACCES. With clones, processes
+// may be made, in no namespaces of their own.
+func filterCalls(refusedCalls []uint32, clones bool) error {
 	statement := func(code uint16, value uint32) unix.SockFilter { return unix.SockFilter{Code: code, K: value} }
 	jump := func(code uint16, value uint32, yes, no uint8) unix.SockFilter {
 		return unix.SockFilter{Code: code, Jt: yes, Jf: no, K: value}
@@ -35,9 +45,12 @@ func confine() error {
 		load     = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
 		equal    = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
 		atLeast  = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
+		anyOf    = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
 		give     = unix.BPF_RET | unix.BPF_K
 		callAt   = 0
 		archAt   = 4
+		firstAt  = 16
+		unknown  = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
 		refused  = unix.SECCOMP_RET_ERRNO | uint32(unix.EACCES)
 		allowed  = unix.SECCOMP_RET_ALLOW
 		mismatch = unix.SECCOMP_RET_KILL_PROCESS
@@ -52,6 +65,12 @@ func confine() error {
 	}
 	for _, call := range refusedCalls {
 		filter = append(filter, jump(equal, call, 0, 1), statement(give, refused))
+	}
+	if clones {
+		// The flags of clone3 stand in memory, where a filter cannot look: without it, libraries use clone.
+		filter = append(filter, jump(equal, unix.SYS_CLONE3, 0, 1), statement(give, unknown),
+			jump(equal, unix.SYS_CLONE, 0, 3), statement(load, firstAt),
+			jump(anyOf, namespaceFlags, 0, 1), statement(give, refused))
 	}
 	filter = append(filter, statement(give, allowed))
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}

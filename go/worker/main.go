@@ -23,9 +23,13 @@ const (
 	exitUsage    = 2
 	exitProtocol = 3
 	exitMemory   = 77
+	exitSandbox  = 78
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "sandbox" {
+		os.Exit(runSandbox(os.Args[2:]))
+	}
 	role := flag.String("role", "", "what this process does: render, decrypt or evaluate")
 	memory := flag.Int64("memory-mib", 512, "exit when the heap grows beyond this many MiB")
 	version := flag.Bool("version", false, "print the version and exit")

@@ -18,6 +18,7 @@ from trueup.core.model.unit import ReturnPolicy
 from trueup.history import Bounds, HistoryUnavailable
 from trueup.kube.errors import KubeError
 from trueup.queries.problems import problem_of
+from trueup.render.plugins import PluginsInvalid
 from trueup.runtime.controller import Controller
 from trueup.runtime.replicas import in_a_pod
 from trueup.runtime.settings import LOGS, Settings
@@ -37,7 +38,7 @@ def run(given: dict[str, Any], data: Path | None, policies: dict[str, str], kept
     _log_to_stderr(log, log_files)
     try:
         asyncio.run(_until_told(settings, log_files))
-    except (BadAddress, HistoryUnavailable) as error:
+    except (BadAddress, HistoryUnavailable, PluginsInvalid) as error:
         raise Problem(str(error), kind=BAD_USE) from error
     except KubeError as error:
         raise problem_of(error) from error

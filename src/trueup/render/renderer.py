@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import math
+import re
 import time
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -25,15 +26,18 @@ from trueup.core.model.recipe import (
     RenderResult,
     TreeIds,
     recipe_digest,
-    valid_root_name,
 )
 from trueup.core.model.unit import Substitution
+from trueup.core.plugins import PluginRecipe
 from trueup.core.substitution import Variables
 from trueup.devtools.toolchain import binary
 from trueup.render.expressions import WorkerExpressions
 from trueup.render.inputs import prove
 from trueup.render.lanes import RenderLanes
 from trueup.render.memory import Known, Memory, decode_objects
+from trueup.render.plugins.answering import answered
+from trueup.render.plugins.declared import Plugin
+from trueup.render.plugins.running import Plugins
 from trueup.render.pool import WorkerPool
 from trueup.render.process import Worker, WorkerGone
 from trueup.render.protocol import Answer, EvaluateRequest, RenderRequest, SubstituteRequest, material
@@ -46,6 +50,9 @@ _EVALUATE_MEMORY_MIB = 128
 SUBSTITUTE_SECONDS = 60.0
 LATE_SECONDS = 300.0
 """Seconds for which what has run out of time is not tried again with the same inputs."""
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}\Z")
+"""What can name a further root."""
 
 _EVALUATE_GRACE = 1.0
 """The worker ends an expression by itself at its deadline; only one that does not even do that is killed."""
@@ -67,6 +74,7 @@ class WorkerRenderer:
         self._under_way: Shared[RenderResult] = Shared()
         self._warming: asyncio.Task[None] | None = None
         self._requests = 0
+        self._plugins: Plugins | None = None
 
     async def start(self) -> None:
         """Find the worker, which may build it, and begin to start one process; the rest start when they are needed.
@@ -119,6 +127,11 @@ class WorkerRenderer:
         if not self._version:
             raise RuntimeError("the renderer has not been started")
         return self._version
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """The plugins that it runs."""
+        return self._settings.plugins
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -256,20 +269,13 @@ class WorkerRenderer:
     async def _render(
         self, recipe: Recipe, tree: PathLike[str], context: RenderContext, key: str, trees: Mapping[str, TreeIds] | None
     ) -> RenderResult:
-        lanes = self._renderers if context.keys is None else self._decrypters
-        if lanes is None:
-            raise RuntimeError("the renderer has not been started")
         for name in context.roots:
-            if not valid_root_name(name):
+            if not _SAFE_NAME.match(name):
                 raise ValueError(f"{name!r} cannot name a further root")
-        self._requests += 1
-        seen = context.capabilities if isinstance(recipe, HelmRecipe | AutoRecipe) else Capabilities()
-        keys = material(context.keys) if context.keys is not None else None
-        request = RenderRequest(self._requests, str(tree), context.roots, recipe, seen, keys)
+        keys = context.keys
         objects: tuple[RenderedObject, ...] = ()
         try:
-            asked = msgspec.json.encode(request)
-            answer = _decode(await lanes.ask(asked, context.deadline, context.unit, context.tenant), request.id)
+            answer = await self._answered(recipe, tree, context)
             objects = decode_objects(answer.objects)
         except msgspec.DecodeError as error:
             answer = _lost(recipe, context, "protocol", f"the worker's answer holds what is no object: {error}")
@@ -292,6 +298,25 @@ class WorkerRenderer:
             inputs=inputs,
             secrets=answer.secrets,
         )
+
+    async def _answered(self, recipe: Recipe, tree: PathLike[str], context: RenderContext) -> Answer:
+        """Ask a worker; what a plugin makes, or may, is asked of that before. Raises what a worker does."""
+        if isinstance(recipe, PluginRecipe) or (isinstance(recipe, AutoRecipe) and recipe.plugin is not None):
+            if self._plugins is None:
+                self._plugins = Plugins(self._settings.plugins, self._executable, self._settings.workers)
+            return await answered(self._plugins, recipe, tree, context, self._worked)
+        return await self._worked(recipe, tree, context)
+
+    async def _worked(self, recipe: Recipe, tree: PathLike[str], context: RenderContext) -> Answer:
+        lanes = self._renderers if context.keys is None else self._decrypters
+        if lanes is None:
+            raise RuntimeError("the renderer has not been started")
+        self._requests += 1
+        seen = context.capabilities if isinstance(recipe, HelmRecipe | AutoRecipe) else Capabilities()
+        keys = material(context.keys) if context.keys is not None else None
+        request = RenderRequest(self._requests, str(tree), context.roots, recipe, seen, keys)
+        asked = msgspec.json.encode(request)
+        return _decode(await lanes.ask(asked, context.deadline, context.unit, context.tenant), request.id)
 
     def _remember(
         self, answer: Answer, key: str, trees: Mapping[str, TreeIds] | None, *, forgotten: bool = False

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from trueup.render.lanes import QUICK_SECONDS
+from trueup.render.plugins.declared import Plugin
 
 
 def _default_workers() -> int:
@@ -18,7 +19,7 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True):
     `executable` is the worker; `None` builds it, or finds the built one. `workers` bounds the processes that render,
     `memory_mib` the heap of each, `cache_bytes` what is remembered of earlier results. Times are in seconds:
     `start_deadline` until a new process has greeted, `evaluate_deadline` for one expression, `quick_seconds` until a
-    render counts as one that takes long (`lanes`).
+    render counts as one that takes long (`lanes`). `plugins` are those that the operator has declared.
     """
 
     executable: Path | None = None
@@ -28,3 +29,4 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True):
     start_deadline: float = 30.0
     evaluate_deadline: float = 2.0
     quick_seconds: float = QUICK_SECONDS
+    plugins: tuple[Plugin, ...] = ()

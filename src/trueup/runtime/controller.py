@@ -43,6 +43,8 @@ from trueup.kube.errors import KubeError
 from trueup.kube.lease import HISTORY, Lease, LeaseTimes
 from trueup.kube.transport import Limits, Observer, RequestDone
 from trueup.render import RenderSettings, WorkerRenderer
+from trueup.render.plugins import known as known_plugins
+from trueup.render.plugins import read_plugins
 from trueup.runtime.connecting import (
     CONNECT_PAUSE,
     cancelled,
@@ -156,7 +158,9 @@ class Controller:
             stack.push_async_callback(cancelled, asyncio.create_task(self._first_seen(lease, pod, history)))
             git = await stack.enter_async_context(GitSource(GitSettings.from_environment(settings.data / "git")))
             providers = all_providers(git)
-            renderer = await stack.enter_async_context(WorkerRenderer(RenderSettings(workers=settings.workers)))
+            plugins = await asyncio.to_thread(read_plugins, settings.plugins) if settings.plugins else ()
+            rendering = RenderSettings(workers=settings.workers, plugins=plugins)
+            renderer = await stack.enter_async_context(WorkerRenderer(rendering))
             store = ArtifactStore(settings.data / "artifacts", settings.advertise, artifact_quota())
             # Artifacts come last: their route fits every path.
             hooks = webhook_routes(lambda: self.session.webhook_handler if self.session else None)
@@ -259,6 +263,7 @@ class Controller:
             age_keys=(settings.namespace, settings.sops_age_secret) if settings.sops_age_secret else None,
             returns=settings.rollback,
             taken_over=settings.taken_over,
+            plugins=known_plugins(renderer.plugins),
             proven=await ensure_policy(fenced, asking(), install=settings.install_definitions),
         )
         clock = self._clock

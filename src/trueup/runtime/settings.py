@@ -28,10 +28,11 @@ class Settings(msgspec.Struct, frozen=True):
     artifacts and health are served at, `advertise` the URL under which others reach it (by default the address itself).
     Webhooks are taken and metrics given there too, unless `webhooks_listen` or `metrics_listen` gives them an address
     of their own; `metrics_per_object` is how many objects have series of their own.
-    `poll` and `jitter` are in seconds, for sources without an interval of their own. `workers` is the number of render
-    processes, `in_flight` of requests to the API server at once. `rollback` is what happens when a change makes a unit
-    sick that names no policy, `taken_over` the same for one that another controller had delivered. `history` is the
-    URL of the history's database (empty: a SQLite file below `data`; `none`: no history), of which `kept` is kept.
+    `poll` and `jitter` are in seconds, for sources without an interval of their own. `workers` is the number of
+    render processes, `plugins` the folder with config management plugins, `in_flight` of requests to the API server
+    at once. `rollback` is what happens when a change makes a unit sick that names no policy, `taken_over` the same
+    for one that another controller had delivered. `history` is the URL of the history's database (empty: a SQLite
+    file below `data`; `none`: no history), of which `kept` is kept.
     """
 
     kubeconfig: str = ""
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True):
     rollback: ReturnPolicy = ReturnPolicy.AUTO
     taken_over: ReturnPolicy = ReturnPolicy.REPORT
     workers: int = 2
+    plugins: Path | None = None
     in_flight: int = 24
     history: str = ""
     kept: Bounds = Bounds()

@@ -213,7 +213,7 @@ def test_an_unknown_field_is_told() -> None:
         (b"helm: {values: a}\nkustomize: {namePrefix: a}\n", "multiple application sources"),
         (b"kustomize: {images: ['']}\n", "kustomize.images"),
         (b"helm: {valueFiles: [$none/a.yaml]}\n", "no source is called 'none'"),
-        (b"plugin: {name: x}\n", "plugin"),
+        (b"plugin: {name: x}\n", "the controller has no config management plugins"),
     ],
 )
 def test_a_broken_file_is_an_error_that_names_it(content: bytes, words: str) -> None:

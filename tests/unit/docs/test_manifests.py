@@ -10,10 +10,16 @@ import pytest
 import yaml
 from tests.unit.dialects.samples import translated
 
+from trueup.core.model.dialect import Context
+from trueup.core.plugins import KnownPlugins
 from trueup.dialects import dialect_of
 
 ROOT = Path(__file__).parents[3]
 BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+DECLARED = Context(plugins=KnownPlugins({"cue-v1.0": "d"}))
+"""A controller with the plugin that the documentation declares."""
 
 
 def manifests() -> list[Any]:
@@ -29,7 +35,7 @@ def manifests() -> list[Any]:
 
 @pytest.mark.parametrize("body", manifests())
 def test_a_manifest_of_the_documentation_is_taken_whole(body: dict[str, Any]) -> None:
-    told = translated({**body, "metadata": {"uid": "u", "generation": 1, **body["metadata"]}})
+    told = translated({**body, "metadata": {"uid": "u", "generation": 1, **body["metadata"]}}, DECLARED)
     assert told.unit is not None or told.sources
     problems = [*(told.unit.problems if told.unit else ()), *(each for one in told.sources for each in one.problems)]
     assert not problems

@@ -82,6 +82,10 @@ def run(
         ),
     ] = "",
     workers: Annotated[int, typer.Option(envvar="TRUEUP_WORKERS", help="Render processes.")] = 2,
+    plugins: Annotated[
+        Path | None,
+        typer.Option(envvar="TRUEUP_PLUGINS", help="Folder with config management plugins (plugin.yaml files)."),
+    ] = None,
     history: Annotated[
         str,
         typer.Option(
@@ -130,6 +134,7 @@ def run(
         "cross_namespace": cross_namespace,
         "default_service_account": default_service_account,
         "sops_age_secret": sops_age_secret,
+        "plugins": plugins,
         "workers": workers,
         "history": history,
     }

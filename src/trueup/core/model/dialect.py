@@ -15,6 +15,7 @@ import msgspec
 from trueup.core.model.objects import Body, ObjectOptions, ObjectRef
 from trueup.core.model.reports import SourceReport, StatusWrite, UnitReport
 from trueup.core.model.unit import ReturnPolicy, SourceDeclaration, Unit
+from trueup.core.plugins import NO_PLUGINS, KnownPlugins
 
 
 class Role(StrEnum):
@@ -52,7 +53,7 @@ class Context(msgspec.Struct, frozen=True):
     units in other namespaces. `default_service_account` is the service account used when a unit names none. `age_keys`
     is the Secret (namespace, name) with age identities for units that decrypt and name no keys. `returns` is the
     rollback policy of units that name none, `taken_over` that of those which another controller delivered before.
-    `proven`: the API server admits no request in another person's name.
+    `proven`: the API server admits no request in another person's name. `plugins` are the config management plugins.
     """
 
     projects: Mapping[tuple[str, str], Body] = {}
@@ -66,6 +67,7 @@ class Context(msgspec.Struct, frozen=True):
     returns: ReturnPolicy = ReturnPolicy.AUTO
     taken_over: ReturnPolicy = ReturnPolicy.REPORT
     proven: bool = False
+    plugins: KnownPlugins = NO_PLUGINS
 
 
 class Translated(msgspec.Struct, frozen=True):

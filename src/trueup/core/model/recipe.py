@@ -7,13 +7,13 @@ A dialect translates the user's manifest into a `Recipe`; a renderer turns (reci
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from trueup.core.decryption import Keys
+from trueup.core.plugins import PluginRecipe
 
 JsonObject: TypeAlias = dict[str, Any]
 # ---------------------------------------------------------------------------------------------- kustomize
@@ -180,23 +180,24 @@ class DirectoryRecipe(msgspec.Struct, frozen=True, tag="directory", tag_field="k
     libs: tuple[str, ...] = ()
 
 
-class AutoRecipe(msgspec.Struct, frozen=True, tag="auto", tag_field="kind"):
+class AutoRecipe(msgspec.Struct, frozen=True, tag="auto", tag_field="kind", omit_defaults=True):
     """Whichever recipe the folder's content asks for: a Chart.yaml Helm, a kustomization kustomize, else plain files.
 
-    All three have the same `path`.
+    All have the same `path`. `plugin` comes first, where there are plugins that recognise folders.
     """
 
     helm: HelmRecipe
     kustomize: KustomizeRecipe
     directory: DirectoryRecipe
+    plugin: PluginRecipe | None = None
 
     @property
     def path(self) -> str:
-        """The folder all three are for."""
+        """The folder they are for."""
         return self.directory.path
 
 
-Recipe: TypeAlias = KustomizeRecipe | HelmRecipe | DirectoryRecipe | AutoRecipe
+Recipe: TypeAlias = KustomizeRecipe | HelmRecipe | DirectoryRecipe | AutoRecipe | PluginRecipe
 
 
 class Capabilities(msgspec.Struct, frozen=True):
@@ -390,11 +391,3 @@ class RenderContext(msgspec.Struct, frozen=True):
     unit: str = ""
     tenant: str = ""
     keys: Keys | None = None
-
-
-_SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}\Z")
-
-
-def valid_root_name(name: str) -> bool:
-    """Say whether `name` can name a further root."""
-    return bool(_SAFE_NAME.match(name))

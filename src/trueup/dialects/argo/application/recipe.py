@@ -23,7 +23,9 @@ from trueup.core.model.recipe import (
     Recipe,
     ReplicaOverride,
 )
-from trueup.dialects.argo.application.types import Directory, Helm, Kustomize, Source
+from trueup.core.plugins import NO_PLUGINS, KnownPlugins, PluginRecipe
+from trueup.dialects.argo.application.sources.plugins import plugin_problem, plugin_recipe
+from trueup.dialects.argo.application.types import Directory, Helm, Kustomize, Plugin, Source
 from trueup.dialects.argo.application.types import JsonnetVariable as Variable
 from trueup.dialects.sync_options import folder, leads_outside
 
@@ -53,14 +55,22 @@ class Builder:
     """Collects problems and warnings while a source's recipe is made.
 
     `environment` is the build environment, `root` where the source stands in the object, `refs` the names under which
-    files of other sources are referred to. `used` are the variables of the build environment that were filled in.
+    files of other sources are referred to, `plugins` are those there are. `used` are the variables of the build
+    environment that were filled in.
     """
 
-    def __init__(self, environment: Mapping[str, str], root: str = "spec.source", refs: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        root: str = "spec.source",
+        refs: Collection[str] = (),
+        plugins: KnownPlugins = NO_PLUGINS,
+    ) -> None:
         """Start with nothing to complain of."""
         self.environment = environment
         self.root = root
         self.refs = refs
+        self.plugins = plugins
         self.used: set[str] = set()
         self.problems: list[str] = []
         self.warnings: list[str] = []
@@ -89,21 +99,23 @@ class Builder:
         elif not source.path:
             self.problems.append(f"{root}.repoURL and one of {root}.path, {root}.chart are required")
         path = folder(source.path)
-        if source.plugin is not None:
-            self.problems.append(
-                f"{root}.plugin: config management plugins are not supported yet; "
-                "commit what the plugin makes, or use kustomize, Helm, Jsonnet or plain files"
-            )
         helm = source.helm if source.helm != Helm() else None
         kustomize = source.kustomize if source.kustomize != Kustomize() else None
         directory = source.directory if source.directory != Directory() else None
         named = [
             name
-            for name, part in (("Kustomize", kustomize), ("Helm", helm), ("Directory", directory))
+            for name, part in (
+                ("Kustomize", kustomize),
+                ("Helm", helm),
+                ("Directory", directory),
+                ("Plugin", source.plugin),
+            )
             if part is not None
         ]
         if len(named) > 1:
             self.problems.append(f"multiple application sources defined: {','.join(named)}")
+        if source.plugin is not None:
+            return self._plugin(source.plugin, path)
         if helm is not None:
             return self._helm(helm, path, app, namespace)
         if kustomize is not None:
@@ -114,7 +126,15 @@ class Builder:
             helm=HelmRecipe(path=path, release_name=app, namespace=namespace or "default"),
             kustomize=KustomizeRecipe(path=path),
             directory=DirectoryRecipe(path=path),
+            plugin=self._plugin(Plugin(), path) if self.plugins.discovering else None,
         )
+
+    def _plugin(self, plugin: Plugin, path: str) -> PluginRecipe:
+        if problem := plugin_problem(plugin, self.plugins):
+            self.problems.append(f"{self.root}.plugin: {problem}")
+        # It may read any of them.
+        self.used |= OF_REVISION | OF_CLUSTER
+        return plugin_recipe(plugin, path, self.environment, self.filled, self.plugins)
 
     def _helm(self, helm: Helm, path: str, app: str, namespace: str) -> HelmRecipe:
         if helm.pass_credentials:

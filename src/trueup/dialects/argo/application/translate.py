@@ -78,7 +78,13 @@ def translate_application(body: Body, context: Context) -> Translated:
     finalizer, cascade = _finalizer(list_of(metadata, "finalizers"))
     deleting = metadata.get("deletionTimestamp") is not None
     ref = ObjectRef(GROUP, KIND, namespace, name)
-    reader = Reader(name, instance_name(name, namespace, context.home), project, spec.destination.namespace)
+    reader = Reader(
+        name,
+        instance_name(name, namespace, context.home),
+        project,
+        spec.destination.namespace,
+        plugins=context.plugins,
+    )
     sources = given_sources(spec, ref, reader)
     problems += sources.problems
     warnings += sources.warnings

@@ -12,6 +12,7 @@ import msgspec
 
 from trueup.core.model.recipe import Capabilities, Origin, Recipe, RenderError, RenderProblem
 from trueup.core.model.unit import CompleteRecipe, RevisionFacts
+from trueup.core.plugins import NO_PLUGINS, KnownPlugins
 from trueup.dialects.argo.application.recipe import OF_CLUSTER, OF_REVISION, Builder, environment_of
 from trueup.dialects.argo.application.sources.overrides import overridden, override_files
 from trueup.dialects.argo.application.types import Source
@@ -19,13 +20,14 @@ from trueup.dialects.argo.application.types import Source
 
 class Reader(msgspec.Struct, frozen=True):
     """Whose source it is: the Application's name, that with its namespace where it needs one, its project, the
-    namespace it delivers to, and the names under which its sources refer to each other."""
+    namespace it delivers to, the names under which its sources refer to each other, and the plugins there are."""
 
     name: str
     instance: str
     project: str
     namespace: str
     refs: tuple[str, ...] = ()
+    plugins: KnownPlugins = NO_PLUGINS
 
 
 class SourceReading(msgspec.Struct, frozen=True):
@@ -82,7 +84,7 @@ def reading_of(source: Source, reader: Reader, root: str) -> Reading:
 
 def _built(source: Source, reader: Reader, root: str, late: Mapping[str, str]) -> tuple[Builder, Recipe]:
     own = environment_of(source, reader.name, reader.project, reader.namespace)
-    builder = Builder({**own, **late}, root, reader.refs)
+    builder = Builder({**own, **late}, root, reader.refs, reader.plugins)
     return builder, builder.recipe(source, reader.name, reader.namespace)
 
 

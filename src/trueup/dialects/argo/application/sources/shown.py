@@ -14,7 +14,7 @@ from trueup.core.model.reports import UnitReport
 from trueup.dialects.decode import list_of, mapping_of
 from trueup.dialects.sync_options import commit_of
 
-_TYPES = {"helm": "Helm", "kustomize": "Kustomize", "directory": "Directory"}
+_TYPES = {"helm": "Helm", "kustomize": "Kustomize", "directory": "Directory", "plugin": "Plugin"}
 
 
 class Shown(msgspec.Struct, frozen=True):
