@@ -55,7 +55,8 @@ class SecretCredentials:
         secret = await self._named(declaration, declaration.credentials)
         proxy = await self._named(declaration, declaration.proxy)
         certificates = await self._named(declaration, declaration.certificates)
-        if secret is None and proxy is None and certificates is None:
+        keys = await self._keys(declaration)
+        if secret is None and proxy is None and certificates is None and keys is None:
             return None
         if isinstance(declaration.spec, OciSpec):
             secret = _of_registry(declaration, secret)
@@ -66,7 +67,14 @@ class SecretCredentials:
         named = declaration.credentials
         where = f"{named.namespace}/{named.name}" if secret is not None and named is not None else ""
         known = {key: value for key, value in (certificates or {}).items() if key in _CERTIFICATES}
-        return SourceCredentials({**(secret or {}), **known}, dict(proxy or {}), where)
+        return SourceCredentials({**(secret or {}), **known}, dict(proxy or {}), dict(keys or {}), where)
+
+    async def _keys(self, declaration: SourceDeclaration) -> Data | None:
+        """Give the keys whose signatures count. Raises `SourceError` (KEYS) where their Secret is not there."""
+        try:
+            return await self._named(declaration, declaration.keys)
+        except SourceError as error:
+            raise SourceError(Fault.KEYS, f"PGP public keys secret error: {error}") from error
 
     async def _with_hosts(self, url: str, found: Data | None) -> Data | None:
         """Add what Argo CD keeps of hosts: their keys for ssh, or a host's certificates for https.

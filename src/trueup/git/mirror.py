@@ -77,8 +77,7 @@ class Mirror:
                 return
             await self._open()
             source = ref if ref and ref != "HEAD" else commit
-            kept = hashlib.sha256((ref or commit).encode()).hexdigest()[:16]
-            specs = [f"+{source}:refs/trueup/{kept}"]
+            specs = [f"+{source}:{_kept(ref or commit)}"]
             try:
                 await self._fetch(url, credentials, specs, timeout)
             except SourceError:
@@ -92,6 +91,21 @@ class Mirror:
         await self._open()
         specs = ["+refs/heads/*:refs/trueup/heads/*", "+refs/tags/*:refs/trueup/tags/*"]
         await self._fetch(url, credentials, specs, timeout, whole=True)
+
+    async def fetch_tag(self, url: GitUrl, credentials: GitCredentials | None, ref: str, timeout: float) -> None:
+        """Bring an annotated tag here, also where its commit is here already. Raises `SourceError`."""
+        async with self._fetching:
+            await self._open()
+            await self._fetch(url, credentials, [f"+{ref}:{_kept(ref)}"], timeout)
+
+    async def tag(self, ref: str) -> bytes | None:
+        """Give a raw annotated tag that was fetched by its full ref, `None` where it is not here, or is none."""
+        if not self.folder.exists():
+            return None
+        try:
+            return await self.git(["cat-file", "tag", _kept(ref)])
+        except GitFailed:
+            return None
 
     async def deepen(self, url: GitUrl, credentials: GitCredentials | None, commit: str, timeout: float) -> None:
         """Bring a commit's whole history here, where only its last commits are. Raises `SourceError`."""
@@ -312,6 +326,11 @@ class Mirror:
         except GitFailed as error:
             self.suspect = self.suspect or any(word in error.words.lower() for word in _BROKEN)
             raise
+
+
+def _kept(name: str) -> str:
+    """Give the ref under which a remote's ref, or a bare commit, is kept."""
+    return f"refs/trueup/{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def _patterns(prefix: str) -> tuple[str, ...]:

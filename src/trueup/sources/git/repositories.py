@@ -8,6 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Self
 
+import msgspec
+
 from trueup.core.model.artifact import Fault, IgnoreRules, Resolved, Revision, SourceError
 from trueup.core.model.git import GIT, GitSpec, git_revision
 from trueup.fairness import TENANT
@@ -18,12 +20,15 @@ from trueup.git.mirror import Mirror
 from trueup.git.refs import HEADS, NOTHING_LISTED, Found, check_ref, choose, pinned, prefixes, tied
 from trueup.git.reverting import Pushed, Wanted, take_back
 from trueup.git.settings import GitSettings
+from trueup.git.signatures import PublicKeys
 from trueup.git.tree.listing import Listing
 from trueup.git.trees import Checkout
 from trueup.git.urls import GitUrl, read_url
 from trueup.sources.cache import RESOLVED_KEPT, Cache
 from trueup.sources.git.remotes import Remotes
+from trueup.sources.git.verification import Check
 
+NO_KEYS = PublicKeys()
 TIES_COMPARED = 50
 """Of so many tags with equal versions the commits' times are compared: the last by name."""
 
@@ -73,14 +78,22 @@ class GitSource:
         return await self.fetch(spec, await self.poll(spec, creds, fresh), creds, ignore)
 
     async def fetch(
-        self, spec: GitSpec, revision: Revision, creds: GitCredentials | None, ignore: IgnoreRules
+        self,
+        spec: GitSpec,
+        revision: Revision,
+        creds: GitCredentials | None,
+        ignore: IgnoreRules,
+        keys: PublicKeys = NO_KEYS,
     ) -> Resolved:
-        """Give a commit, fetched if it is not here, to whom the remote lets in. Raises `SourceError`."""
+        """Give a commit, fetched if it is not here, to whom the remote lets in. Raises `SourceError`.
+
+        `keys` are those whose signatures count, where the spec asks for any.
+        """
         url = self._url(spec)
         mirror = self.cache.mirror(url)
         await self._remotes.prove(url, mirror, creds, spec.timeout)
         found = Found(revision.id, self._ref(spec, url, revision), revision)
-        key = (url.address, found.commit, found.revision.name, _ignore_key(spec, ignore))
+        key = (url.address, found.commit, found.revision.name, _kept_by(spec, ignore, keys))
         known = self.cache.known(key)
         if known is not None:
             return known
@@ -99,10 +112,23 @@ class GitSource:
         if raw is None:
             text = f"{url.shown}: the remote has no commit {found.commit}; check the ref, or push the commit"
             raise SourceError(Fault.REF, text)
-        return self.cache.keep(key, await self._described(spec, url, mirror, (found.revision, raw), ignore))
+        check = Check(spec, revision, raw, url.shown)
+        tag = await mirror.tag(check.tag) if check.tag else None
+        if check.tag and not check.fits(tag):
+            async with self._remotes.turn(url, creds):
+                await mirror.fetch_tag(url, creds, check.tag, spec.timeout)
+            tag = await mirror.tag(check.tag)
+        verified = await check.run(tag, keys)
+        described = await self._described(spec, url, mirror, (found.revision, raw), ignore)
+        return self.cache.keep(key, msgspec.structs.replace(described, verified=verified))
 
     async def recall(
-        self, spec: GitSpec, revision: Revision, creds: GitCredentials | None, ignore: IgnoreRules
+        self,
+        spec: GitSpec,
+        revision: Revision,
+        creds: GitCredentials | None,
+        ignore: IgnoreRules,
+        keys: PublicKeys = NO_KEYS,
     ) -> Resolved | None:
         """Give a commit that was fetched before, without any network, to whom the remote has let in before.
 
@@ -112,14 +138,20 @@ class GitSource:
         mirror = self.cache.mirror(url)
         if not self._remotes.proven(url, mirror, creds):
             return None
-        key = (url.address, revision.id, revision.name, _ignore_key(spec, ignore))
+        key = (url.address, revision.id, revision.name, _kept_by(spec, ignore, keys))
         known = self.cache.known(key)
         if known is not None:
             return known
         raw = await mirror.commit(revision.id)
         if raw is None:
             return None
-        return self.cache.keep(key, await self._described(spec, url, mirror, (revision, raw), ignore))
+        check = Check(spec, revision, raw, url.shown)
+        tag = await mirror.tag(check.tag) if check.tag else None
+        if check.tag and not check.fits(tag):
+            return None
+        verified = await check.run(tag, keys)
+        described = await self._described(spec, url, mirror, (revision, raw), ignore)
+        return self.cache.keep(key, msgspec.structs.replace(described, verified=verified))
 
     async def tree(self, resolved: Resolved) -> Listing:
         """Give the content by id of what was resolved. Raises `SourceError`."""
@@ -246,5 +278,7 @@ class GitSource:
         return Resolved(GIT, spec.url, revision, info, tree, str(mirror.folder), warnings)
 
 
-def _ignore_key(spec: GitSpec, ignore: IgnoreRules) -> str:
-    return ignore.key + "".join(f"\0{path}" for path in spec.sparse)
+def _kept_by(spec: GitSpec, ignore: IgnoreRules, keys: PublicKeys) -> str:
+    """Name what is taken of a commit, and whose signatures it must bear."""
+    trusted = f"\0{spec.verify}\0{keys.digest}" if spec.verify else ""
+    return ignore.key + "".join(f"\0{path}" for path in spec.sparse) + trusted

@@ -9,16 +9,24 @@ from typing import Any
 import msgspec
 
 from trueup.core.model.dialect import Context, Translated
-from trueup.core.model.git import GitRef, GitSpec
+from trueup.core.model.git import GitRef, GitSpec, Verification
 from trueup.core.model.objects import Body
 from trueup.core.model.reports import SourceReport, StatusWrite
 from trueup.dialects.decode import list_of, read
 from trueup.dialects.flux.gitrepository.types import GROUP, KIND, Spec
-from trueup.dialects.flux.source_declaration import UNVERIFIED, Told, declared, refuse_logins
+from trueup.dialects.flux.source_declaration import Told, declared, refuse_logins, secret_of
 from trueup.dialects.flux.source_status import source_status
 from trueup.dialects.sync_options import UNKNOWN, leads_outside
 
 ACCESS = "a private repository wants spec.secretRef to name a Secret with the keys username and password"
+
+MODES = {
+    "": Verification.HEAD,
+    "head": Verification.HEAD,
+    "HEAD": Verification.HEAD,
+    "Tag": Verification.TAG,
+    "TagAndHEAD": Verification.BOTH,
+}
 
 
 def translate_repository(body: Body, context: Context) -> Translated:
@@ -39,16 +47,19 @@ def translate_repository(body: Body, context: Context) -> Translated:
             submodules=spec.recurse_submodules,
             sparse=spec.sparse_checkout,
             timeout=timeout,
+            verify=MODES.get(spec.verify.mode, Verification.BOTH) if spec.verify else Verification.NOTHING,
         )
 
     declaration = declared(body, (GROUP, KIND), spec, told, follow)
-    return Translated(sources=(msgspec.structs.replace(declaration, access=ACCESS),))
+    keys = secret_of(body, spec.verify.secret_ref) if spec.verify else None
+    return Translated(sources=(msgspec.structs.replace(declaration, access=ACCESS, keys=keys),))
 
 
 def _unsupported(spec: Spec, told: Told) -> None:
     problems, warnings = told.problems, told.warnings
-    if spec.verify is not None:
-        problems.append(UNVERIFIED)
+    if spec.verify is not None and spec.verify.mode not in MODES:
+        known = ", ".join(mode for mode in MODES if mode)
+        problems.append(f"spec.verify.mode: {spec.verify.mode!r} is none of {known}")
     if spec.recurse_submodules:
         problems.append(
             "spec.recurseSubmodules is not supported yet: submodules are not fetched, so nothing is delivered; make a "
@@ -73,6 +84,10 @@ def repository_status(body: Body, report: SourceReport, now: datetime) -> Status
 
 def _observed(status: dict[str, Any], spec: Mapping[str, Any]) -> None:
     """Show which settings the artifact was made with."""
+    verify = spec.get("verify")
+    status.pop("sourceVerificationMode", None)
+    if isinstance(verify, Mapping) and verify.get("mode", "") in MODES:
+        status["sourceVerificationMode"] = str(MODES[verify.get("mode", "")])
     for field, name in (
         ("ignore", "observedIgnore"),
         ("recurseSubmodules", "observedRecurseSubmodules"),
