@@ -98,6 +98,22 @@ class Mirror:
             await self._open()
             await self._fetch(url, credentials, [f"+{ref}:{_kept(ref)}"], timeout)
 
+    async def fetch_module(self, url: GitUrl, credentials: GitCredentials | None, commit: str, timeout: float) -> None:
+        """Bring a commit of another repository here, which one of this one's commits names. Raises `SourceError`."""
+        async with self._fetching:
+            if await self.commit(commit) is not None:
+                return
+            await self._open()
+            place = f"refs/trueup/modules/{mirror_key(url.address)}"
+            try:
+                await self._fetch(url, credentials, [f"+{commit}:{place}/{commit}"], timeout)
+            except SourceError as error:
+                if error.fault not in (Fault.REF, Fault.PROTOCOL):
+                    raise
+                # A server that gives no commit by its id gives it with the branches and tags that hold it.
+                specs = [f"+refs/heads/*:{place}/heads/*", f"+refs/tags/*:{place}/tags/*"]
+                await self._fetch(url, credentials, specs, timeout, whole=True)
+
     async def tag(self, ref: str) -> bytes | None:
         """Give a raw annotated tag that was fetched by its full ref, `None` where it is not here, or is none."""
         if not self.folder.exists():

@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from trueup.core.model.artifact import Fault, IgnoreRules, Resolved, Revision, SourceError
+from trueup.core.model.artifact import Fault, IgnoreRules, Provenance, Resolved, Revision, SourceError
 from trueup.core.model.git import GIT, GitSpec, git_revision
 from trueup.fairness import TENANT
 from trueup.git.commits import parse_commit
@@ -25,7 +25,8 @@ from trueup.git.tree.listing import Listing
 from trueup.git.trees import Checkout
 from trueup.git.urls import GitUrl, read_url
 from trueup.sources.cache import RESOLVED_KEPT, Cache
-from trueup.sources.git.remotes import Remotes
+from trueup.sources.git.remotes import Remotes, who
+from trueup.sources.git.submodules import Submodules, Superproject
 from trueup.sources.git.verification import Check
 
 NO_KEYS = PublicKeys()
@@ -42,6 +43,7 @@ class GitSource:
         self.cache = Cache(settings)
         """What is kept on disk, which other kinds of sources share."""
         self._remotes = Remotes(settings, self.cache.proofs)
+        self._submodules = Submodules(self.cache, self._remotes)
         self._ref_of: OrderedDict[tuple[str, Revision], str] = OrderedDict()
 
     async def __aenter__(self) -> Self:
@@ -93,7 +95,7 @@ class GitSource:
         mirror = self.cache.mirror(url)
         await self._remotes.prove(url, mirror, creds, spec.timeout)
         found = Found(revision.id, self._ref(spec, url, revision), revision)
-        key = (url.address, found.commit, found.revision.name, _kept_by(spec, ignore, keys))
+        key = (url.address, found.commit, found.revision.name, _kept_by(spec, url, creds, ignore, keys))
         known = self.cache.known(key)
         if known is not None:
             return known
@@ -119,7 +121,15 @@ class GitSource:
                 await mirror.fetch_tag(url, creds, check.tag, spec.timeout)
             tag = await mirror.tag(check.tag)
         verified = await check.run(tag, keys)
-        described = await self._described(spec, url, mirror, (found.revision, raw), ignore)
+        info = _read(revision.id, raw, url)
+        tree = info.tree
+        if spec.submodules:
+            of = Superproject(url, mirror, creds, spec.timeout)
+            tree = await self._submodules.tree(of, tree, online=True) or tree
+            if tree != info.tree:
+                await self.cache.quotas.measure(mirror)
+                self.cache.quotas.check(mirror, TENANT.get(), found.commit, url.shown)
+        described = await self._described(spec, mirror, (found.revision, info, tree), ignore, url.shown)
         return self.cache.keep(key, msgspec.structs.replace(described, verified=verified))
 
     async def recall(
@@ -138,7 +148,7 @@ class GitSource:
         mirror = self.cache.mirror(url)
         if not self._remotes.proven(url, mirror, creds):
             return None
-        key = (url.address, revision.id, revision.name, _kept_by(spec, ignore, keys))
+        key = (url.address, revision.id, revision.name, _kept_by(spec, url, creds, ignore, keys))
         known = self.cache.known(key)
         if known is not None:
             return known
@@ -150,7 +160,14 @@ class GitSource:
         if check.tag and not check.fits(tag):
             return None
         verified = await check.run(tag, keys)
-        described = await self._described(spec, url, mirror, (revision, raw), ignore)
+        info = _read(revision.id, raw, url)
+        tree: str | None = info.tree
+        if spec.submodules:
+            of = Superproject(url, mirror, creds, spec.timeout)
+            tree = await self._submodules.tree(of, info.tree, online=False)
+        if tree is None:
+            return None
+        described = await self._described(spec, mirror, (revision, info, tree), ignore, url.shown)
         return self.cache.keep(key, msgspec.structs.replace(described, verified=verified))
 
     async def tree(self, resolved: Resolved) -> Listing:
@@ -262,23 +279,28 @@ class GitSource:
     async def _described(
         self,
         spec: GitSpec,
-        url: GitUrl,
         mirror: Mirror,
-        commit: tuple[Revision, bytes],
+        commit: tuple[Revision, Provenance, str],
         ignore: IgnoreRules,
+        shown: str,
     ) -> Resolved:
-        revision, raw = commit
-        try:
-            info = parse_commit(revision.id, raw)
-        except ValueError as error:
-            raise SourceError(Fault.HOSTILE, f"{url.shown}: {error}") from error
-        listing = await self.cache.contents.listing(mirror, info.tree, url.shown)
-        tree = await self.cache.contents.reduced(mirror, listing, ignore, spec.sparse, url.shown)
+        """Give what is delivered of a commit, its tree given with what submodules bring."""
+        revision, info, whole = commit
+        listing = await self.cache.contents.listing(mirror, whole, shown)
+        tree = await self.cache.contents.reduced(mirror, listing, ignore, spec.sparse, shown)
         warnings = tuple(f"the submodule {path!r} is not fetched" for path in listing.submodules())
         return Resolved(GIT, spec.url, revision, info, tree, str(mirror.folder), warnings)
 
 
-def _kept_by(spec: GitSpec, ignore: IgnoreRules, keys: PublicKeys) -> str:
-    """Name what is taken of a commit, and whose signatures it must bear."""
+def _read(commit: str, raw: bytes, url: GitUrl) -> Provenance:
+    try:
+        return parse_commit(commit, raw)
+    except ValueError as error:
+        raise SourceError(Fault.HOSTILE, f"{url.shown}: {error}") from error
+
+
+def _kept_by(spec: GitSpec, url: GitUrl, creds: GitCredentials | None, ignore: IgnoreRules, keys: PublicKeys) -> str:
+    """Name what is taken of a commit, and whose signatures it must bear; with submodules, as whom they are asked."""
     trusted = f"\0{spec.verify}\0{keys.digest}" if spec.verify else ""
-    return ignore.key + "".join(f"\0{path}" for path in spec.sparse) + trusted
+    modules = f"\0modules\0{who(url, creds)}" if spec.submodules else ""
+    return ignore.key + "".join(f"\0{path}" for path in spec.sparse) + trusted + modules

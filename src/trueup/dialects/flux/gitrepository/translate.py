@@ -60,11 +60,6 @@ def _unsupported(spec: Spec, told: Told) -> None:
     if spec.verify is not None and spec.verify.mode not in MODES:
         known = ", ".join(mode for mode in MODES if mode)
         problems.append(f"spec.verify.mode: {spec.verify.mode!r} is none of {known}")
-    if spec.recurse_submodules:
-        problems.append(
-            "spec.recurseSubmodules is not supported yet: submodules are not fetched, so nothing is delivered; make a "
-            "GitRepository of each"
-        )
     if spec.include:
         problems.append("spec.include is not supported yet: bring the files together in one repository")
     refuse_logins(spec, problems)
