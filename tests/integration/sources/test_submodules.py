@@ -161,3 +161,23 @@ async def test_credentials_go_along_to_the_same_host_alone(tmp_path: Path) -> No
         with pytest.raises(SourceError) as refused:
             await place.take(outer)
         assert refused.value.fault is Fault.CREDENTIALS
+
+
+async def test_the_history_of_a_repository_is_had_whole_beside_its_submodules(tmp_path: Path) -> None:
+    (tmp_path / "git" / "team").mkdir(parents=True)
+    settings = GitSettings(cache=tmp_path / "cache", poll_window=0.0, keep_commits=1)
+    async with GitServer(tmp_path / "git") as server, GitSource(settings) as git:
+        place = Place(tmp_path / "git" / "team", server, git)
+        inner = place.repository("inner", {"f": "0"})
+        outer = place.repository("outer", {".gitmodules": modules(lib="../inner.git"), "own": "1"})
+        first = outer.head()
+        for number in range(3):
+            inner.commit({"f": str(number)}, f"inner {number}")
+            outer.commit({"lib": Submodule(inner.head())}, f"outer {number}")
+        found = await place.take(outer)
+        for _ in range(2):
+            log = await git.git_log(place.spec(outer), found, None)
+            assert await log.last(found.revision.id, "own") == first
+        inner.commit({"f": "last"}, "last")
+        outer.commit({"lib": Submodule(inner.head())}, "last")
+        assert await place.files(await place.take(outer)) == {"own": "1", "lib/f": "last"}
