@@ -41,11 +41,20 @@ def mirror_key(address: str) -> str:
     return hashlib.sha256(address.encode()).hexdigest()[:32]
 
 
+LetIn = Callable[[GitUrl, GitCredentials | None], Awaitable[GitCredentials | None]]
+"""Gives what a remote takes for the credentials of a source, just before it is asked. Raises `SourceError`."""
+
+
+async def _as_they_are(url: GitUrl, credentials: GitCredentials | None) -> GitCredentials | None:
+    return credentials
+
+
 class Mirror:
     """A bare repository in the cache. Fetches go one at a time; reading never waits."""
 
-    def __init__(self, settings: GitSettings, url: GitUrl) -> None:
-        """Take where it is fetched from; nothing is made before the first fetch."""
+    def __init__(self, settings: GitSettings, url: GitUrl, let_in: LetIn = _as_they_are) -> None:
+        """Take where it is fetched from, and who gives tokens; nothing is made before the first fetch."""
+        self._let_in = let_in
         self.key = mirror_key(url.address)
         self.address = url.address
         self.folder = settings.cache / "mirrors" / f"{self.key}.git"
@@ -244,6 +253,7 @@ class Mirror:
         folder: Path | None,
         extra: Mapping[str, str] | None = None,
     ) -> bytes:
+        credentials = await self._let_in(url, credentials)
         try:
             with remote_environment(url, credentials, timeout) as environment:
                 environment |= extra or {}

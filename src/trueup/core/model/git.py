@@ -55,7 +55,7 @@ class GitSpec(SourceSpec, frozen=True, tag=GIT):
 
     `url`: http(s), ssh (also `git@host:path`) or file. `submodules`: also fetch what its submodules name.
     `sparse`: the folders to take, all when empty. `timeout`: seconds for one exchange with the server. `verify`: what
-    must bear a signature of a known key.
+    must bear a signature of a known key. `app`: the credentials must be those of a GitHub App.
     """
 
     ref: GitRef = GitRef()
@@ -63,6 +63,7 @@ class GitSpec(SourceSpec, frozen=True, tag=GIT):
     sparse: tuple[str, ...] = ()
     timeout: float = 60.0
     verify: Verification = Verification.NOTHING
+    app: bool = False
 
 
 def git_revision(commit: str, name: str = "") -> Revision:

@@ -25,6 +25,7 @@ from trueup.git.tree.listing import Listing
 from trueup.git.trees import Checkout
 from trueup.git.urls import GitUrl, read_url
 from trueup.sources.cache import RESOLVED_KEPT, Cache
+from trueup.sources.git.apps import AppLogins
 from trueup.sources.git.remotes import Remotes, who
 from trueup.sources.git.submodules import Submodules, Superproject
 from trueup.sources.git.verification import Check
@@ -40,7 +41,7 @@ class GitSource:
     def __init__(self, settings: GitSettings) -> None:
         """Take the settings; the cache's folder is made on entering."""
         self._settings = settings
-        self.cache = Cache(settings)
+        self.cache = Cache(settings, AppLogins().let_in)
         """What is kept on disk, which other kinds of sources share."""
         self._remotes = Remotes(settings, self.cache.proofs)
         self._submodules = Submodules(self.cache, self._remotes)

@@ -20,6 +20,7 @@ from trueup.dialects.sync_options import UNKNOWN, leads_outside
 
 ACCESS = "a private repository wants spec.secretRef to name a Secret with the keys username and password"
 
+GITHUB = "github"
 MODES = {
     "": Verification.HEAD,
     "head": Verification.HEAD,
@@ -47,6 +48,7 @@ def translate_repository(body: Body, context: Context) -> Translated:
             submodules=spec.recurse_submodules,
             sparse=spec.sparse_checkout,
             timeout=timeout,
+            app=spec.provider == GITHUB,
             verify=MODES.get(spec.verify.mode, Verification.BOTH) if spec.verify else Verification.NOTHING,
         )
 
@@ -62,7 +64,12 @@ def _unsupported(spec: Spec, told: Told) -> None:
         problems.append(f"spec.verify.mode: {spec.verify.mode!r} is none of {known}")
     if spec.include:
         problems.append("spec.include is not supported yet: bring the files together in one repository")
-    refuse_logins(spec, problems)
+    if spec.provider != GITHUB:
+        refuse_logins(spec, problems)
+    elif spec.secret_ref is None:
+        problems.append("spec.provider: github wants spec.secretRef to name a Secret with the keys of a GitHub App")
+    elif spec.service_account_name:
+        problems.append("spec.serviceAccountName is not supported yet; use spec.secretRef")
     if spec.access_from is not None:
         warnings.append("spec.accessFrom has no effect, as in Flux; it was dropped there with v1")
     if spec.git_implementation:
