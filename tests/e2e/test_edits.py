@@ -6,6 +6,7 @@ from typing import Any
 
 from support.e2e import KUSTOMIZATION, World, kustomization, ready, repository, says
 from trueup.core.model.objects import Body
+from trueup.devtools.gitserver import Submodule
 from trueup.devtools.localcluster.kubectl import kubectl as run_kubectl
 
 DEPLOYMENT = ("apps", "Deployment")
@@ -107,11 +108,17 @@ async def test_a_health_check_needs_no_api_version_and_a_wrong_kind_is_named(wor
     await world.until(KUSTOMIZATION, WHERE, "checked", says("serves no kind Deploymnt"))
 
 
-async def test_submodules_are_refused_in_words(world: World) -> None:
-    world.repository("team/modules", {"x/map.yaml": MAP.format("never", "1")})
+async def test_submodules_are_delivered_where_they_are_asked_for(world: World) -> None:
+    source = ("source.toolkit.fluxcd.io", "GitRepository")
+    inner = world.repository("team/inner", {"map.yaml": MAP.format("inner", "1")})
+    told = '[submodule "x"]\n\tpath = x\n\turl = ../inner\n'
+    outer = world.repository("team/modules", {".gitmodules": told, "x": Submodule(inner.head()), "f": ""})
     body = repository("modules", "https://github.com/team/modules")
     await world.apply(body.replace("interval: 1s", "interval: 1s\n  recurseSubmodules: true"))
-    found = await world.until(
-        ("source.toolkit.fluxcd.io", "GitRepository"), WHERE, "modules", says("recurseSubmodules", "not supported")
-    )
-    assert "observedRecurseSubmodules" not in found["status"]
+    await world.apply(kustomization("modules", "./x", "modules"))
+    await world.until(MAPS, WHERE, "inner", lambda body: body is not None)
+    found = await world.get(source, WHERE, "modules")
+    assert found is not None and found["status"]["observedRecurseSubmodules"] is True
+    outer.commit({".gitmodules": told.replace("../inner", "file:///etc")}, "hostile")
+    found = await world.until(source, WHERE, "modules", says("the submodule 'x' is not followed"))
+    assert await world.get(MAPS, WHERE, "inner") is not None

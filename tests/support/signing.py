@@ -1,92 +1,91 @@
-"""Keys, and signatures as cosign makes them, by the library that cosign is built on (`cosign/main.go` beside this)."""
+"""Commits and tags with signatures, made without gpg: by keys of OpenPGP and SSH that a test makes for itself."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import subprocess
-from pathlib import Path
-from typing import Any, NamedTuple
+import base64
+import hashlib
+import struct
+from collections.abc import Callable
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pysequoia import Cert, SignatureMode, Tsk, sign
 
-from support.registry import Registry
-from trueup.devtools.toolchain.build import build
-from trueup.devtools.toolchain.progress import ProgressPrinter
+from trueup.devtools.gitserver import Repository
 
-SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
-BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
-SIGN = "https://sigstore.dev/cosign/sign/v1"
+Signer = Callable[[bytes], bytes]
 
 
-def program() -> Path:
-    """Give the program that signs, built if it is nowhere."""
-    return build(Path(__file__).parent / "cosign", ".", "cosign-for-tests", progress=ProgressPrinter(), expected=20.0)
+class OpenPgp:
+    """A key of OpenPGP: `public` is what stands in a Secret, `sign` makes a detached signature in armour."""
+
+    def __init__(self, name: str) -> None:
+        self._key = Tsk.generate(f"{name} <{name.lower()}@example.com>")
+        cert: Cert = self._key.extract_certificate()
+        self.cert = cert
+        self.public = str(cert).encode()
+        self.id = str(cert.fingerprint)[-16:].upper()
+
+    def sign(self, payload: bytes) -> bytes:
+        return sign(self._key.signer(), payload, mode=SignatureMode.DETACHED)
+
+    def revoked(self) -> bytes:
+        """Give the key as it is once it was revoked."""
+        return bytes(self.cert) + bytes(self.cert.revoke(self._key.certifier()))
 
 
-class KeyPair(NamedTuple):
-    """A private key's file and the public key, both PEM."""
+class Ssh:
+    """An SSH key, which signs as `ssh-keygen -Y sign -n git` does."""
 
-    private: Path
-    public: bytes
+    def __init__(self) -> None:
+        self._key = Ed25519PrivateKey.generate()
+        raw = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self._blob = _text(b"ssh-ed25519") + _text(raw)
+        self.public = b"ssh-ed25519 " + base64.b64encode(self._blob) + b" ann@example.com\n"
 
-
-def key_pair(folder: Path, kind: str = "ecdsa") -> KeyPair:
-    """Make a pair of keys: `ecdsa` as cosign does, `rsa`, `weak` (RSA of 1,024 bits) or `ed25519`."""
-    private: Any
-    if kind in ("rsa", "weak"):
-        private = rsa.generate_private_key(65537, 3072 if kind == "rsa" else 1024)
-    elif kind == "ed25519":
-        private = ed25519.Ed25519PrivateKey.generate()
-    else:
-        private = ec.generate_private_key(ec.SECP256R1())
-    encoding, none = serialization.Encoding.PEM, serialization.NoEncryption()
-    file = folder / f"{kind}-{len(list(folder.iterdir()))}.pem"
-    file.write_bytes(private.private_bytes(encoding, serialization.PrivateFormat.PKCS8, none))
-    public = private.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return KeyPair(file, public)
+    def sign(self, payload: bytes, namespace: bytes = b"git") -> bytes:
+        rest = _text(namespace) + _text(b"") + _text(b"sha512")
+        signed = b"SSHSIG" + rest + _text(hashlib.sha512(payload).digest())
+        signature = _text(b"ssh-ed25519") + _text(self._key.sign(signed))
+        packed = b"SSHSIG" + struct.pack(">I", 1) + _text(self._blob) + rest + _text(signature)
+        text = base64.b64encode(packed)
+        lines = b"\n".join(text[at : at + 70] for at in range(0, len(text), 70))
+        return b"-----BEGIN SSH SIGNATURE-----\n" + lines + b"\n-----END SSH SIGNATURE-----\n"
 
 
-async def sign(
-    registry: Registry, name: str, digest: str, key: KeyPair, *, predicate: str = SIGN, of: str = ""
-) -> dict[str, str]:
-    """Sign a digest (or have the signature say that it is `of` another): gives payload, signature and envelope."""
-    subject = of or digest
-    statement = {
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"digest": {"sha256": subject.removeprefix("sha256:")}}],
-        "predicateType": predicate,
-        "predicate": {},
-    }
-    executable = await asyncio.to_thread(program)
-    command = [str(executable), str(key.private), f"{registry.host}/{name}@{subject}", json.dumps(statement)]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=True, timeout=60)
-    found: dict[str, str] = json.loads(done.stdout)
-    return found
+def _text(raw: bytes) -> bytes:
+    return struct.pack(">I", len(raw)) + raw
 
 
-async def push_simple(registry: Registry, name: str, digest: str, *signed: dict[str, str]) -> None:
-    """Push signatures as cosign does before version 3: all at one tag, named after the digest."""
-    layers = [
-        (SIMPLE, one["payload"].encode(), {"dev.cosignproject.cosign/signature": one["signature"]}) for one in signed
-    ]
-    await registry.push_manifest(name, digest.replace(":", "-") + ".sig", layers)
+def raw_commit(repository: Repository, commit: str) -> bytes:
+    """Give a commit as Git has it."""
+    # What Git prints is stripped: a message's end with it.
+    return repository.git("cat-file", "commit", commit).encode() + b"\n"
 
 
-async def push_bundle(registry: Registry, name: str, digest: str, signed: dict[str, str]) -> None:
-    """Push a signature as cosign does since version 3: a bundle that refers to what is signed."""
-    bundle = {
-        "mediaType": BUNDLE,
-        "verificationMaterial": {"publicKey": {"hint": "k"}},
-        "dsseEnvelope": json.loads(signed["envelope"]),
-    }
-    layers = [(BUNDLE, json.dumps(bundle).encode(), {})]
-    made = await registry.push_manifest(name, "", layers, kind=BUNDLE, subject=digest)
-    # As clients do for a registry that does not keep referrers itself (distribution-spec 1.1, "referrers tag").
-    item = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": made.digest, "size": made.size}
-    await registry.push_index(name, digest.replace(":", "-"), [{**item, "artifactType": BUNDLE}])
+def signed(payload: bytes, signature: bytes) -> bytes:
+    """Put a signature into a raw commit."""
+    head, blank, body = payload.partition(b"\n\n")
+    return head + b"\ngpgsig " + signature.strip().replace(b"\n", b"\n ") + blank + body
 
 
-if __name__ == "__main__":
-    print(f"cosign for tests: {program()}")
+def sign_commit(repository: Repository, signer: Signer, branch: str = "main") -> str:
+    """Put a signature on the last commit of a branch, and give the id of the commit that this makes."""
+    payload = raw_commit(repository, repository.head(branch))
+    made = write(repository, "commit", signed(payload, signer(payload)))
+    repository.branch(branch, made)
+    return made
+
+
+def sign_tag(repository: Repository, name: str, commit: str, signer: Signer | None) -> str:
+    """Make an annotated tag, with a signature where somebody signs it."""
+    head = f"object {commit}\ntype commit\ntag {name}\ntagger Ann <ann@example.com> 1767323045 +0000\n\nRelease\n"
+    payload = head.encode()
+    made = write(repository, "tag", payload + (signer(payload) if signer else b""))
+    repository.git("update-ref", f"refs/tags/{name}", made)
+    return made
+
+
+def write(repository: Repository, kind: str, raw: bytes) -> str:
+    """Write an object, whatever it holds."""
+    return repository.git("hash-object", "-t", kind, "-w", "--literally", "--stdin", stdin=raw)

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from trueup.core.model.artifact import Fault, SourceCredentials, SourceError
 from trueup.core.model.dialect import labels_of
+from trueup.core.model.git import GitSpec
 from trueup.core.model.objects import Body
 from trueup.core.model.unit import SourceDeclaration, ValueRef
 from trueup.core.ports import Values
@@ -30,7 +31,10 @@ HOST_KEYS, HOST_CERTIFICATES = "argocd-ssh-known-hosts-cm", "argocd-tls-certs-cm
 Data: TypeAlias = Mapping[str, bytes]
 _CERTIFICATES = ("ca.crt", "tls.crt", "tls.key", "caFile", "certFile", "keyFile")
 _DOCKER_CONFIG = ".dockerconfigjson"
-_APP_KEYS = ("githubAppID", "githubAppPrivateKey", "gcpServiceAccountKey", "azureServicePrincipalClientId")
+APP_KEYS = ("githubAppID", "githubAppInstallationID", "githubAppPrivateKey")
+"""What is needed to be let in as a GitHub App."""
+
+_APP_KEYS = (*APP_KEYS, "gcpServiceAccountKey", "azureServicePrincipalClientId")
 
 
 class SecretCredentials:
@@ -55,10 +59,13 @@ class SecretCredentials:
         secret = await self._named(declaration, declaration.credentials)
         proxy = await self._named(declaration, declaration.proxy)
         certificates = await self._named(declaration, declaration.certificates)
-        if secret is None and proxy is None and certificates is None:
+        keys = await self._keys(declaration)
+        if secret is None and proxy is None and certificates is None and keys is None:
             return None
         if isinstance(declaration.spec, OciSpec):
             secret = _of_registry(declaration, secret)
+        if isinstance(declaration.spec, GitSpec):
+            _check_app(declaration, declaration.spec, secret)
         if proxy is not None and not proxy.get("address"):
             ref = declaration.proxy
             where = f"{ref.namespace}/{ref.name}" if ref else ""
@@ -66,7 +73,14 @@ class SecretCredentials:
         named = declaration.credentials
         where = f"{named.namespace}/{named.name}" if secret is not None and named is not None else ""
         known = {key: value for key, value in (certificates or {}).items() if key in _CERTIFICATES}
-        return SourceCredentials({**(secret or {}), **known}, dict(proxy or {}), where)
+        return SourceCredentials({**(secret or {}), **known}, dict(proxy or {}), dict(keys or {}), where)
+
+    async def _keys(self, declaration: SourceDeclaration) -> Data | None:
+        """Give the keys whose signatures count. Raises `SourceError` (KEYS) where their Secret is not there."""
+        try:
+            return await self._named(declaration, declaration.keys)
+        except SourceError as error:
+            raise SourceError(Fault.KEYS, f"PGP public keys secret error: {error}") from error
 
     async def _with_hosts(self, url: str, found: Data | None) -> Data | None:
         """Add what Argo CD keeps of hosts: their keys for ssh, or a host's certificates for https.
@@ -97,6 +111,19 @@ class SecretCredentials:
                 "there is none; create it, and the source is fetched at once",
             )
         return data
+
+
+def _check_app(declaration: SourceDeclaration, spec: GitSpec, secret: Data | None) -> None:
+    """Raise `SourceError` where a GitHub App is asked for and none is given, or the other way round, as Flux has it."""
+    missing = [key for key in APP_KEYS if not (secret or {}).get(key)]
+    named = declaration.credentials
+    where = f"secretRef '{named.namespace}/{named.name}'" if named is not None else "secretRef"
+    if spec.app and missing:
+        words = f"{where} with github app data must be specified when provider is set to github: it has no "
+        raise SourceError(Fault.CREDENTIALS, words + ", ".join(missing))
+    if not spec.app and (secret or {}).get(APP_KEYS[0]):
+        words = f"{where} has github app data but provider is not set to github; set spec.provider to github"
+        raise SourceError(Fault.CREDENTIALS, words)
 
 
 def _of_registry(declaration: SourceDeclaration, secret: Data | None) -> Data | None:
@@ -208,7 +235,12 @@ def decoded(body: Body) -> dict[str, bytes]:
 def _readable(data: Data, url: str, secret: str) -> SourceCredentials:
     """Give what was found. Raises `SourceError` where it holds only a way of access that is not supported."""
     if not any(data.get(key) for key in ("password", "bearerToken", "sshPrivateKey")):
-        unsupported = [key for key in _APP_KEYS if data.get(key)]
+        given = [key for key in _APP_KEYS if data.get(key)]
+        missing = [key for key in APP_KEYS if not data.get(key)]
+        if given and given[0] in APP_KEYS and missing:
+            words = f"Secret {secret} for {normal_url(url)} brings {given[0]} without {' and '.join(missing)}; add them"
+            raise SourceError(Fault.CREDENTIALS, words)
+        unsupported = [key for key in given if key not in APP_KEYS]
         if unsupported:
             raise SourceError(
                 Fault.CREDENTIALS,

@@ -102,7 +102,7 @@ class SourceController:
         if known is not None:
             self._follows(known.declaration, -1)
             self._let_go(known.declaration.spec)
-        used = (declaration.credentials, declaration.proxy, declaration.certificates)
+        used = (declaration.credentials, declaration.proxy, declaration.certificates, declaration.keys)
         self._values.set(declaration.ref, (value.ref for value in used if value is not None))
         if known is None:
             self._states[declaration.ref] = SourceState(declaration)
@@ -327,6 +327,7 @@ class SourceController:
             suspended=declaration.suspended,
             handled=state.handled,
             notices=tuple(Notice("unsupported", text) for text in declaration.warnings),
+            verified=resolved.verified if resolved else "",
         )
         self._reports.source(declaration, report)
         before = self._reported.get(declaration.ref)

@@ -16,7 +16,8 @@ class GitCredentials(msgspec.Struct, frozen=True):
     `username`, `password`: HTTP basic, or the passphrase of `ssh_key`. `bearer`: an HTTP bearer token. `ssh_key`:
     a private key in PEM; `known_hosts`: the accepted host keys. `ca`: PEM certificates that replace the system's;
     `client_certificate`, `client_key`: PEM, for mutual TLS. `insecure` accepts any certificate or host key.
-    `proxy`: URL of an HTTP(S) or SOCKS proxy, which may hold its own user and password.
+    `proxy`: URL of an HTTP(S) or SOCKS proxy, which may hold its own user and password. `app_id`, `app_installation`,
+    `app_key`: a GitHub App, its installation and its private key in PEM; `app_api` is where its host's API is.
     """
 
     username: str = ""
@@ -29,6 +30,10 @@ class GitCredentials(msgspec.Struct, frozen=True):
     client_key: str = ""
     insecure: bool = False
     proxy: str = ""
+    app_id: str = ""
+    app_installation: str = ""
+    app_key: str = ""
+    app_api: str = ""
 
     def __repr__(self) -> str:
         """Name the fields that are set, never their values."""
@@ -37,7 +42,9 @@ class GitCredentials(msgspec.Struct, frozen=True):
     @property
     def secrets(self) -> tuple[str, ...]:
         """The values that must appear in no message."""
-        return tuple(value for value in (self.password, self.bearer, self.ssh_key, self.client_key) if value)
+        return tuple(
+            value for value in (self.password, self.bearer, self.ssh_key, self.client_key, self.app_key) if value
+        )
 
     @classmethod
     def from_secret(cls, data: Mapping[str, bytes], proxy: Mapping[str, bytes] | None = None) -> GitCredentials:
@@ -63,6 +70,10 @@ class GitCredentials(msgspec.Struct, frozen=True):
             client_key=text("tls.key", "keyFile", "tlsClientCertKey"),
             insecure=text("insecure", "insecureIgnoreHostKey") == "true",
             proxy=address or text("proxy"),
+            app_id=text("githubAppID").strip(),
+            app_installation=text("githubAppInstallationID").strip(),
+            app_key=text("githubAppPrivateKey"),
+            app_api=text("githubAppBaseURL", "githubAppEnterpriseBaseUrl").strip(),
         )
 
 

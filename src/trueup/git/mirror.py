@@ -41,11 +41,20 @@ def mirror_key(address: str) -> str:
     return hashlib.sha256(address.encode()).hexdigest()[:32]
 
 
+LetIn = Callable[[GitUrl, GitCredentials | None], Awaitable[GitCredentials | None]]
+"""Gives what a remote takes for the credentials of a source, just before it is asked. Raises `SourceError`."""
+
+
+async def _as_they_are(url: GitUrl, credentials: GitCredentials | None) -> GitCredentials | None:
+    return credentials
+
+
 class Mirror:
     """A bare repository in the cache. Fetches go one at a time; reading never waits."""
 
-    def __init__(self, settings: GitSettings, url: GitUrl) -> None:
-        """Take where it is fetched from; nothing is made before the first fetch."""
+    def __init__(self, settings: GitSettings, url: GitUrl, let_in: LetIn = _as_they_are) -> None:
+        """Take where it is fetched from, and who gives tokens; nothing is made before the first fetch."""
+        self._let_in = let_in
         self.key = mirror_key(url.address)
         self.address = url.address
         self.folder = settings.cache / "mirrors" / f"{self.key}.git"
@@ -77,8 +86,7 @@ class Mirror:
                 return
             await self._open()
             source = ref if ref and ref != "HEAD" else commit
-            kept = hashlib.sha256((ref or commit).encode()).hexdigest()[:16]
-            specs = [f"+{source}:refs/trueup/{kept}"]
+            specs = [f"+{source}:{_kept(ref or commit)}"]
             try:
                 await self._fetch(url, credentials, specs, timeout)
             except SourceError:
@@ -92,6 +100,37 @@ class Mirror:
         await self._open()
         specs = ["+refs/heads/*:refs/trueup/heads/*", "+refs/tags/*:refs/trueup/tags/*"]
         await self._fetch(url, credentials, specs, timeout, whole=True)
+
+    async def fetch_tag(self, url: GitUrl, credentials: GitCredentials | None, ref: str, timeout: float) -> None:
+        """Bring an annotated tag here, also where its commit is here already. Raises `SourceError`."""
+        async with self._fetching:
+            await self._open()
+            await self._fetch(url, credentials, [f"+{ref}:{_kept(ref)}"], timeout)
+
+    async def fetch_module(self, url: GitUrl, credentials: GitCredentials | None, commit: str, timeout: float) -> None:
+        """Bring a commit of another repository here, which one of this one's commits names. Raises `SourceError`."""
+        async with self._fetching:
+            if await self.commit(commit) is not None:
+                return
+            await self._open()
+            place = f"refs/trueup/modules/{mirror_key(url.address)}"
+            try:
+                await self._fetch(url, credentials, [f"+{commit}:{place}/{commit}"], timeout)
+            except SourceError as error:
+                if error.fault not in (Fault.REF, Fault.PROTOCOL):
+                    raise
+                # A server that gives no commit by its id gives it with the branches and tags that hold it.
+                specs = [f"+refs/heads/*:{place}/heads/*", f"+refs/tags/*:{place}/tags/*"]
+                await self._fetch(url, credentials, specs, timeout, whole=True)
+
+    async def tag(self, ref: str) -> bytes | None:
+        """Give a raw annotated tag that was fetched by its full ref, `None` where it is not here, or is none."""
+        if not self.folder.exists():
+            return None
+        try:
+            return await self.git(["cat-file", "tag", _kept(ref)])
+        except GitFailed:
+            return None
 
     async def deepen(self, url: GitUrl, credentials: GitCredentials | None, commit: str, timeout: float) -> None:
         """Bring a commit's whole history here, where only its last commits are. Raises `SourceError`."""
@@ -214,6 +253,7 @@ class Mirror:
         folder: Path | None,
         extra: Mapping[str, str] | None = None,
     ) -> bytes:
+        credentials = await self._let_in(url, credentials)
         try:
             with remote_environment(url, credentials, timeout) as environment:
                 environment |= extra or {}
@@ -312,6 +352,11 @@ class Mirror:
         except GitFailed as error:
             self.suspect = self.suspect or any(word in error.words.lower() for word in _BROKEN)
             raise
+
+
+def _kept(name: str) -> str:
+    """Give the ref under which a remote's ref, or a bare commit, is kept."""
+    return f"refs/trueup/{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def _patterns(prefix: str) -> tuple[str, ...]:

@@ -29,6 +29,21 @@ async def connected(location: Location, access: Access) -> AsyncIterator[Host]:
 
     It may be entered for one question or kept for many; rate limits are remembered as long as it is kept.
     """
+    async with _session(access) as session:
+        yield _client(session, location, access)
+
+
+async def app_token(api: str, access: Access) -> tuple[str, float]:
+    """Give a token of a GitHub App's installation, and until when it holds, in seconds since 1970. Raises `HostError`.
+
+    `api` is the base URL of its host's API.
+    """
+    async with _session(access) as session:
+        return await AppTokens(session, api, access).token()
+
+
+@asynccontextmanager
+async def _session(access: Access) -> AsyncIterator[aiohttp.ClientSession]:
     if access.proxy and urlsplit(access.proxy).scheme not in ("http", "https"):
         raise HostError(Fault.CREDENTIALS, "the proxy for the host's API must be an http:// or https:// URL")
     if any(sign in secret for secret in (access.token,) for sign in "\r\n\0"):
@@ -37,7 +52,7 @@ async def connected(location: Location, access: Access) -> AsyncIterator[Host]:
     connector = aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=context)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
-        yield _client(session, location, access)
+        yield session
 
 
 def _client(session: aiohttp.ClientSession, location: Location, access: Access) -> Host:

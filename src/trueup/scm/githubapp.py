@@ -42,6 +42,11 @@ class AppTokens:
 
     async def headers(self) -> Mapping[str, str]:
         """Give the header that lets a request in. Raises `HostError`."""
+        token, _ = await self.token()
+        return {"Authorization": f"Bearer {token}"}
+
+    async def token(self) -> tuple[str, float]:
+        """Give a token, and until when it holds, in seconds since 1970. Raises `HostError`."""
         async with self._asking:
             if time.time() > self._until - _EARLY:
                 installation = self._access.installation
@@ -49,7 +54,7 @@ class AppTokens:
                     raise HostError(Fault.CREDENTIALS, "the Secret's githubAppInstallationID is no number")
                 given = await self._api.one(_Token, "POST", f"/app/installations/{installation}/access_tokens")
                 self._token, self._until = given.token, _end(given.expires_at)
-            return {"Authorization": f"Bearer {self._token}"}
+            return self._token, self._until
 
     async def _assertion(self) -> Mapping[str, str]:
         # Sixty seconds back, for clocks that are not the same; ten minutes are the most that is taken.

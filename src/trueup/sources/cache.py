@@ -13,7 +13,7 @@ from pathlib import Path
 
 from trueup.core.model.artifact import Fault, Resolved, SourceError
 from trueup.fairness import TENANT
-from trueup.git.mirror import Mirror, mirror_key, remove_leftovers
+from trueup.git.mirror import LetIn, Mirror, mirror_key, remove_leftovers
 from trueup.git.process import disk
 from trueup.git.settings import GitSettings
 from trueup.git.tree.listing import Listing
@@ -32,8 +32,9 @@ Key = tuple[str, str, str, str]
 class Cache:
     """Everything that is kept on disk, for all kinds of sources."""
 
-    def __init__(self, settings: GitSettings) -> None:
-        """Take the settings; the folder is made by `start`."""
+    def __init__(self, settings: GitSettings, let_in: LetIn | None = None) -> None:
+        """Take the settings, and who gives tokens to Git; the folder is made by `start`."""
+        self._let_in = let_in
         self.settings = settings
         self.mirrors: dict[str, Mirror] = {}
         self.trees = Trees(settings.cache / "trees", settings.keep_trees, settings.git)
@@ -56,7 +57,9 @@ class Cache:
         """Give the mirror of an address; nothing is made before the first fetch."""
         mirror = self.mirrors.get(url.address)
         if mirror is None:
-            mirror = self.mirrors[url.address] = Mirror(self.settings, url)
+            mirror = self.mirrors[url.address] = (
+                Mirror(self.settings, url, self._let_in) if self._let_in else Mirror(self.settings, url)
+            )
         return mirror
 
     def known(self, key: Key) -> Resolved | None:

@@ -114,6 +114,10 @@ class Contents:
             self._reductions.popitem(last=False)
         return tree
 
+    async def written(self, mirror: Mirror, files: dict[str, Item], shown: str) -> str:
+        """Write the tree of files, by path, whose contents are in a mirror already. Raises `SourceError`."""
+        return await self._written(mirror, files, None, shown)
+
     async def _texts(self, mirror: Mirror, rules: dict[str, str], shown: str) -> dict[str, str]:
         return {
             path: (await _git(mirror, ["cat-file", "blob", blob], shown)).decode(errors="replace")

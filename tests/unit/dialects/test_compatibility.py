@@ -63,8 +63,6 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
     "GitRepository": {
         "spec.include": {"include": [{"repository": {"name": "other"}}]},
         "spec.serviceAccountName": {"serviceAccountName": "git"},
-        "spec.recurseSubmodules": {"recurseSubmodules": True},
-        "spec.verify": {"verify": {"mode": "HEAD", "secretRef": {"name": "keys"}}},
         "spec.accessFrom": {"accessFrom": {"namespaceSelectors": []}},
         "spec.gitImplementation": {"gitImplementation": "libgit2"},
     },

@@ -170,3 +170,34 @@ async def test_an_ocirepository_takes_a_docker_configuration_and_certificates_of
     source = translated(changed(ARTIFACT, {"secretRef": {"name": "opaque"}})).sources[0]
     with pytest.raises(SourceError, match=r"has no key '\.dockerconfigjson'"):
         await SecretCredentials(Named(), list).of(source)
+
+
+APP = {"githubAppID": b"7", "githubAppInstallationID": b"42", "githubAppPrivateKey": b"KEY"}
+
+
+async def of_app(spec: dict[str, object], data: dict[str, bytes]) -> GitCredentials | None:
+    class Named:
+        async def read(self, kind: str, namespace: str, name: str) -> dict[str, bytes] | None:
+            return data
+
+    source = translated(changed(REPOSITORY, {"secretRef": {"name": "app"}, **spec})).sources[0]
+    assert not source.problems
+    return git_credentials(await SecretCredentials(Named(), list).of(source))
+
+
+async def test_a_github_app_is_taken_where_the_provider_says_so() -> None:
+    creds = await of_app({"provider": "github"}, {**APP, "githubAppBaseURL": b"https://ghe.example/api/v3"})
+    assert creds is not None and (creds.app_id, creds.app_installation, creds.app_key) == ("7", "42", "KEY")
+    assert creds.app_api == "https://ghe.example/api/v3" and "KEY" not in repr(creds)
+    with pytest.raises(SourceError, match=r"'flux-system/app' with github app data must be specified.*PrivateKey"):
+        await of_app({"provider": "github"}, {"username": b"u", "password": b"p"})
+    with pytest.raises(SourceError, match="has github app data but provider is not set to github"):
+        await of_app({}, APP)
+
+
+async def test_an_application_takes_a_github_app() -> None:
+    data = {key: value.decode() for key, value in APP.items()}
+    data |= {"url": "https://x/shop", "githubAppEnterpriseBaseUrl": "https://x/api/v3"}
+    app_secret = secret("a", "repository", **data)
+    creds = await found("https://x/shop", app_secret)
+    assert creds is not None and creds.app_key == "KEY" and creds.app_api == "https://x/api/v3"

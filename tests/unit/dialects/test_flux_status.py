@@ -266,6 +266,24 @@ def test_a_bucket_says_what_flux_says() -> None:
     assert failed["Ready"] == ("False", "BucketOperationFailed", "words")
 
 
+def test_whose_signature_it_is_stands_in_a_condition_of_its_own() -> None:
+    body = changed(REPOSITORY, {"verify": {"mode": "head", "secretRef": {"name": "keys"}}})
+    good = SourceReport(generation=2, revision=REVISION, artifact=ARTIFACT, verified="verified signature of x")
+    status = source_said(good, body)
+    assert said(status)["SourceVerified"] == ("True", "Succeeded", "verified signature of x")
+    assert status["sourceVerificationMode"] == "HEAD"
+    bad = msgspec.structs.replace(good, fault=Fault.COMMIT_SIGNATURE, message="words")
+    found = said(source_said(bad, {**body, "status": status}))
+    assert found["SourceVerified"] == found["Ready"] == ("False", "InvalidCommitSignature", "words")
+    assert "FetchFailed" not in found and found["ArtifactInStorage"][0] == "True"
+    unreached = said(source_said(msgspec.structs.replace(good, fault=Fault.TIMEOUT, message="words"), body))
+    assert unreached["SourceVerified"][0] == "True" and unreached["FetchFailed"][0] == "True"
+    gone = source_said(
+        SourceReport(generation=2, revision=REVISION, artifact=ARTIFACT), {**REPOSITORY, "status": status}
+    )
+    assert "SourceVerified" not in said(gone) and "sourceVerificationMode" not in gone
+
+
 def test_failing_to_store_is_no_failed_fetch() -> None:
     found = said(source_said(SourceReport(fault=Fault.DISK, message="full", storing=True)))
     assert found["StorageOperationFailed"] == ("True", "ArchiveOperationFailed", "full") and "FetchFailed" not in found

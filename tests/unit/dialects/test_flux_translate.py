@@ -19,7 +19,7 @@ from tests.unit.dialects.samples import (
 
 from trueup.core.model.artifact import IgnoreRules, Revision
 from trueup.core.model.dialect import Context
-from trueup.core.model.git import GitRef
+from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.recipe import KustomizeRecipe
 from trueup.core.model.unit import DeletionPolicy, SourceDeclaration, ValueRef
@@ -346,3 +346,27 @@ def test_a_revision_in_other_words_names_the_tarballs_digest() -> None:
 )
 def test_an_externalartifact_without_an_artifact_says_so(status: Any, words: str) -> None:
     assert any(words in problem for problem in translated({**EXTERNAL, "status": status}).sources[0].problems)
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted"),
+    [("", "HEAD"), ("head", "HEAD"), ("HEAD", "HEAD"), ("Tag", "Tag"), ("TagAndHEAD", "TagAndHEAD")],
+)
+def test_a_repository_says_whose_signatures_count(mode: str, wanted: str) -> None:
+    verify = {"mode": mode, "secretRef": {"name": "keys"}}
+    source = translated(changed(REPOSITORY, {"verify": verify})).sources[0]
+    assert not source.problems and isinstance(source.spec, GitSpec)
+    assert source.spec.verify == wanted and source.keys == ValueRef("Secret", "flux-system", "keys")
+
+
+@pytest.mark.parametrize(
+    ("verify", "words"),
+    [
+        ({"mode": "Commit", "secretRef": {"name": "keys"}}, "spec.verify.mode: 'Commit' is none of head, HEAD, Tag"),
+        ({"mode": "HEAD"}, "spec.verify.secretRef is required"),
+        ({"mode": 3, "secretRef": {"name": "keys"}}, "spec.verify.mode"),
+    ],
+)
+def test_a_verification_that_cannot_be_read_is_a_problem(verify: Any, words: str) -> None:
+    source = translated(changed(REPOSITORY, {"verify": verify})).sources[0]
+    assert any(words in problem for problem in source.problems), source.problems

@@ -43,6 +43,8 @@ FAILURES = set(Reason) - {
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
+SOURCES = ("GitRepository", "OCIRepository", "Bucket", "ExternalArtifact")
+
 
 def rows(heading: str) -> Iterator[list[str]]:
     """Give the rows of all tables below headings that begin so."""
@@ -142,7 +144,7 @@ def test_every_reason_of_flux_objects_is_one_of_the_page() -> None:
     documented = {row[0].strip("`"): row[1] for row in table}
     never = {REASONS[Reason.SUSPENDED], REASONS[Reason.CANCELED]}
     of_units = {*REASONS.values(), DRIFT_CORRECTED} - never
-    of_sources = {NEW_ARTIFACT, "Succeeded", *map(failure_reason, Fault)}
+    of_sources = {NEW_ARTIFACT, "Succeeded", *(failure_reason(fault, kind) for fault in Fault for kind in SOURCES)}
     assert set(documented) == of_units | of_sources
     for event in told([*syncs(KUSTOMIZATION), *reports(KUSTOMIZATION)]):
         assert ("Warning" if event.warning else "Normal") in documented[event.reason]

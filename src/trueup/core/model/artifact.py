@@ -42,12 +42,13 @@ class SourceSpec(msgspec.Struct, frozen=True):
 class SourceCredentials(msgspec.Struct, frozen=True):
     """Secrets for a source, not decoded: each provider knows the keys it reads.
 
-    `data` is the source's own Secret, `proxy` the Secret of the proxy it is reached through; both may be empty.
-    `secret` names the first as `namespace/name`, for messages.
+    `data` is the source's own Secret, `proxy` the Secret of the proxy it is reached through, `keys` the one of the
+    public keys whose signatures count; each may be empty. `secret` names the first as `namespace/name`, for messages.
     """
 
     data: dict[str, bytes] = {}
     proxy: dict[str, bytes] = {}
+    keys: dict[str, bytes] = {}
     secret: str = ""
 
     def __repr__(self) -> str:
@@ -163,6 +164,7 @@ class Resolved(msgspec.Struct, frozen=True):
     `kind` is the tag of the provider, `location` where that keeps it. `tree` names the content that is delivered,
     without what ignore rules leave out: equal trees have equal files. `warnings` are things left out that the user may
     miss. `metadata` is what the source tells of the revision in its own words, such as an OCI artifact's annotations.
+    `verified` says whose signatures it bears, empty where none are wanted.
     """
 
     kind: str
@@ -173,6 +175,7 @@ class Resolved(msgspec.Struct, frozen=True):
     location: str
     warnings: tuple[str, ...] = ()
     metadata: dict[str, str] = {}
+    verified: str = ""
 
 
 class Artifact(msgspec.Struct, frozen=True):
@@ -213,8 +216,14 @@ class Fault(StrEnum):
     DISK = "DiskFull"
     CACHE = "CacheBroken"
     RULES = "IgnoreRulesInvalid"
-    UNVERIFIED = "VerificationError"
+    KEYS = "VerificationError"
+    COMMIT_SIGNATURE = "InvalidCommitSignature"
+    TAG_SIGNATURE = "InvalidTagSignature"
+    ARTIFACT_SIGNATURE = "InvalidArtifactSignature"
 
+
+UNVERIFIED = frozenset({Fault.KEYS, Fault.COMMIT_SIGNATURE, Fault.TAG_SIGNATURE, Fault.ARTIFACT_SIGNATURE})
+"""What says that something could be had, and is not taken for its signature."""
 
 _STALLED = frozenset({Fault.URL, Fault.TOO_LARGE, Fault.HOSTILE, Fault.RULES})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from trueup.core.model.artifact import Revision, SourceSpec
@@ -39,17 +41,29 @@ class GitRef(msgspec.Struct, frozen=True):
         return "the default branch"
 
 
+class Verification(StrEnum):
+    """What must bear a signature: the commit, the annotated tag that it was found by, or both."""
+
+    NOTHING = ""
+    HEAD = "HEAD"
+    TAG = "Tag"
+    BOTH = "TagAndHEAD"
+
+
 class GitSpec(SourceSpec, frozen=True, tag=GIT):
     """A repository and what is wanted of it.
 
     `url`: http(s), ssh (also `git@host:path`) or file. `submodules`: also fetch what its submodules name.
-    `sparse`: the folders to take, all when empty. `timeout`: seconds for one exchange with the server.
+    `sparse`: the folders to take, all when empty. `timeout`: seconds for one exchange with the server. `verify`: what
+    must bear a signature of a known key. `app`: the credentials must be those of a GitHub App.
     """
 
     ref: GitRef = GitRef()
     submodules: bool = False
     sparse: tuple[str, ...] = ()
     timeout: float = 60.0
+    verify: Verification = Verification.NOTHING
+    app: bool = False
 
 
 def git_revision(commit: str, name: str = "") -> Revision:

@@ -214,7 +214,8 @@ class SourceReport(msgspec.Struct, frozen=True):
 
     `artifact` is the one that others can fetch, kept while a later fetch fails. `fault` and `message` say what failed,
     with `storing` where it was not the fetch but keeping the artifact; without a fault, `progress` says what is being
-    done. `handled` is the token of the last request by hand that was answered.
+    done. `handled` is the token of the last request by hand that was answered. `verified` says whose signatures the
+    revision bears.
     """
 
     generation: int = 0
@@ -229,6 +230,7 @@ class SourceReport(msgspec.Struct, frozen=True):
     suspended: bool = False
     handled: str = ""
     notices: tuple[Notice, ...] = ()
+    verified: str = ""
 
 
 class StatusWrite(msgspec.Struct, frozen=True):

@@ -37,12 +37,11 @@ class ValueRef(msgspec.Struct, frozen=True):
 class SourceDeclaration(msgspec.Struct, frozen=True):
     """A source as declared by a user's object (`GitRepository`) or inside a unit (`Application.spec.source`).
 
-    `ref` is the declaring object. `interval` is the time between polls of the remote's refs, in seconds. `artifact`
-    says whether a tarball for others is wanted. `requested` is the token of the last request by hand: a new one polls
-    at once. `remembered` is the revision its status shows: it is used while the remote cannot be reached.
-    `certificates` is a Secret with `ca.crt`, `tls.crt` and `tls.key` where these stand apart from the credentials.
-    `project` is whose credentials it may use, beside those that are everybody's. `access` says how users give
-    credentials to a source of its kind, in the words of its dialect.
+    `ref` is the declaring object, `interval` the seconds between polls. `artifact`: a tarball for others is wanted.
+    `requested` is the token of the last request by hand: a new one polls at once. `remembered` is the revision its
+    status shows, for when the remote cannot be reached. `certificates` is a Secret with `ca.crt`, `tls.crt`, `tls.key`
+    where these stand apart from the credentials, `keys` one with whose signatures count. `project` is whose credentials
+    it may use beside everybody's, `access` says how users give any, in the words of its dialect.
     """
 
     ref: ObjectRef
@@ -52,6 +51,7 @@ class SourceDeclaration(msgspec.Struct, frozen=True):
     credentials: ValueRef | None = None
     proxy: ValueRef | None = None
     certificates: ValueRef | None = None
+    keys: ValueRef | None = None
     interval: float = 60.0
     timeout: float = 60.0
     suspended: bool = False

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from trueup.core.model.artifact import Artifact, Fault
+from trueup.core.model.artifact import UNVERIFIED, Artifact, Fault
 from trueup.core.model.objects import Body
 from trueup.core.model.reports import SourceReport, StatusWrite
 from trueup.dialects.adapter import NOTICES
@@ -32,6 +32,7 @@ DEFAULT_TIMEOUT = 60.0
 LONGEST_TIMEOUT = 600.0
 """Seconds for one exchange with a server, whatever a source asks for: it holds a place that others of the host need."""
 FETCH_FAILED, STORAGE_FAILED = "FetchFailed", "StorageOperationFailed"
+VERIFIED = "SourceVerified"
 IN_STORAGE, OUTDATED = "ArtifactInStorage", "ArtifactOutdated"
 _OWNED = frozenset(
     {
@@ -44,7 +45,7 @@ _OWNED = frozenset(
         IN_STORAGE,
         OUTDATED,
         "IncludeUnavailable",
-        "SourceVerified",
+        VERIFIED,
     }
 )
 
@@ -59,7 +60,9 @@ class SourceWords(msgspec.Struct, frozen=True):
 
 
 _GIT = SourceWords(
-    {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed"}, "GitOperationFailed", "stored artifact for revision"
+    {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed", **{one.name: one.value for one in UNVERIFIED}},
+    "GitOperationFailed",
+    "stored artifact for revision",
 )
 _LAYER = "OCIArtifactLayerOperationFailed"
 _WORDS = {
@@ -146,12 +149,17 @@ def _conditions(report: SourceReport, kind: str) -> Iterable[Condition]:
     if report.artifact is not None:
         yield Condition(IN_STORAGE, "True", SUCCEEDED, stored)
     fault = report.fault
+    if report.verified and fault not in UNVERIFIED:
+        yield Condition(VERIFIED, "True", SUCCEEDED, report.verified)
     if fault is not None or report.stalled:
         reason = failure_reason(fault, kind) if fault is not None else "URLInvalid"
         message = report.message or reason
         if report.storing:
             reason = "ArchiveOperationFailed"
-        yield Condition(STORAGE_FAILED if report.storing else FETCH_FAILED, "True", reason, message)
+        if fault in UNVERIFIED:
+            yield Condition(VERIFIED, "False", reason, message)
+        else:
+            yield Condition(STORAGE_FAILED if report.storing else FETCH_FAILED, "True", reason, message)
         yield Condition(READY, "False", reason, message)
         if report.stalled:
             yield Condition(STALLED, "True", reason, message)

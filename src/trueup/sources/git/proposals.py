@@ -152,6 +152,9 @@ def _access(credentials: GitCredentials) -> Access:
     """Take what lets Git in over HTTP: hosts accept the same token for their API."""
     return Access(
         token=credentials.bearer or ("" if credentials.ssh_key else credentials.password),
+        app_id=credentials.app_id,
+        installation=credentials.app_installation,
+        app_key=credentials.app_key,
         ca=credentials.ca,
         proxy=credentials.proxy,
         insecure=credentials.insecure,

@@ -17,6 +17,7 @@ from trueup.core.model.artifact import (
 )
 from trueup.core.model.git import GIT, GitRef, GitSpec
 from trueup.git.credentials import git_credentials
+from trueup.git.signatures import PublicKeys
 from trueup.git.tree.listing import Listing
 from trueup.git.trees import Checkout
 from trueup.sources.git.repositories import GitSource
@@ -50,13 +51,15 @@ class GitProvider:
         self, spec: SourceSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
     ) -> Resolved:
         """Give a commit's tree, fetched if it is not here."""
-        return await self._git.fetch(_git(spec), revision, git_credentials(credentials), ignore)
+        keys = PublicKeys(credentials.keys if credentials is not None else {})
+        return await self._git.fetch(_git(spec), revision, git_credentials(credentials), ignore, keys)
 
     async def recall(
         self, spec: SourceSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
     ) -> Resolved | None:
         """Give a commit's tree without any network; `None` where it is not here, or is not for these credentials."""
-        return await self._git.recall(_git(spec), revision, git_credentials(credentials), ignore)
+        keys = PublicKeys(credentials.keys if credentials is not None else {})
+        return await self._git.recall(_git(spec), revision, git_credentials(credentials), ignore, keys)
 
     async def ids(self, resolved: Resolved) -> Listing:
         """Give Git's own id of every path."""

@@ -8,7 +8,9 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Self
 
-from trueup.core.model.artifact import Fault, IgnoreRules, Resolved, Revision, SourceError
+import msgspec
+
+from trueup.core.model.artifact import Fault, IgnoreRules, Provenance, Resolved, Revision, SourceError
 from trueup.core.model.git import GIT, GitSpec, git_revision
 from trueup.fairness import TENANT
 from trueup.git.commits import parse_commit
@@ -18,12 +20,17 @@ from trueup.git.mirror import Mirror
 from trueup.git.refs import HEADS, NOTHING_LISTED, Found, check_ref, choose, pinned, prefixes, tied
 from trueup.git.reverting import Pushed, Wanted, take_back
 from trueup.git.settings import GitSettings
+from trueup.git.signatures import PublicKeys
 from trueup.git.tree.listing import Listing
 from trueup.git.trees import Checkout
 from trueup.git.urls import GitUrl, read_url
 from trueup.sources.cache import RESOLVED_KEPT, Cache
-from trueup.sources.git.remotes import Remotes
+from trueup.sources.git.apps import AppLogins
+from trueup.sources.git.remotes import Remotes, who
+from trueup.sources.git.submodules import Submodules, Superproject
+from trueup.sources.git.verification import Check
 
+NO_KEYS = PublicKeys()
 TIES_COMPARED = 50
 """Of so many tags with equal versions the commits' times are compared: the last by name."""
 
@@ -34,9 +41,10 @@ class GitSource:
     def __init__(self, settings: GitSettings) -> None:
         """Take the settings; the cache's folder is made on entering."""
         self._settings = settings
-        self.cache = Cache(settings)
+        self.cache = Cache(settings, AppLogins().let_in)
         """What is kept on disk, which other kinds of sources share."""
         self._remotes = Remotes(settings, self.cache.proofs)
+        self._submodules = Submodules(self.cache, self._remotes)
         self._ref_of: OrderedDict[tuple[str, Revision], str] = OrderedDict()
 
     async def __aenter__(self) -> Self:
@@ -73,14 +81,22 @@ class GitSource:
         return await self.fetch(spec, await self.poll(spec, creds, fresh), creds, ignore)
 
     async def fetch(
-        self, spec: GitSpec, revision: Revision, creds: GitCredentials | None, ignore: IgnoreRules
+        self,
+        spec: GitSpec,
+        revision: Revision,
+        creds: GitCredentials | None,
+        ignore: IgnoreRules,
+        keys: PublicKeys = NO_KEYS,
     ) -> Resolved:
-        """Give a commit, fetched if it is not here, to whom the remote lets in. Raises `SourceError`."""
+        """Give a commit, fetched if it is not here, to whom the remote lets in. Raises `SourceError`.
+
+        `keys` are those whose signatures count, where the spec asks for any.
+        """
         url = self._url(spec)
         mirror = self.cache.mirror(url)
         await self._remotes.prove(url, mirror, creds, spec.timeout)
         found = Found(revision.id, self._ref(spec, url, revision), revision)
-        key = (url.address, found.commit, found.revision.name, _ignore_key(spec, ignore))
+        key = (url.address, found.commit, found.revision.name, _kept_by(spec, url, creds, ignore, keys))
         known = self.cache.known(key)
         if known is not None:
             return known
@@ -99,10 +115,31 @@ class GitSource:
         if raw is None:
             text = f"{url.shown}: the remote has no commit {found.commit}; check the ref, or push the commit"
             raise SourceError(Fault.REF, text)
-        return self.cache.keep(key, await self._described(spec, url, mirror, (found.revision, raw), ignore))
+        check = Check(spec, revision, raw, url.shown)
+        tag = await mirror.tag(check.tag) if check.tag else None
+        if check.tag and not check.fits(tag):
+            async with self._remotes.turn(url, creds):
+                await mirror.fetch_tag(url, creds, check.tag, spec.timeout)
+            tag = await mirror.tag(check.tag)
+        verified = await check.run(tag, keys)
+        info = _read(revision.id, raw, url)
+        tree = info.tree
+        if spec.submodules:
+            of = Superproject(url, mirror, creds, spec.timeout)
+            tree = await self._submodules.tree(of, tree, online=True) or tree
+            if tree != info.tree:
+                await self.cache.quotas.measure(mirror)
+                self.cache.quotas.check(mirror, TENANT.get(), found.commit, url.shown)
+        described = await self._described(spec, mirror, (found.revision, info, tree), ignore, url.shown)
+        return self.cache.keep(key, msgspec.structs.replace(described, verified=verified))
 
     async def recall(
-        self, spec: GitSpec, revision: Revision, creds: GitCredentials | None, ignore: IgnoreRules
+        self,
+        spec: GitSpec,
+        revision: Revision,
+        creds: GitCredentials | None,
+        ignore: IgnoreRules,
+        keys: PublicKeys = NO_KEYS,
     ) -> Resolved | None:
         """Give a commit that was fetched before, without any network, to whom the remote has let in before.
 
@@ -112,14 +149,27 @@ class GitSource:
         mirror = self.cache.mirror(url)
         if not self._remotes.proven(url, mirror, creds):
             return None
-        key = (url.address, revision.id, revision.name, _ignore_key(spec, ignore))
+        key = (url.address, revision.id, revision.name, _kept_by(spec, url, creds, ignore, keys))
         known = self.cache.known(key)
         if known is not None:
             return known
         raw = await mirror.commit(revision.id)
         if raw is None:
             return None
-        return self.cache.keep(key, await self._described(spec, url, mirror, (revision, raw), ignore))
+        check = Check(spec, revision, raw, url.shown)
+        tag = await mirror.tag(check.tag) if check.tag else None
+        if check.tag and not check.fits(tag):
+            return None
+        verified = await check.run(tag, keys)
+        info = _read(revision.id, raw, url)
+        tree: str | None = info.tree
+        if spec.submodules:
+            of = Superproject(url, mirror, creds, spec.timeout)
+            tree = await self._submodules.tree(of, info.tree, online=False)
+        if tree is None:
+            return None
+        described = await self._described(spec, mirror, (revision, info, tree), ignore, url.shown)
+        return self.cache.keep(key, msgspec.structs.replace(described, verified=verified))
 
     async def tree(self, resolved: Resolved) -> Listing:
         """Give the content by id of what was resolved. Raises `SourceError`."""
@@ -230,21 +280,28 @@ class GitSource:
     async def _described(
         self,
         spec: GitSpec,
-        url: GitUrl,
         mirror: Mirror,
-        commit: tuple[Revision, bytes],
+        commit: tuple[Revision, Provenance, str],
         ignore: IgnoreRules,
+        shown: str,
     ) -> Resolved:
-        revision, raw = commit
-        try:
-            info = parse_commit(revision.id, raw)
-        except ValueError as error:
-            raise SourceError(Fault.HOSTILE, f"{url.shown}: {error}") from error
-        listing = await self.cache.contents.listing(mirror, info.tree, url.shown)
-        tree = await self.cache.contents.reduced(mirror, listing, ignore, spec.sparse, url.shown)
+        """Give what is delivered of a commit, its tree given with what submodules bring."""
+        revision, info, whole = commit
+        listing = await self.cache.contents.listing(mirror, whole, shown)
+        tree = await self.cache.contents.reduced(mirror, listing, ignore, spec.sparse, shown)
         warnings = tuple(f"the submodule {path!r} is not fetched" for path in listing.submodules())
         return Resolved(GIT, spec.url, revision, info, tree, str(mirror.folder), warnings)
 
 
-def _ignore_key(spec: GitSpec, ignore: IgnoreRules) -> str:
-    return ignore.key + "".join(f"\0{path}" for path in spec.sparse)
+def _read(commit: str, raw: bytes, url: GitUrl) -> Provenance:
+    try:
+        return parse_commit(commit, raw)
+    except ValueError as error:
+        raise SourceError(Fault.HOSTILE, f"{url.shown}: {error}") from error
+
+
+def _kept_by(spec: GitSpec, url: GitUrl, creds: GitCredentials | None, ignore: IgnoreRules, keys: PublicKeys) -> str:
+    """Name what is taken of a commit, and whose signatures it must bear; with submodules, as whom they are asked."""
+    trusted = f"\0{spec.verify}\0{keys.digest}" if spec.verify else ""
+    modules = f"\0modules\0{who(url, creds)}" if spec.submodules else ""
+    return ignore.key + "".join(f"\0{path}" for path in spec.sparse) + trusted + modules

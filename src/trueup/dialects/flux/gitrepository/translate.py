@@ -9,16 +9,25 @@ from typing import Any
 import msgspec
 
 from trueup.core.model.dialect import Context, Translated
-from trueup.core.model.git import GitRef, GitSpec
+from trueup.core.model.git import GitRef, GitSpec, Verification
 from trueup.core.model.objects import Body
 from trueup.core.model.reports import SourceReport, StatusWrite
 from trueup.dialects.decode import list_of, read
 from trueup.dialects.flux.gitrepository.types import GROUP, KIND, Spec
-from trueup.dialects.flux.source_declaration import UNVERIFIED, Told, declared, refuse_logins
+from trueup.dialects.flux.source_declaration import Told, declared, refuse_logins, secret_of
 from trueup.dialects.flux.source_status import source_status
 from trueup.dialects.sync_options import UNKNOWN, leads_outside
 
 ACCESS = "a private repository wants spec.secretRef to name a Secret with the keys username and password"
+
+GITHUB = "github"
+MODES = {
+    "": Verification.HEAD,
+    "head": Verification.HEAD,
+    "HEAD": Verification.HEAD,
+    "Tag": Verification.TAG,
+    "TagAndHEAD": Verification.BOTH,
+}
 
 
 def translate_repository(body: Body, context: Context) -> Translated:
@@ -39,24 +48,28 @@ def translate_repository(body: Body, context: Context) -> Translated:
             submodules=spec.recurse_submodules,
             sparse=spec.sparse_checkout,
             timeout=timeout,
+            app=spec.provider == GITHUB,
+            verify=MODES.get(spec.verify.mode, Verification.BOTH) if spec.verify else Verification.NOTHING,
         )
 
     declaration = declared(body, (GROUP, KIND), spec, told, follow)
-    return Translated(sources=(msgspec.structs.replace(declaration, access=ACCESS),))
+    keys = secret_of(body, spec.verify.secret_ref) if spec.verify else None
+    return Translated(sources=(msgspec.structs.replace(declaration, access=ACCESS, keys=keys),))
 
 
 def _unsupported(spec: Spec, told: Told) -> None:
     problems, warnings = told.problems, told.warnings
-    if spec.verify is not None:
-        problems.append(UNVERIFIED)
-    if spec.recurse_submodules:
-        problems.append(
-            "spec.recurseSubmodules is not supported yet: submodules are not fetched, so nothing is delivered; make a "
-            "GitRepository of each"
-        )
+    if spec.verify is not None and spec.verify.mode not in MODES:
+        known = ", ".join(mode for mode in MODES if mode)
+        problems.append(f"spec.verify.mode: {spec.verify.mode!r} is none of {known}")
     if spec.include:
         problems.append("spec.include is not supported yet: bring the files together in one repository")
-    refuse_logins(spec, problems)
+    if spec.provider != GITHUB:
+        refuse_logins(spec, problems)
+    elif spec.secret_ref is None:
+        problems.append("spec.provider: github wants spec.secretRef to name a Secret with the keys of a GitHub App")
+    elif spec.service_account_name:
+        problems.append("spec.serviceAccountName is not supported yet; use spec.secretRef")
     if spec.access_from is not None:
         warnings.append("spec.accessFrom has no effect, as in Flux; it was dropped there with v1")
     if spec.git_implementation:
@@ -73,6 +86,10 @@ def repository_status(body: Body, report: SourceReport, now: datetime) -> Status
 
 def _observed(status: dict[str, Any], spec: Mapping[str, Any]) -> None:
     """Show which settings the artifact was made with."""
+    verify = spec.get("verify")
+    status.pop("sourceVerificationMode", None)
+    if isinstance(verify, Mapping) and verify.get("mode", "") in MODES:
+        status["sourceVerificationMode"] = str(MODES[verify.get("mode", "")])
     for field, name in (
         ("ignore", "observedIgnore"),
         ("recurseSubmodules", "observedRecurseSubmodules"),
