@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,15 @@ from support.e2e import (
     says,
     synced,
 )
+from support.e2e import world as running
 from support.sops import DATA, age_key, encrypted, pgp_key, secret
 from trueup.devtools.gitserver import Repository
+from trueup.devtools.localcluster import Cluster
 
 CANARY = "CANARY-of-sops-77"
 MAPS, SECRETS = ("", "ConfigMap"), ("", "Secret")
 WHERE = "flux-system"
+OF_ALL = "installation-age"
 
 
 def holder(name: str, **files: str) -> str:
@@ -40,6 +44,17 @@ def holder(name: str, **files: str) -> str:
 
 def config(name: str, **data: str) -> str:
     return yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", name="world")
+async def a_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """As everywhere, and with age identities for the whole installation."""
+    folder = tmp_path_factory.mktemp("world")
+    async with (
+        Cluster.start(ephemeral=True, nodes=1) as cluster,
+        running(cluster, folder, poll=1.0, jitter=0.0, sops_age_secret=OF_ALL) as made,
+    ):
+        yield made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -164,7 +179,11 @@ async def test_the_installations_own_age_key_is_for_those_that_name_none(world: 
     key = age_key()
     git.commit({"nobody/s.yaml": encrypted(secret("nobody", word=CANARY), age=[key], regex=DATA)}, "a secret")
     await world.apply(decrypting("nobody", ""))
-    await world.until(KUSTOMIZATION, WHERE, "nobody", says(key.public, "no key is given", "spec.decryption.secretRef"))
+    await world.until(KUSTOMIZATION, WHERE, "nobody", says(f"Secret/trueup-system/{OF_ALL}", "does not exist"))
+    await world.apply(holder(OF_ALL, a_agekey=key.private).replace(WHERE, "trueup-system"))
+    await world.until(KUSTOMIZATION, WHERE, "nobody", ready)
+    made = await world.get(SECRETS, WHERE, "nobody")
+    assert made is not None and base64.b64decode(made["data"]["word"]).decode() == CANARY
 
 
 async def test_an_application_is_decrypted_by_the_keys_that_its_annotation_names(world: World, git: Repository) -> None:
@@ -190,3 +209,29 @@ async def test_an_application_is_decrypted_by_the_keys_that_its_annotation_names
     await world.until(APPLICATION, "argocd", "sealed", synced)
     made = await world.get(SECRETS, "default", "of-chart")
     assert made is not None and base64.b64decode(made["data"]["word"]).decode() == CANARY
+
+
+async def test_an_application_of_a_bounded_project_uses_the_keys_that_the_project_names(
+    world: World, git: Repository
+) -> None:
+    key = age_key()
+    git.commit({"shop/s.yaml": encrypted(secret("of-shop", word=CANARY), age=[key], regex=DATA)}, "a secret")
+    await world.apply(holder("shop-keys", a_agekey=key.private).replace(WHERE, "argocd"))
+    project = {
+        "apiVersion": f"{APPLICATION[0]}/v1alpha1",
+        "kind": "AppProject",
+        "metadata": {"name": "shop", "namespace": "argocd"},
+        "spec": {"sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "default"}]},
+    }
+    await world.apply(yaml.safe_dump(project))
+    body = yaml.safe_load(application("shop", "https://github.com/team/sealed", "shop", "default"))
+    body["spec"]["project"] = "shop"
+    body["metadata"]["annotations"] = {"trueup.dev/decryption-secret": "shop-keys"}
+    await world.apply(yaml.safe_dump(body))
+    await world.until(APPLICATION, "argocd", "shop", says("shop-keys are not for Applications of project shop"))
+    project["metadata"] = {**project["metadata"], "annotations": {"trueup.dev/decryption-secret": "shop-keys"}}
+    await world.apply(yaml.safe_dump(project))
+    await world.until(APPLICATION, "argocd", "shop", synced)
+    assert await world.get(SECRETS, "default", "of-shop") is not None
+    ended = await run_trueup(world.cluster, "diff", "app/shop", "-n", "argocd")
+    assert ended.code == 0 and CANARY not in ended.out, ended
