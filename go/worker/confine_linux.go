@@ -66,3 +66,6 @@ func confine() error {
 	}
 	return nil
 }
+
+// hideMemory keeps other processes of the same user from this one's memory, and a core from the disk.
+func hideMemory() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }

@@ -42,6 +42,11 @@ def holder(name: str, **files: str) -> str:
     )
 
 
+def long(word: str) -> str:
+    """Give a text that is cut off, and written otherwise, where it is told."""
+    return f'"{word}" in quotes' + "\nand a line" + "z" * 600
+
+
 def config(name: str, **data: str) -> str:
     return yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 
@@ -99,7 +104,7 @@ async def test_nothing_that_was_encrypted_is_told_or_kept(
     key = age_key()
     files = {
         "told/s.yaml": encrypted(secret("told", word=CANARY), age=[key], regex=DATA),
-        "told/map.yaml": encrypted(config("told-map", word=CANARY), age=[key], regex=DATA),
+        "told/map.yaml": encrypted(config("told-map", word=CANARY, long=long(CANARY)), age=[key], regex=DATA),
         "told/gen/kustomization.yaml": "secretGenerator: [{name: gen, envs: [v.env]}]\n",
         "told/gen/v.env": encrypted(f"WORD={CANARY}\n", "dotenv", age=[key]),
         # The API server repeats a value that it refuses.
@@ -118,16 +123,19 @@ async def test_nothing_that_was_encrypted_is_told_or_kept(
         await world.apply(decrypting(name, "told-keys"))
     await world.until(KUSTOMIZATION, WHERE, "told", ready)
     body = await world.until(MAPS, WHERE, "told-map", lambda found: found is not None)
-    assert body["data"] == {"word": CANARY}
+    assert body["data"] == {"word": CANARY, "long": long(CANARY)}
     for name in ("bad", "role"):
         await world.until(KUSTOMIZATION, WHERE, name, lambda found: condition(found, "Ready").get("status") == "False")
     # Drift is told by the names of fields, and healed.
     await world.patch(MAPS, WHERE, "told-map", {"data": {"word": "by hand"}})
-    await world.until(MAPS, WHERE, "told-map", lambda found: (found or {}).get("data") == {"word": CANARY})
+    await world.until(MAPS, WHERE, "told-map", lambda found: (found or {}).get("data", {}).get("word") == CANARY)
     # A change of a value is told without either.
     second = f"{CANARY}-second"
-    git.commit({"told/map.yaml": encrypted(config("told-map", word=second), age=[key], regex=DATA)}, "another value")
-    await world.until(MAPS, WHERE, "told-map", lambda found: (found or {}).get("data") == {"word": second})
+    git.commit(
+        {"told/map.yaml": encrypted(config("told-map", word=second, long=long(second)), age=[key], regex=DATA)},
+        "another value",
+    )
+    await world.until(MAPS, WHERE, "told-map", lambda found: (found or {}).get("data", {}).get("word") == second)
     await world.settled()
     said = {
         f"status of {name}": str((await world.get(KUSTOMIZATION, WHERE, name) or {}).get("status"))
@@ -173,6 +181,16 @@ def _files(folder: Path) -> list[Path]:
 def _holds(path: Path) -> bool:
     content = path.read_bytes()
     return CANARY.encode() in content or base64.b64encode(CANARY.encode())[:-4] in content
+
+
+async def test_a_mac_that_does_not_fit_is_told_of_a_kustomization_that_is_ready(world: World, git: Repository) -> None:
+    key = age_key()
+    sealed = encrypted(secret("mac", word=CANARY), age=[key], regex=DATA).replace("name: mac", "name: changed")
+    git.commit({"mac/s.yaml": sealed}, "changed by hand")
+    await world.apply(holder("mac-keys", a_agekey=key.private))
+    await world.apply(decrypting("mac", "mac-keys"))
+    await world.until(KUSTOMIZATION, WHERE, "mac", lambda body: ready(body) and says("mac/s.yaml", "MAC")(body))
+    assert await world.get(SECRETS, WHERE, "changed") is not None
 
 
 async def test_the_installations_own_age_key_is_for_those_that_name_none(world: World, git: Repository) -> None:

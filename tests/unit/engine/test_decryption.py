@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from support.engine import World, config, ref
 from trueup.core.decryption import Decryption, Keys
+from trueup.core.fields.changes import FieldChange
+from trueup.core.model.objects import ObjectOptions, ObjectRef
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.unit import ValueRef
+from trueup.core.ports import Applied
+from trueup.engine.delivery.objects import ObjectDelivery, without_values
 
 HOLDER = ("Secret", "default", "keys")
 HOW = Decryption(("default", "keys"), remedy="name a Secret")
@@ -62,3 +66,19 @@ async def test_other_units_are_given_no_keys_and_one_that_names_none_is_rendered
     world.declare(open_ended)
     await world.look(open_ended)
     assert last_keys(world).files == {} and last_keys(world).origin == ""
+
+
+async def test_values_of_before_the_process_are_not_told(world: World) -> None:
+    unit = world.unit("web", decryption=HOW, inputs=INPUTS)
+    world.values.data[HOLDER] = {"a.agekey": b"first"}
+    delivery = ObjectDelivery(world.targets, lambda _: lambda body: ObjectOptions())
+    custom, workload = (
+        ObjectRef("example.com", "Thing", "default", "x"),
+        ObjectRef("apps", "Deployment", "default", "x"),
+    )
+    assert delivery._may_have_held(unit, ref("x")) and delivery._may_have_held(unit, custom)
+    assert not delivery._may_have_held(unit, workload)
+    # What this process has written itself it knows.
+    assert not delivery._may_have_held(unit, ref("x")) and not delivery._may_have_held(unit, custom)
+    told = without_values(Applied(None, True, "", (FieldChange("data.k", '"old"', '"new"'),)))
+    assert told.fields == (FieldChange("data.k", hidden=True),)
