@@ -2,7 +2,8 @@
 
 What a unit has applied is told from its own managed fields. Where each field came from is proven by experiment
 (`inspection.experiments`), and the commit is that which last changed the line. A field that could not be proven is
-told with its object's file, and the last commit that touched that.
+told with its object's file, and the last commit that touched that. An artifact without a history of its lines tells
+of each what it tells of itself.
 """
 
 from __future__ import annotations
@@ -102,10 +103,12 @@ async def _traced(
     number, findings, note = await _experiment(subject, all_resolved, ObjectRef.of(body), fields)
     one, resolved = subject.sources[number], all_resolved[number]
     spec = one.declaration.spec
-    if not isinstance(spec, GitSpec):
-        raise CannotInspect(f"{one.declaration.ref} is no Git repository, so no line of it can be dated")
-    git_log = await subject.git.git_log(spec, resolved, git_credentials(one.credentials))
-    dated = await _Dated.read(git_log, resolved, findings, asked)
+    if isinstance(spec, GitSpec):
+        git_log = await subject.git.git_log(spec, resolved, git_credentials(one.credentials))
+        dated = await _Dated.read(git_log, resolved, findings, asked)
+    else:
+        dated = _Dated.whole(resolved, findings, asked)
+        note = note or f"{one.declaration.ref} keeps no history: its fields are told with what the whole artifact is of"
     veil = Veil(findings.secrets)
     rows = [
         dated.completed(
@@ -173,6 +176,13 @@ class _Dated(msgspec.Struct, frozen=True):
             *filter(None, last.values()),
         }
         return cls(lines, last, await git_log.commits(used), await git_log.merges(sorted(used), tip))
+
+    @classmethod
+    def whole(cls, resolved: Resolved, findings: Findings, paths: Iterable[str]) -> _Dated:
+        """Say of every file what an artifact says of itself: the commit that it was made from, if it names one."""
+        made = resolved.provenance
+        files = {place.path for path in paths for place in _places(findings, path) if place.path != SPEC}
+        return cls({}, dict.fromkeys(files, made.id), {made.id: made}, {})
 
     def completed(self, row: FieldBlame, findings: Findings) -> FieldBlame:
         """Give a row with its place, its commit and its pull request."""

@@ -213,6 +213,7 @@ class Fault(StrEnum):
     DISK = "DiskFull"
     CACHE = "CacheBroken"
     RULES = "IgnoreRulesInvalid"
+    UNVERIFIED = "VerificationError"
 
 
 _STALLED = frozenset({Fault.URL, Fault.TOO_LARGE, Fault.HOSTILE, Fault.RULES})
