@@ -113,7 +113,7 @@ func (k *keyring) addPGP(content []byte) error {
 		}
 		private = true
 		name := fingerprint(entity)
-		if entity.PrivateKey.Encrypted {
+		if isLocked(entity) {
 			return fmt.Errorf("%s is locked by a passphrase: export it without one", name)
 		}
 		k.names = append(k.names, "PGP "+name)
@@ -123,6 +123,17 @@ func (k *keyring) addPGP(content []byte) error {
 	}
 	k.pgp = append(k.pgp, found...)
 	return nil
+}
+
+// isLocked says whether a key wants a passphrase. The primary key may be left out of an export: subkeys decrypt.
+func isLocked(entity *openpgp.Entity) bool {
+	locked := entity.PrivateKey.Encrypted && !entity.PrivateKey.Dummy()
+	for _, subkey := range entity.Subkeys {
+		if key := subkey.PrivateKey; key != nil && key.Encrypted && !key.Dummy() {
+			locked = true
+		}
+	}
+	return locked
 }
 
 func fingerprint(entity *openpgp.Entity) string {

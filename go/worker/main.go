@@ -46,6 +46,12 @@ func main() {
 	}
 	forgetEnvironment()
 	refuseNetwork()
+	if *role == "decrypt" {
+		// Another worker, taken over by what it renders, must not read the keys in this one's memory.
+		if err := hideMemory(); err != nil {
+			fmt.Fprintln(os.Stderr, "worker: its memory is not hidden by the kernel:", err)
+		}
+	}
 	if err := confine(); err != nil {
 		fmt.Fprintln(os.Stderr, "worker: not confined by the kernel:", err)
 	}

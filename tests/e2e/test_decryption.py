@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,15 @@ from support.e2e import (
     says,
     synced,
 )
+from support.e2e import world as running
 from support.sops import DATA, age_key, encrypted, pgp_key, secret
 from trueup.devtools.gitserver import Repository
+from trueup.devtools.localcluster import Cluster
 
 CANARY = "CANARY-of-sops-77"
 MAPS, SECRETS = ("", "ConfigMap"), ("", "Secret")
 WHERE = "flux-system"
+OF_ALL = "installation-age"
 
 
 def holder(name: str, **files: str) -> str:
@@ -38,8 +42,24 @@ def holder(name: str, **files: str) -> str:
     )
 
 
+def long(word: str) -> str:
+    """Give a text that is cut off, and written otherwise, where it is told."""
+    return f'"{word}" in quotes' + "\nand a line" + "z" * 600
+
+
 def config(name: str, **data: str) -> str:
     return yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", name="world")
+async def a_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """As everywhere, and with age identities for the whole installation."""
+    folder = tmp_path_factory.mktemp("world")
+    async with (
+        Cluster.start(ephemeral=True, nodes=1) as cluster,
+        running(cluster, folder, poll=1.0, jitter=0.0, sops_age_secret=OF_ALL) as made,
+    ):
+        yield made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -84,7 +104,7 @@ async def test_nothing_that_was_encrypted_is_told_or_kept(
     key = age_key()
     files = {
         "told/s.yaml": encrypted(secret("told", word=CANARY), age=[key], regex=DATA),
-        "told/map.yaml": encrypted(config("told-map", word=CANARY), age=[key], regex=DATA),
+        "told/map.yaml": encrypted(config("told-map", word=CANARY, long=long(CANARY)), age=[key], regex=DATA),
         "told/gen/kustomization.yaml": "secretGenerator: [{name: gen, envs: [v.env]}]\n",
         "told/gen/v.env": encrypted(f"WORD={CANARY}\n", "dotenv", age=[key]),
         # The API server repeats a value that it refuses.
@@ -103,16 +123,19 @@ async def test_nothing_that_was_encrypted_is_told_or_kept(
         await world.apply(decrypting(name, "told-keys"))
     await world.until(KUSTOMIZATION, WHERE, "told", ready)
     body = await world.until(MAPS, WHERE, "told-map", lambda found: found is not None)
-    assert body["data"] == {"word": CANARY}
+    assert body["data"] == {"word": CANARY, "long": long(CANARY)}
     for name in ("bad", "role"):
         await world.until(KUSTOMIZATION, WHERE, name, lambda found: condition(found, "Ready").get("status") == "False")
     # Drift is told by the names of fields, and healed.
     await world.patch(MAPS, WHERE, "told-map", {"data": {"word": "by hand"}})
-    await world.until(MAPS, WHERE, "told-map", lambda found: (found or {}).get("data") == {"word": CANARY})
+    await world.until(MAPS, WHERE, "told-map", lambda found: (found or {}).get("data", {}).get("word") == CANARY)
     # A change of a value is told without either.
     second = f"{CANARY}-second"
-    git.commit({"told/map.yaml": encrypted(config("told-map", word=second), age=[key], regex=DATA)}, "another value")
-    await world.until(MAPS, WHERE, "told-map", lambda found: (found or {}).get("data") == {"word": second})
+    git.commit(
+        {"told/map.yaml": encrypted(config("told-map", word=second, long=long(second)), age=[key], regex=DATA)},
+        "another value",
+    )
+    await world.until(MAPS, WHERE, "told-map", lambda found: (found or {}).get("data", {}).get("word") == second)
     await world.settled()
     said = {
         f"status of {name}": str((await world.get(KUSTOMIZATION, WHERE, name) or {}).get("status"))
@@ -160,11 +183,25 @@ def _holds(path: Path) -> bool:
     return CANARY.encode() in content or base64.b64encode(CANARY.encode())[:-4] in content
 
 
+async def test_a_mac_that_does_not_fit_is_told_of_a_kustomization_that_is_ready(world: World, git: Repository) -> None:
+    key = age_key()
+    sealed = encrypted(secret("mac", word=CANARY), age=[key], regex=DATA).replace("name: mac", "name: changed")
+    git.commit({"mac/s.yaml": sealed}, "changed by hand")
+    await world.apply(holder("mac-keys", a_agekey=key.private))
+    await world.apply(decrypting("mac", "mac-keys"))
+    await world.until(KUSTOMIZATION, WHERE, "mac", lambda body: ready(body) and says("mac/s.yaml", "MAC")(body))
+    assert await world.get(SECRETS, WHERE, "changed") is not None
+
+
 async def test_the_installations_own_age_key_is_for_those_that_name_none(world: World, git: Repository) -> None:
     key = age_key()
     git.commit({"nobody/s.yaml": encrypted(secret("nobody", word=CANARY), age=[key], regex=DATA)}, "a secret")
     await world.apply(decrypting("nobody", ""))
-    await world.until(KUSTOMIZATION, WHERE, "nobody", says(key.public, "no key is given", "spec.decryption.secretRef"))
+    await world.until(KUSTOMIZATION, WHERE, "nobody", says(f"Secret/trueup-system/{OF_ALL}", "does not exist"))
+    await world.apply(holder(OF_ALL, a_agekey=key.private).replace(WHERE, "trueup-system"))
+    await world.until(KUSTOMIZATION, WHERE, "nobody", ready)
+    made = await world.get(SECRETS, WHERE, "nobody")
+    assert made is not None and base64.b64decode(made["data"]["word"]).decode() == CANARY
 
 
 async def test_an_application_is_decrypted_by_the_keys_that_its_annotation_names(world: World, git: Repository) -> None:
@@ -190,3 +227,29 @@ async def test_an_application_is_decrypted_by_the_keys_that_its_annotation_names
     await world.until(APPLICATION, "argocd", "sealed", synced)
     made = await world.get(SECRETS, "default", "of-chart")
     assert made is not None and base64.b64decode(made["data"]["word"]).decode() == CANARY
+
+
+async def test_an_application_of_a_bounded_project_uses_the_keys_that_the_project_names(
+    world: World, git: Repository
+) -> None:
+    key = age_key()
+    git.commit({"shop/s.yaml": encrypted(secret("of-shop", word=CANARY), age=[key], regex=DATA)}, "a secret")
+    await world.apply(holder("shop-keys", a_agekey=key.private).replace(WHERE, "argocd"))
+    project = {
+        "apiVersion": f"{APPLICATION[0]}/v1alpha1",
+        "kind": "AppProject",
+        "metadata": {"name": "shop", "namespace": "argocd"},
+        "spec": {"sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "default"}]},
+    }
+    await world.apply(yaml.safe_dump(project))
+    body = yaml.safe_load(application("shop", "https://github.com/team/sealed", "shop", "default"))
+    body["spec"]["project"] = "shop"
+    body["metadata"]["annotations"] = {"trueup.dev/decryption-secret": "shop-keys"}
+    await world.apply(yaml.safe_dump(body))
+    await world.until(APPLICATION, "argocd", "shop", says("shop-keys are not for Applications of project shop"))
+    project["metadata"] = {**project["metadata"], "annotations": {"trueup.dev/decryption-secret": "shop-keys"}}
+    await world.apply(yaml.safe_dump(project))
+    await world.until(APPLICATION, "argocd", "shop", synced)
+    assert await world.get(SECRETS, "default", "of-shop") is not None
+    ended = await run_trueup(world.cluster, "diff", "app/shop", "-n", "argocd")
+    assert ended.code == 0 and CANARY not in ended.out, ended

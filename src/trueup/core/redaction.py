@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 HIDDEN = "***"
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 _HEADER = re.compile(r"(authorization\s*[:=]\s*)\S+(?:\s+\S+)?", re.IGNORECASE)
 _SHORTEST_SECRET = 4
+_START = 8
+"""Characters by which the beginning of a secret is known."""
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
@@ -19,10 +22,34 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """
     text = _HEADER.sub(rf"\1{HIDDEN}", _URL.sub(lambda found: hide_user(found[0]), text))
     for secret in secrets:
-        for form in (secret, quote(secret, safe="")):
-            if len(form) >= _SHORTEST_SECRET:
-                text = text.replace(form, HIDDEN)
+        for form in _forms(secret):
+            text = text.replace(form, HIDDEN)
     return text
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Give a secret as it is, as in a URL, and as JSON and Go write it between quotes."""
+    if len(secret) < _SHORTEST_SECRET:
+        return
+    yield secret
+    for form in (quote(secret, safe=""), json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
+        if form != secret:
+            yield form
+
+
+class Veil:
+    """Secrets in every form in which a text may hold them, to be held against many texts."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        """Take the secrets; those of less than four characters are left, as in `redact`."""
+        self._forms = tuple(dict.fromkeys(form for secret in secrets for form in _forms(secret)))
+        self._starts = tuple(dict.fromkeys(form[:_START] for form in self._forms))
+
+    def covers(self, text: str) -> bool:
+        """Say whether a text holds a secret; of a text that was cut off (`…`), also whether one may begin in it."""
+        if any(form in text for form in self._forms):
+            return True
+        return text.endswith("…") and any(start in text for start in self._starts)
 
 
 def hide_user(url: str) -> str:

@@ -18,7 +18,7 @@ from trueup.core.fields.provenance import Place
 from trueup.core.model.artifact import Provenance, Resolved
 from trueup.core.model.git import GitSpec
 from trueup.core.model.objects import Body, ObjectRef
-from trueup.core.redaction import HIDDEN, redact
+from trueup.core.redaction import HIDDEN, Veil
 from trueup.dialects import owner_of
 from trueup.git.credentials import git_credentials
 from trueup.git.log import GitLog
@@ -108,11 +108,12 @@ async def _traced(
     else:
         dated = _Dated({}, {}, {}, {}, resolved.provenance)
         note = note or f"{one.declaration.ref} keeps no history of lines: the revision is told that it delivers now"
+    veil = Veil(findings.secrets)
     rows = [
         dated.completed(
             FieldBlame(
                 path,
-                _veiled(shown(body, path, value), findings.secrets),
+                HIDDEN if veil.covers(text := shown(body, path, value)) else text,
                 mine.manager,
                 mine.operation,
                 since=mine.time,
@@ -139,11 +140,6 @@ async def _experiment(
                 except CannotInspect as error:
                     note, number = str(error), one.number
     return number, Findings(None, {}, {}), note
-
-
-def _veiled(text: str, secrets: Sequence[str]) -> str:
-    """Tell nothing of a field with a value that is told to nobody."""
-    return HIDDEN if redact(text, secrets) != redact(text) else text
 
 
 def _places(findings: Findings, path: str) -> tuple[Place, ...]:

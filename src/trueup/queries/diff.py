@@ -18,7 +18,7 @@ import msgspec
 
 from trueup.core.model.objects import Body, Desired, ObjectRef, digest_of
 from trueup.core.plan.desired import Prepared
-from trueup.core.redaction import redact
+from trueup.core.redaction import Veil, redact
 from trueup.core.rollback.revision_history import SHORTEST, delivered
 from trueup.kube.apply import Applier
 from trueup.kube.client import KubeClient
@@ -124,10 +124,11 @@ def _veiled(found: list[Difference], secrets: Sequence[str]) -> list[Difference]
     """Hide values of Secrets that were put into other objects, and what they take the place of."""
     if not secrets:
         return found
-    return [Difference(item.ref, *_veil(item.before, item.after, secrets)) for item in found]
+    veil = Veil(secrets)
+    return [Difference(item.ref, *_veil(item.before, item.after, veil)) for item in found]
 
 
-def _veil(before: Any, after: Any, secrets: Sequence[str]) -> tuple[Any, Any]:
+def _veil(before: Any, after: Any, secrets: Veil) -> tuple[Any, Any]:
     if isinstance(before, dict) or isinstance(after, dict):
         old, new = (value if isinstance(value, dict) else {} for value in (before, after))
         pairs = {key: _veil(old.get(key), new.get(key), secrets) for key in {**old, **new}}
@@ -143,7 +144,7 @@ def _veil(before: Any, after: Any, secrets: Sequence[str]) -> tuple[Any, Any]:
             [row[1] for row in rows[: len(news)]] if isinstance(after, list) else after,
         )
     texts = [str(value) for value in (before, after) if value is not None]
-    if not any(redact(text, secrets) != redact(text) for text in texts):
+    if not any(map(secrets.covers, texts)):
         return before, after
     return tuple(None if value is None else _hidden(value) for value in (before, after))  # type: ignore[return-value]
 

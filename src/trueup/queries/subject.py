@@ -21,7 +21,7 @@ import msgspec
 
 from trueup.core.decryption import keys_for
 from trueup.core.model.artifact import Resolved, SourceCredentials
-from trueup.core.model.dialect import Context, Dialect
+from trueup.core.model.dialect import Context, Dialect, Role
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.recipe import Recipe, RenderContext, RenderResult
 from trueup.core.model.state import STATE_GROUP, STATE_KIND, UnitState, state_name
@@ -189,11 +189,11 @@ class Subject:
         return await live_object(self.client, self.mapper, ref)
 
 
-def unit_of(body: Body) -> tuple[Dialect, Unit]:
+def unit_of(body: Body, context: Context = Context()) -> tuple[Dialect, Unit]:
     """Translate a user's object. Raises `CannotInspect` where it is no unit."""
     ref = ObjectRef.of(body)
     dialect = dialect_of(ref.group, ref.kind)
-    unit = dialect.translate(body, Context()).unit if dialect else None
+    unit = dialect.translate(body, context).unit if dialect else None
     if dialect is None or unit is None:
         raise CannotInspect(f"{ref} is no unit")
     return dialect, unit
@@ -202,12 +202,15 @@ def unit_of(body: Body) -> tuple[Dialect, Unit]:
 @asynccontextmanager
 async def opened(client: KubeClient, mapper: Mapper, body: Body) -> AsyncIterator[Subject]:
     """Open a unit by its user's object. Raises `CannotInspect`, `SourceError`, `KubeError`."""
-    dialect, unit = unit_of(body)
+    context = await _context(client, mapper, ObjectRef.of(body))
+    dialect, unit = unit_of(body, context)
     if unit.problems:
         raise CannotInspect("; ".join(unit.problems))
     sources = []
     for one in unit.sources:
-        declaration = await _declaration(client, mapper, unit, body, one.ref)
+        inside = one.ref[:3] == unit.ref[:3]
+        holder: Body | None = body if inside else await live_object(client, mapper, one.ref)
+        declaration = _declaration(holder, one.ref, context)
         sources.append(OpenedSource(one, declaration, await _credentials(client, mapper, declaration)))
     state = await unit_state(client, mapper, unit.ref)
     with _cache() as folder:
@@ -264,14 +267,25 @@ async def unit_state(client: KubeClient, mapper: Mapper, ref: ObjectRef) -> Unit
     return decode_state(ref, body)
 
 
-async def _declaration(client: KubeClient, mapper: Mapper, unit: Unit, body: Body, ref: ObjectRef) -> SourceDeclaration:
-    """Find what declares a source: the unit's own object, or another. Raises `CannotInspect`, `KubeError`."""
-    inside = ref[:3] == unit.ref[:3]
-    holder: Body | None = body if inside else await live_object(client, mapper, ref)
+async def _context(client: KubeClient, mapper: Mapper, ref: ObjectRef) -> Context:
+    """Find the objects that bound units of a kind; who may not read them is told so as if there were none."""
+    dialect = dialect_of(ref.group, ref.kind)
+    projects: dict[tuple[str, str], Body] = {}
+    for kind in dialect.kinds if dialect else ():
+        resource = await mapper.find(kind.group, kind.kind) if kind.role is Role.PROJECT else None
+        if resource is not None:
+            with contextlib.suppress(Forbidden):
+                for item in (await client.list_all(resource, HOME)).items:
+                    projects[(item["metadata"]["namespace"], item["metadata"]["name"])] = item
+    return Context(projects=projects)
+
+
+def _declaration(holder: Body | None, ref: ObjectRef, context: Context) -> SourceDeclaration:
+    """Find what declares a source in an object: the unit's own, or another. Raises `CannotInspect`."""
     if holder is None:
         raise CannotInspect(f"{ref} does not exist")
     dialect = dialect_of(ref.group, ref.kind)
-    sources = dialect.translate(holder, Context()).sources if dialect else ()
+    sources = dialect.translate(holder, context).sources if dialect else ()
     found = next((one for one in sources if one.ref == ref), None)
     if found is None:
         raise CannotInspect(f"{ref} is no source")

@@ -33,10 +33,13 @@ class FakeRenderer:
         """Take the repository whose commits are rendered."""
         self._repository = repository
         self.renders = 0
+        self.contexts: list[RenderContext] = []
+        """What each render was given, in their order."""
 
     async def render(self, recipe: Recipe, tree: PathLike[str], context: RenderContext) -> RenderResult:
         """Give the objects at the path."""
         self.renders += 1
+        self.contexts.append(context)
         return self._result(recipe, self._repository.tree(tree.__fspath__()), context)
 
     def lookup(self, recipe: Recipe, context: RenderContext) -> RenderResult | None:

@@ -437,3 +437,42 @@ async def test_a_process_decrypts_once_and_is_gone(bench: Bench, age: Key) -> No
     before = set(bench.renderer.pids)
     await bench.render(RECIPE, keys=keys(age_agekey=age.private))
     assert set(bench.renderer.pids) <= before
+
+
+async def test_values_that_stay_encrypted_are_refused_in_a_secret(bench: Bench, age: Key) -> None:
+    given = keys(age_agekey=age.private)
+    orphaned = sealed(age).partition("sops:")[0]
+    bench.write({"app/s.yaml": orphaned})
+    problem = await fails(bench, given)
+    assert "Secret/made (app/s.yaml:1): stringData.other is still encrypted" in problem.message
+    listed = {"apiVersion": "v1", "kind": "List", "items": [yaml.safe_load(secret("made", word=CLEAR))]}
+    bench.write({"app/s.yaml": encrypted(yaml.safe_dump(listed), age=[age], regex=DATA)})
+    assert "stringData.word is still encrypted" in (await fails(bench, given)).message
+    # In another kind it may be what an operator decrypts.
+    bench.write({"app/s.yaml": orphaned.replace("kind: Secret", "kind: ConfigMap").replace("stringData", "data")})
+    result = await bench.render(RECIPE, keys=given)
+    assert any("data.other is still encrypted" in warning.message for warning in result.warnings)
+
+
+async def test_an_object_is_otherwise_what_it_was(bench: Bench, age: Key) -> None:
+    body = {
+        "apiVersion": "example.com/v1",
+        "kind": "Thing",
+        "metadata": {"name": "made", "labels": {"a": "true", "b": "1"}, "annotations": {}},
+        "spec": {
+            "word": CLEAR,
+            "whole": 9007199254740993,
+            "part": 0.25,
+            "yes": True,
+            "none": None,
+            "empty": {},
+            "list": [1, "two", [], {"word": "<&>\u2028 ümlaut\n"}, None],
+            "text": 'a "quoted" \\ text\n',
+            "12": "a number as a name",
+        },
+    }
+    bench.write({"app/s.yaml": yaml.safe_dump(body, allow_unicode=True)})
+    plain = await bench.render(RECIPE)
+    bench.write({"app/s.yaml": encrypted(yaml.safe_dump(body, allow_unicode=True), age=[age], regex="^word$")})
+    result = await bench.render(RECIPE, keys=keys(age_agekey=age.private))
+    assert [item.body for item in result.objects] == [item.body for item in plain.objects]

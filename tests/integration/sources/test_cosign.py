@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 import pytest_asyncio
 
-from support.registry import PASSWORD, USER, Registry, registry
 from support.cosign_signing import SIGN, KeyPair, key_pair, push_bundle, push_simple, sign
+from support.registry import PASSWORD, USER, Registry, registry
 from trueup.core.model.artifact import Fault, SourceError
 from trueup.sources.oci.address import read_address
 from trueup.sources.oci.credentials import OciCredentials

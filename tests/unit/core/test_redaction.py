@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.core.redaction import hide_user, redact
+from trueup.core.redaction import Veil, hide_user, redact
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,23 @@ def test_in_a_text() -> None:
         "fatal: unable to access 'https://***@git.example.com/a/': authorization: *** see http://x/y@z"
     )
     assert redact("the word is s3cret/word, or s3cret%2Fword", ["s3cret/word"]) == "the word is ***, or ***"
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "covered"),
+    [
+        ("geheim", '"ein geheimes Wort"', True),
+        ("geheim", '"offen"', False),
+        ('a "quoted" word', '"a \\"quoted\\" word"', True),
+        ("zwei\nZeilen", '"zwei\\nZeilen"', True),
+        ("schlüssel-wort", '"schl\\u00fcssel-wort"', True),
+        ("long-" * 100, f'"{"long-" * 60}…', True),
+        ("long-token-of-many-letters", '"{"before": "long-tok…', True),
+        ("long-token-of-many-letters", '"long-tok"', False),
+        ("abc", "abc", False),
+    ],
+)
+def test_a_veil_knows_a_secret_in_every_form(secret: str, text: str, covered: bool) -> None:
+    assert Veil([secret]).covers(text) is covered
+    if covered and not text.endswith("…"):
+        assert redact(text, [secret]) != text

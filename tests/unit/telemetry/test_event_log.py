@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from support.deployments import a_record
@@ -32,8 +33,12 @@ FAILED = UnitReport(UnitPhase.FAILED, Reason.REFUSED, "Deployment/shop/web: no")
 
 @pytest.fixture(name="lines")
 def all_lines() -> Iterator[list[Any]]:
+    before = structlog.get_config()
+    # A command that an earlier test ran in this process has had all but the worst left out.
+    structlog.reset_defaults()
     with capture_logs() as found:
         yield found
+    structlog.configure(**before)
 
 
 def ended(ending: Ending = Ending.GOOD, **fields: Any) -> SyncEnded:

@@ -46,7 +46,7 @@ def _version_definitions() -> tuple[str, ...]:
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {
-        "worker": Target("worker", ".", cpu_seconds=240.0),
+        "worker": Target("worker", ".", cpu_seconds=420.0),
         "localcluster": Target("localcluster", ".", cpu_seconds=780.0, definitions=_version_definitions()),
         "kwok": Target("localcluster", "./kwok", cpu_seconds=60.0),
     }

@@ -15,7 +15,7 @@ from trueup.core.model.unit import Unit
 from trueup.core.plan.desired import OptionsReader, Prepared, prepare
 from trueup.core.plan.tasks import Step
 from trueup.core.ports import Acting, Applied, ApplyError, ClusterUnreachable, Target, Targets
-from trueup.core.redaction import redact
+from trueup.core.redaction import Veil, redact
 from trueup.core.remedies import advised
 
 CONTAINERS = frozenset(
@@ -23,7 +23,7 @@ CONTAINERS = frozenset(
 )
 """Kinds that may hold what is others', and go only with a confirmation then."""
 
-SECRETS_KEPT = 1000
+SECRETS_KEPT = 20_000
 """Of one unit, this many values that are never told are known."""
 
 
@@ -35,6 +35,7 @@ class ObjectDelivery:
         self._targets = targets
         self._options_of = options_of
         self._secrets: dict[ObjectRef, tuple[str, ...]] = {}
+        self._written: dict[ObjectRef, set[ObjectRef]] = {}
 
     def _target(self, unit: Unit) -> Target:
         return self._targets.of(unit.target.cluster)
@@ -116,7 +117,19 @@ class ObjectDelivery:
         with self._telling(unit):
             applied = await self._target(unit).write(step, acting)
         secrets = self._secrets.get(unit.ref, ())
+        if unit.decryption is not None and self._may_have_held(unit, step.ref):
+            applied = without_values(applied)
         return without_secrets(applied, secrets) if secrets else applied
+
+    def _may_have_held(self, unit: Unit, ref: ObjectRef) -> bool:
+        """Say whether an object may have held decrypted values of a revision that this process has not rendered.
+
+        Nobody knows these values any more, so what its fields were must not be told. After a write all is known.
+        """
+        first = ref not in self._written.setdefault(unit.ref, set())
+        self._written[unit.ref].add(ref)
+        own_kind = "." in ref.group and not ref.group.endswith(".k8s.io")
+        return first and (own_kind or (ref.group, ref.kind) == ("", "ConfigMap"))
 
     async def usable(self, unit: Unit, refs: Sequence[ObjectRef], timeout: float) -> tuple[ObjectRef, ...]:
         """Wait until definitions are established and namespaces active."""
@@ -125,15 +138,17 @@ class ObjectDelivery:
 
 def without_secrets(applied: Applied, secrets: Sequence[str]) -> Applied:
     """Tell of a field with a secret value only that it has changed."""
-
-    def hides(text: str) -> bool:
-        return redact(text, secrets) != redact(text)
-
+    veil = Veil(secrets)
     fields = tuple(
-        FieldChange(field.path, hidden=True) if hides(field.before) or hides(field.after) else field
+        FieldChange(field.path, hidden=True) if veil.covers(field.before) or veil.covers(field.after) else field
         for field in applied.fields
     )
     return msgspec.structs.replace(applied, message=redact(applied.message, secrets), fields=fields)
+
+
+def without_values(applied: Applied) -> Applied:
+    """Tell of every field only that it has changed."""
+    return msgspec.structs.replace(applied, fields=tuple(FieldChange(one.path, hidden=True) for one in applied.fields))
 
 
 @contextmanager

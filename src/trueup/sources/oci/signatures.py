@@ -56,14 +56,12 @@ def _key(raw: bytes, what: str) -> PublicKey:
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < _LEAST_RSA:
         raise SourceError(Fault.KEYS, f"{what} has {key.key_size} bits, and an RSA key must have {_LEAST_RSA}")
     if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey):
-        raise SourceError(
-            Fault.KEYS, f"{what} is of a kind that cosign does not use: take ECDSA, RSA or Ed25519"
-        )
+        raise SourceError(Fault.KEYS, f"{what} is of a kind that cosign does not use: take ECDSA, RSA or Ed25519")
     return key
 
 
 async def verify(registry: Registry, digest: str, keys: Sequence[PublicKey], shown: str) -> None:
-    """Find a signature of an artifact by one of these keys. Raises `SourceError` (ARTIFACT_SIGNATURE) where there is none."""
+    """Find a signature of an artifact by one of these keys. Raises `SourceError` (ARTIFACT_SIGNATURE) without one."""
     found = 0
     async for signature in _signatures(registry, digest, shown):
         found += 1
