@@ -66,9 +66,9 @@ async def _complete(
         files = await _files(context, one.resolved, missing)
         known.update({ids[path]: content for path, content in files.items()})
     read.update({id: known[id] for id in ids.values()})
-    facts = RevisionFacts(
-        {path: known[id] for path, id in ids.items()}, one.resolved.revision.id, context.capabilities(run.unit)
-    )
+    revision = one.resolved.revision
+    files = {path: known[id] for path, id in ids.items()}
+    facts = RevisionFacts(files, revision.version or revision.id, context.capabilities(run.unit))
     return late.complete(facts)
 
 

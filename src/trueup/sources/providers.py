@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from trueup.sources.git import GitProvider, GitSource
+from trueup.sources.helm import HelmProvider, HelmSource
 from trueup.sources.oci import OciProvider, OciSource
 from trueup.sources.registry import SourceProvider
 
 
 def all_providers(git: GitSource) -> tuple[SourceProvider, ...]:
     """Give a provider for each kind; all keep what they fetch in the cache of `git`."""
-    return (GitProvider(git), OciProvider(OciSource(git.cache)))
+    oci = OciSource(git.cache)
+    return (GitProvider(git), OciProvider(oci), HelmProvider(HelmSource(git.cache), oci))

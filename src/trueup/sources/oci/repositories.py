@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import shutil
 import time
-from collections import OrderedDict
 from contextlib import suppress
-from pathlib import Path
-from uuid import uuid4
 
 import msgspec
 
@@ -27,22 +23,17 @@ from trueup.core.model.artifact import (
     amount,
 )
 from trueup.core.repository.oci import OCI, OciSpec
-from trueup.fairness import TENANT
-from trueup.git.access import base_environment
 from trueup.git.commits import parse_commit
 from trueup.git.mirror import Mirror
-from trueup.git.process import GitFailed, disk
-from trueup.scripts import run_script
 from trueup.shared import Shared
+from trueup.sources.archives import Archives, Wanted
 from trueup.sources.cache import Cache, Key
 from trueup.sources.oci.address import OciAddress, read_address
-from trueup.sources.oci.credentials import OciCredentials, oci_credentials
 from trueup.sources.oci.expressions import fitting
 from trueup.sources.oci.manifests import (
     CHART,
     INDEXES,
     Choice,
-    Layer,
     best_tag,
     child_of,
     choice_of,
@@ -53,17 +44,12 @@ from trueup.sources.oci.manifests import (
 )
 from trueup.sources.oci.registry import Registry, Tokens
 from trueup.sources.proofs import Turns
+from trueup.sources.web.credentials import WebCredentials, web_credentials
 
 BLOB_LIMIT = 512 * 1024 * 1024
 """Bytes of a layer as it lies in the registry."""
 
-UNPACK_SECONDS = 300.0
 ANSWERS_KEPT = 10_000
-REFUSED_KEPT = 1000
-REFUSED_SECONDS = 600.0
-"""Seconds for which a layer that was refused for what it holds is not fetched again."""
-
-_SCRIPT = Path(__file__).with_name("unpacking.py")
 _DENIED = (Fault.CREDENTIALS, Fault.NOT_FOUND)
 
 
@@ -83,12 +69,12 @@ class OciSource:
         self._answers: dict[tuple[str, str, Choice], tuple[float, Revision]] = {}
         self._turns = Turns(cache.settings.parallel)
         self._tokens: Tokens = {}
-        self._refused: OrderedDict[tuple[str, str], tuple[float, SourceError]] = OrderedDict()
+        self._archives = Archives(cache)
 
     async def resolve(self, spec: OciSpec, credentials: SourceCredentials | None, fresh: bool = False) -> Revision:
         """Ask which digest is wanted; for a digest only whether the registry lets these credentials in."""
-        address = read_address(spec.url)
-        creds = oci_credentials(credentials, address)
+        address = _address(spec)
+        creds = web_credentials(credentials, address)
         choice = choice_of(spec.ref, address.shown)
         if choice.digest:
             await self._prove(spec, address, creds, choice.digest)
@@ -99,15 +85,15 @@ class OciSource:
         self, spec: OciSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
     ) -> Resolved:
         """Give an artifact, fetched if it is not here, to whom the registry lets in. Raises `SourceError`."""
-        address = read_address(spec.url)
-        creds = oci_credentials(credentials, address)
+        address = _address(spec)
+        creds = web_credentials(credentials, address)
         await self._prove(spec, address, creds, revision.digest)
         key = _key(address, spec, revision, ignore)
         if (known := self.cache.known(key)) is not None:
             return known
         mirror = self.cache.mirror(address.kept)
         async with self._turn(address, creds):
-            commit = await _commit(mirror, spec, revision)
+            commit = await self._archives.commit(mirror, _ref(spec, revision))
             if not commit:
                 commit = await self._fetched(spec, address, creds, revision)
         return await self._described(key, spec, (address, mirror), (revision, commit), ignore)
@@ -116,35 +102,39 @@ class OciSource:
         self, spec: OciSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
     ) -> Resolved | None:
         """Give an artifact that was fetched before, without any network, to whom the registry has let in before."""
-        address = read_address(spec.url)
+        address = _address(spec)
         mirror = self.cache.mirror(address.kept)
-        if self.cache.proofs.since(_proof(mirror, oci_credentials(credentials, address))) is None:
+        if self.cache.proofs.since(_proof(mirror, web_credentials(credentials, address))) is None:
             return None
         key = _key(address, spec, revision, ignore)
         if (known := self.cache.known(key)) is not None:
             return known
-        commit = await _commit(mirror, spec, revision)
+        commit = await self._archives.commit(mirror, _ref(spec, revision))
         return await self._described(key, spec, (address, mirror), (revision, commit), ignore) if commit else None
+
+    def mirror(self, spec: OciSpec) -> Mirror:
+        """Give where a repository's artifacts are kept. Raises `SourceError` for a wrong URL."""
+        return self.cache.mirror(_address(spec).kept)
 
     def followed(self, spec: OciSpec, tenants: frozenset[str]) -> None:
         """Take note of whose sources follow a repository now."""
         with suppress(SourceError):
-            self.cache.quotas.followed(read_address(spec.url).address, tenants)
+            self.cache.quotas.followed(_address(spec).kept.address, tenants)
 
     def forget(self, spec: OciSpec) -> None:
         """Remove all that is kept and known of a repository that no source follows any more."""
         with suppress(SourceError):
-            address = read_address(spec.url).address
-            self._answers = {key: answer for key, answer in self._answers.items() if key[0] != address}
-            self.cache.forget(address)
+            address = _address(spec)
+            self._answers = {key: answer for key, answer in self._answers.items() if key[0] != address.address}
+            self.cache.forget(address.kept.address)
 
     # ----------------------------------------------------------------------------------------------- asking
 
-    def _turn(self, address: OciAddress, creds: OciCredentials) -> asyncio.Semaphore:
+    def _turn(self, address: OciAddress, creds: WebCredentials) -> asyncio.Semaphore:
         return self._turns.of(f"{address.host} {creds.who}")
 
     async def _poll(
-        self, spec: OciSpec, address: OciAddress, creds: OciCredentials, choice: Choice, fresh: bool
+        self, spec: OciSpec, address: OciAddress, creds: WebCredentials, choice: Choice, fresh: bool
     ) -> Revision:
         """Ask for the digest of a tag, once for all who ask the same with the same credentials."""
         key = (address.address, creds.who, choice)
@@ -168,7 +158,7 @@ class OciSource:
             found = await self._polls.one(key, ask)
         return found
 
-    async def _asked(self, spec: OciSpec, address: OciAddress, creds: OciCredentials, choice: Choice) -> Revision:
+    async def _asked(self, spec: OciSpec, address: OciAddress, creds: WebCredentials, choice: Choice) -> Revision:
         """Ask a registry for a digest; its answer proves that it lets these credentials in, or does not."""
         proof = _proof(self.cache.mirror(address.kept), creds)
         try:
@@ -177,7 +167,7 @@ class OciSource:
                     tag = choice.tag
                     if choice.versions:
                         tags = fitting(await registry.tags(), choice.pattern, address.shown)
-                        tag = best_tag(tags, choice, address.shown)
+                        tag = best_tag(tags, choice, address.shown, charts=spec.media_type == CHART)
                     found = Revision(tag, await registry.digest(choice.digest or tag))
         except TimeoutError as error:
             raise _too_slow(address, spec.timeout) from error
@@ -188,7 +178,7 @@ class OciSource:
         await self.cache.proofs.let_in(proof)
         return found
 
-    async def _prove(self, spec: OciSpec, address: OciAddress, creds: OciCredentials, digest: str) -> None:
+    async def _prove(self, spec: OciSpec, address: OciAddress, creds: WebCredentials, digest: str) -> None:
         """Have credentials let in where they are not, or not lately. Raises `SourceError` where they are refused.
 
         A registry that cannot be reached does not take away what it has given before.
@@ -204,40 +194,22 @@ class OciSource:
 
     # --------------------------------------------------------------------------------------------- fetching
 
-    async def _fetched(self, spec: OciSpec, address: OciAddress, creds: OciCredentials, revision: Revision) -> str:
+    async def _fetched(self, spec: OciSpec, address: OciAddress, creds: WebCredentials, revision: Revision) -> str:
         """Bring an artifact's files here within the quotas, and give their commit."""
-        quotas, tenant, mirror = self.cache.quotas, TENANT.get(), self.cache.mirror(address.kept)
-        held = (address.address, _kept(spec, revision))
-        since, error = self._refused.get(held, (0.0, None))
-        if error is not None and time.monotonic() - since < REFUSED_SECONDS:
-            raise SourceError(error.fault, str(error))
-        quotas.admit(mirror, tenant, revision.id, address.shown)
-        try:
-            await self._bring(spec, address, creds, revision)
-            if quotas.too_large(await quotas.measure(mirror)):
-                # What was wanted once may be most of it: only what is wanted now is fetched anew.
-                await mirror.renew()
-                await self._bring(spec, address, creds, revision)
-                await quotas.measure(mirror)
-            quotas.check(mirror, tenant, revision.id, address.shown)
-        except SourceError as refused:
-            if refused.fault in (Fault.HOSTILE, Fault.TOO_LARGE):
-                self._refused[held] = (time.monotonic(), refused)
-                while len(self._refused) > REFUSED_KEPT:
-                    self._refused.popitem(last=False)
-            raise
-        commit = await _commit(mirror, spec, revision)
-        if not commit:
-            raise SourceError(Fault.CACHE, f"{address.shown}: {revision} was fetched and is not there; tried again")
-        return commit
+        wanted = Wanted(_ref(spec, revision), revision.id, address.shown, str(revision))
+        mirror = self.cache.mirror(address.kept)
+        return await self._archives.kept(mirror, wanted, lambda: self._bring(spec, address, creds, wanted, revision))
 
-    async def _bring(self, spec: OciSpec, address: OciAddress, creds: OciCredentials, revision: Revision) -> None:
-        folder = self.cache.settings.cache / "mirrors" / f"{uuid4().hex}.part"
+    async def _bring(
+        self, spec: OciSpec, address: OciAddress, creds: WebCredentials, wanted: Wanted, revision: Revision
+    ) -> None:
         shown = address.shown
         try:
-            folder.mkdir(parents=True)
-            async with asyncio.timeout(spec.timeout):
-                async with Registry(address, creds, spec.insecure, self._tokens) as registry:
+            async with self._archives.folder(shown) as folder:
+                async with (
+                    asyncio.timeout(spec.timeout),
+                    Registry(address, creds, spec.insecure, self._tokens) as registry,
+                ):
                     _, raw = await registry.manifest(revision.digest)
                     if raw.get("mediaType") in INDEXES or "manifests" in raw:
                         _, raw = await registry.manifest(child_of(raw, shown))
@@ -247,34 +219,12 @@ class OciSource:
                         words = f"{shown}: the layer has {amount(layer.size)}, and one may have {amount(BLOB_LIMIT)}"
                         raise SourceError(Fault.TOO_LARGE, words)
                     await registry.blob(layer.digest, layer.size, folder / "blob")
-            message = msgspec.json.encode(_Origin(told(manifest.annotations)))
-            mirror = self.cache.mirror(address.kept)
-            await mirror.take(lambda git: self._unpack(git, folder / "blob", (spec, revision, layer), message, shown))
+                unwrap = (spec.only or spec.unwrap) and layer.media_type == CHART
+                wanted = msgspec.structs.replace(wanted, name=f"the layer {layer.digest}", unwrap=unwrap)
+                message = msgspec.json.encode(_Origin(told(manifest.annotations)))
+                await self._archives.unpack(self.cache.mirror(address.kept), folder / "blob", wanted, message)
         except TimeoutError as error:
             raise _too_slow(address, spec.timeout) from error
-        except OSError as error:
-            raise disk(error, shown) from error
-        finally:
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
-
-    async def _unpack(
-        self, git: Path, blob: Path, what: tuple[OciSpec, Revision, Layer], message: bytes, shown: str
-    ) -> None:
-        spec, revision, layer = what
-        limits = self.cache.settings.limits
-        strip = "1" if spec.only and layer.media_type == CHART else "0"
-        numbers = [str(each) for each in (limits.tree, limits.file, limits.files, limits.depth)]
-        arguments = [self.cache.settings.git, str(blob), _ref(spec, revision), strip, *numbers]
-        environment = base_environment() | {"GIT_DIR": str(git)}
-        try:
-            async with asyncio.timeout(UNPACK_SECONDS):
-                said = await run_script(_SCRIPT, arguments, stdin=message, environment=environment)
-        except RuntimeError as error:
-            raise SourceError(Fault.CACHE, f"{shown}: the layer cannot be unpacked: {error}") from error
-        if "refused" in said:
-            fault = Fault.TOO_LARGE if said["too_large"] else Fault.HOSTILE
-            words = f"{shown}: the layer {layer.digest} is not taken: {said['refused']}; push another artifact"
-            raise SourceError(fault, words)
 
     # ------------------------------------------------------------------------------------------- describing
 
@@ -301,9 +251,13 @@ class OciSource:
         return self.cache.keep(key, resolved)
 
 
+def _address(spec: OciSpec) -> OciAddress:
+    return msgspec.structs.replace(read_address(spec.url), apart=spec.apart)
+
+
 def _kept(spec: OciSpec, revision: Revision) -> str:
     """Name what is kept of an artifact: its digest, and which layer of it in which form."""
-    told = "\0".join((revision.digest, spec.media_type, str(spec.only)))
+    told = "\0".join((revision.digest, spec.media_type, str(spec.only), *(("unwrapped",) if spec.unwrap else ())))
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
@@ -311,22 +265,16 @@ def _ref(spec: OciSpec, revision: Revision) -> str:
     return f"refs/trueup/oci/{_kept(spec, revision)}"
 
 
-async def _commit(mirror: Mirror, spec: OciSpec, revision: Revision) -> str:
-    """Give the commit of an artifact's files, empty where they are not here."""
-    if mirror.suspect or not mirror.folder.exists():
-        return ""
-    try:
-        raw = await mirror.git(["rev-parse", "--verify", "--quiet", f"{_ref(spec, revision)}^{{commit}}"])
-    except GitFailed:
-        return ""
-    return raw.decode().strip()
-
-
 def _key(address: OciAddress, spec: OciSpec, revision: Revision, ignore: IgnoreRules) -> Key:
-    return (address.address, revision.id, revision.name, f"{ignore.key}\0{spec.media_type}\0{spec.only}")
+    return (
+        address.kept.address,
+        revision.id,
+        revision.name,
+        f"{ignore.key}\0{spec.media_type}\0{spec.only}\0{spec.unwrap}",
+    )
 
 
-def _proof(mirror: Mirror, creds: OciCredentials) -> str:
+def _proof(mirror: Mirror, creds: WebCredentials) -> str:
     return f"{mirror.key}.{creds.who}"
 
 
