@@ -12,11 +12,14 @@ import binascii
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
+import msgspec
+
 from trueup.core.model.artifact import Fault, SourceCredentials, SourceError
 from trueup.core.model.dialect import labels_of
 from trueup.core.model.objects import Body
 from trueup.core.model.unit import SourceDeclaration, ValueRef
 from trueup.core.ports import Values
+from trueup.core.repository.helm import HelmSpec
 from trueup.core.repository.oci import SCHEME, OciSpec
 from trueup.core.repository.url import read_repository_url
 from trueup.dialects.argo.application.types import GROUP as ARGO_GROUP
@@ -49,7 +52,9 @@ class SecretCredentials:
     async def of(self, declaration: SourceDeclaration) -> SourceCredentials | None:
         """Give the credentials, `None` for anonymous access. Raises `SourceError` where a named Secret is not there."""
         if declaration.ref.group == ARGO_GROUP:
-            found, names = _found(declaration.spec.url, self._secrets(), self._home, declaration.project)
+            charts = isinstance(declaration.spec, HelmSpec)
+            wanted = Wanted(declaration.spec.url, declaration.project, charts)
+            found, names = _found(wanted, self._secrets(), self._home)
             data = await self._with_hosts(declaration.spec.url, found)
             return _readable(data, declaration.spec.url, names) if data is not None else None
         secret = await self._named(declaration, declaration.credentials)
@@ -114,18 +119,22 @@ def _of_registry(declaration: SourceDeclaration, secret: Data | None) -> Data | 
     return {_DOCKER_CONFIG: secret[_DOCKER_CONFIG]}
 
 
-def for_url(url: str, secrets: Iterable[Body], home: str, project: str = "") -> Data | None:
-    """Give the decoded data of the Secret for a URL: its own `repository`, completed from the longest `repo-creds`.
+class Wanted(msgspec.Struct, frozen=True):
+    """What credentials are sought for: a URL, a project, and whether charts lie there."""
 
-    Upstream takes credentials from the template where the repository's own Secret brings none. A Secret that names a
-    project is for that one's Applications alone, and theirs before those that are everybody's.
+    url: str
+    project: str = ""
+    charts: bool = False
+
+
+def _found(sought: Wanted, secrets: Iterable[Body], home: str) -> tuple[Data | None, str]:
+    """Give the decoded data of the Secret for a URL, and the Secret that the password or key comes from.
+
+    It is its own `repository`, completed from the longest `repo-creds`: upstream takes credentials from the template
+    where the repository's own Secret brings none. A Secret that names a project is for that one's Applications alone,
+    and theirs before those that are everybody's.
     """
-    return _found(url, secrets, home, project)[0]
-
-
-def _found(url: str, secrets: Iterable[Body], home: str, project: str) -> tuple[Data | None, str]:
-    """Give the data for a URL as `for_url` does, and the Secret that the password or key comes from."""
-    wanted = normal_url(url)
+    wanted, project = normal_url(sought.url), sought.project
     own: Data | None = None
     template: Data | None = None
     own_name = template_name = ""
@@ -136,7 +145,7 @@ def _found(url: str, secrets: Iterable[Body], home: str, project: str) -> tuple[
             continue
         data = decoded(body)
         name = f"{home}/{text_of(metadata_of(body), 'name')}"
-        its = _its_url(data, wanted.startswith(SCHEME))
+        its = _its_url(data, wanted.startswith(SCHEME), sought.charts)
         whose = data.get("project", b"").decode(errors="replace")
         if not its or whose not in ("", project):
             continue
@@ -152,11 +161,12 @@ def _found(url: str, secrets: Iterable[Body], home: str, project: str) -> tuple[
     return own, own_name
 
 
-def _its_url(data: Data, registry: bool) -> str:
+def _its_url(data: Data, registry: bool, charts: bool) -> str:
     """Give the URL that a Secret is for in its one form; empty where it is for another kind of repository."""
     kind, url = (data.get(key, b"").decode(errors="replace") for key in ("type", "url"))
     if not registry:
-        return normal_url(url) if kind in ("", "git") and not url.startswith(SCHEME) else ""
+        fits = kind == "helm" and data.get("enableOCI") != b"true" if charts else kind in ("", "git")
+        return normal_url(url) if fits and not url.startswith(SCHEME) else ""
     if kind != "oci" and not (kind == "helm" and data.get("enableOCI") == b"true"):
         return ""
     # Helm's repositories in registries are written without a scheme.

@@ -36,7 +36,6 @@ KINDS = {
 
 EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
     "Application": {
-        "spec.source.chart": {"source": {"repoURL": "https://charts.example", "chart": "web"}},
         "spec.source.plugin": {"source": {**SOURCE, "plugin": {"name": "cdk8s"}}},
         "spec.source.helm.passCredentials": {"source": {**SOURCE, "helm": {"passCredentials": True}}},
         "spec.source.kustomize.version": {"source": {**SOURCE, "kustomize": {"version": "v5"}}},
