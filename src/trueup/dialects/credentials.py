@@ -33,6 +33,7 @@ HOST_KEYS, HOST_CERTIFICATES = "argocd-ssh-known-hosts-cm", "argocd-tls-certs-cm
 Data: TypeAlias = Mapping[str, bytes]
 _CERTIFICATES = ("ca.crt", "tls.crt", "tls.key", "caFile", "certFile", "keyFile")
 _DOCKER_CONFIG = ".dockerconfigjson"
+_OF_CHARTS = frozenset({"username", "password", _DOCKER_CONFIG, *_CERTIFICATES})
 _APP_KEYS = ("githubAppID", "githubAppPrivateKey", "gcpServiceAccountKey", "azureServicePrincipalClientId")
 
 
@@ -64,6 +65,9 @@ class SecretCredentials:
             return None
         if isinstance(declaration.spec, OciSpec):
             secret = _of_registry(declaration, secret)
+        elif isinstance(declaration.spec, HelmSpec) and secret is not None:
+            # Other keys would have meanings that they do not have in Flux.
+            secret = {key: value for key, value in secret.items() if key in _OF_CHARTS}
         if proxy is not None and not proxy.get("address"):
             ref = declaration.proxy
             where = f"{ref.namespace}/{ref.name}" if ref else ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from trueup.core.model.git import GIT
 from trueup.sources.git import GitProvider, GitSource
-from trueup.sources.helm import HelmProvider, HelmSource
+from trueup.sources.helm import HelmProvider, HelmSource, PackagedCharts
 from trueup.sources.oci import OciProvider, OciSource
 from trueup.sources.registry import SourceProvider
 
@@ -11,4 +12,6 @@ from trueup.sources.registry import SourceProvider
 def all_providers(git: GitSource) -> tuple[SourceProvider, ...]:
     """Give a provider for each kind; all keep what they fetch in the cache of `git`."""
     oci = OciSource(git.cache)
-    return (GitProvider(git), OciProvider(oci), HelmProvider(HelmSource(git.cache), oci))
+    repositories = GitProvider(git)
+    packaged = PackagedCharts(git.cache, {GIT: repositories})
+    return (repositories, OciProvider(oci), HelmProvider(HelmSource(git.cache), oci), packaged)

@@ -16,6 +16,8 @@ from trueup.dialects.argo.application.types import Spec as ApplicationSpec
 from trueup.dialects.decode import Shape, shape_of
 from trueup.dialects.flux.alert.types import AlertSpec, ProviderSpec, translate_alert, translate_provider
 from trueup.dialects.flux.gitrepository.types import Spec as RepositorySpec
+from trueup.dialects.flux.helmchart.types import Spec as ChartSpec
+from trueup.dialects.flux.helmrepository.types import Spec as ChartsSpec
 from trueup.dialects.flux.kustomization.types import Spec as KustomizationSpec
 from trueup.dialects.flux.ocirepository.types import Spec as ArtifactSpec
 from trueup.dialects.flux.receiver.types import Spec as ReceiverSpec
@@ -29,6 +31,8 @@ KINDS = {
     "Kustomization": (KustomizationSpec, samples.KUSTOMIZATION),
     "GitRepository": (RepositorySpec, samples.REPOSITORY),
     "OCIRepository": (ArtifactSpec, samples.ARTIFACT),
+    "HelmRepository": (ChartsSpec, samples.CHARTS),
+    "HelmChart": (ChartSpec, samples.CHART),
     "Receiver": (ReceiverSpec, samples.RECEIVER),
     "Provider": (ProviderSpec, samples.PROVIDER),
     "Alert": (AlertSpec, samples.ALERT),
@@ -66,6 +70,14 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "OCIRepository": {
         "spec.serviceAccountName": {"serviceAccountName": "puller"},
+        "spec.verify": {"verify": {"provider": "cosign"}},
+    },
+    "HelmRepository": {
+        "spec.accessFrom": {"accessFrom": {"namespaceSelectors": []}},
+    },
+    "HelmChart": {
+        "spec.accessFrom": {"accessFrom": {"namespaceSelectors": []}},
+        "spec.valuesFile": {"valuesFile": "prod.yaml"},
         "spec.verify": {"verify": {"provider": "cosign"}},
     },
     "Receiver": {"spec.oidcProviders": {"oidcProviders": [{"issuerURL": "https://issuer.example"}]}},

@@ -227,9 +227,10 @@ class Fault(StrEnum):
     DISK = "DiskFull"
     CACHE = "CacheBroken"
     RULES = "IgnoreRulesInvalid"
+    VALUES = "ValuesFilesInvalid"
 
 
-_STALLED = frozenset({Fault.URL, Fault.TOO_LARGE, Fault.HOSTILE, Fault.RULES})
+_STALLED = frozenset({Fault.URL, Fault.TOO_LARGE, Fault.HOSTILE, Fault.RULES, Fault.VALUES})
 
 
 class SourceError(Exception):

@@ -30,13 +30,17 @@ class Role(StrEnum):
 
 
 class WatchedKind(msgspec.Struct, frozen=True):
-    """A kind of a dialect. `versions` has all that are understood, the preferred first."""
+    """A kind of a dialect. `versions` has all that are understood, the preferred first.
+
+    `reads` are kinds of the same dialect (group and kind) whose objects, in the same namespace, its translation reads.
+    """
 
     group: str
     kind: str
     plural: str
     versions: tuple[str, ...]
     role: Role
+    reads: tuple[tuple[str, str], ...] = ()
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -47,7 +51,8 @@ class Context(msgspec.Struct, frozen=True):
     between polls of sources that set no interval of their own. `cross_namespace`: objects may refer to sources and
     units in other namespaces. `default_service_account` is the service account used when a unit names none. `returns`
     is the rollback policy of units that name none, `taken_over` that of those which another controller delivered
-    before. `proven`: the API server admits no request in another person's name.
+    before. `proven`: the API server admits no request in another person's name. `others` are the objects of kinds that
+    some kind reads, as they are now.
     """
 
     projects: Mapping[tuple[str, str], Body] = {}
@@ -60,6 +65,7 @@ class Context(msgspec.Struct, frozen=True):
     returns: ReturnPolicy = ReturnPolicy.AUTO
     taken_over: ReturnPolicy = ReturnPolicy.REPORT
     proven: bool = False
+    others: Mapping[ObjectRef, Body] = {}
 
 
 class Translated(msgspec.Struct, frozen=True):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from trueup.core.model.artifact import Revision, SourceSpec
+from trueup.core.model.artifact import IgnoreRules, Revision, SourceSpec
 from trueup.core.repository.oci import SCHEME
 
 HELM = "helm"
 """The tag of Helm sources."""
+
+PACKAGED = "packaged-chart"
+"""The tag of charts that lie in a folder of another source."""
+
+CHART_NAME, VALUES_FILES = "chart", "valuesFiles"
+"""Keys of a chart's metadata: its name, and the files that its values were merged of, one a line."""
 
 
 class HelmSpec(SourceSpec, frozen=True, tag=HELM):
@@ -37,14 +43,43 @@ class HelmSpec(SourceSpec, frozen=True, tag=HELM):
 
     @property
     def origin(self) -> tuple[str, str]:
-        """Name the chart that is followed, or the index."""
-        return self.kind, f"{self.url}#{self.chart}"
+        """Name what is followed: a repository, as one index tells of all its charts, or a chart in a registry."""
+        return self.kind, f"{self.url}#{self.chart}" if self.registry else self.url
 
     def remembered(self, text: str) -> Revision:
         """Read a revision as a status shows it: an index by its digest, a chart by its version alone."""
-        try:
-            return Revision.parse(text)
-        except ValueError:
-            if not self.chart or not text:
-                raise
-            return Revision(text, "")
+        return _by_version(text) if self.chart else Revision.parse(text)
+
+
+class PackagedSpec(SourceSpec, frozen=True, tag=PACKAGED):
+    """A chart in the folder `path` of another source, packed as a repository would give it.
+
+    `source` is what the folder is in, without what `ignore` leaves out; `url` is its URL. `values_files` are files of
+    that source. `by_revision`: each revision of the source is one of the chart; else each version that its Chart.yaml
+    names is, whatever changes under the same version.
+    """
+
+    source: SourceSpec | None = None
+    ignore: IgnoreRules = IgnoreRules()
+    path: str = "."
+    by_revision: bool = False
+    values_files: tuple[str, ...] = ()
+    ignore_missing: bool = False
+
+    @property
+    def origin(self) -> tuple[str, str]:
+        """Name what the source follows: its charts move with it."""
+        return self.source.origin if self.source is not None else (self.kind, self.url)
+
+    def remembered(self, text: str) -> Revision:
+        """Read a revision as a status shows it: by its version alone."""
+        return _by_version(text)
+
+
+def _by_version(text: str) -> Revision:
+    try:
+        return Revision.parse(text)
+    except ValueError:
+        if not text:
+            raise
+        return Revision(text, "")

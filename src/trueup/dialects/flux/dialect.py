@@ -10,6 +10,8 @@ from trueup.dialects.adapter import KindAdapter
 from trueup.dialects.family import Family
 from trueup.dialects.flux.alert.adapter import ALERT_ADAPTER, PROVIDER_ADAPTER
 from trueup.dialects.flux.gitrepository.adapter import ADAPTER as REPOSITORY
+from trueup.dialects.flux.helmchart.adapter import ADAPTER as CHART
+from trueup.dialects.flux.helmrepository.adapter import ADAPTER as CHARTS
 from trueup.dialects.flux.kustomization import types as kustomization
 from trueup.dialects.flux.kustomization.adapter import ADAPTER as KUSTOMIZATION
 from trueup.dialects.flux.kustomization.translate import NAME_LABEL, NAMESPACE_LABEL
@@ -25,6 +27,8 @@ class Flux(Family, frozen=True):
     adapters: ClassVar[tuple[KindAdapter, ...]] = (
         REPOSITORY,
         ARTIFACT,
+        CHARTS,
+        CHART,
         KUSTOMIZATION,
         RECEIVER,
         PROVIDER_ADAPTER,

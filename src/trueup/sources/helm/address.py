@@ -46,9 +46,10 @@ class HelmAddress(msgspec.Struct, frozen=True):
             return url
         return self._with_query(urljoin(f"{self.base}/", url))
 
-    def kept(self, chart: str) -> GitUrl:
-        """What is kept of a chart on disk, as the mirrors name it."""
-        return GitUrl("helm", self.host, f"{APART}{self.base}?{self.query}#{chart}", self.shown)
+    @property
+    def kept(self) -> GitUrl:
+        """What is kept of its charts on disk, as the mirrors name it."""
+        return GitUrl("helm", self.host, f"{APART}{self.base}?{self.query}", self.shown)
 
     def _with_query(self, url: str) -> str:
         return f"{url}?{self.query}" if self.query and not urlsplit(url).query else url

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from trueup.core.model.artifact import CHART, Revision
+from trueup.core.model.artifact import CHART, Fault, Revision, SourceError
 from trueup.git.mirror import Mirror
-from trueup.git.process import GitFailed, failure
+from trueup.git.process import GitFailed
 
 _ROOT = "refs/trueup/versions"
 
@@ -36,8 +36,13 @@ async def remember(mirror: Mirror, revision: Revision, shown: str) -> None:
         asked = f"{gone}update {folder}/{revision.id} {blob}\n"
         await mirror.git(["update-ref", "--stdin"], stdin=asked.encode())
     except GitFailed as error:
-        raise failure(error.words, shown, None) from None
+        raise unusable(error, shown) from None
 
 
 def _folder(version: str) -> str:
     return f"{_ROOT}/{hashlib.sha256(version.encode()).hexdigest()[:32]}"
+
+
+def unusable(error: GitFailed, shown: str) -> SourceError:
+    """Say that something could not be read or written in the cache; what failed there is tried again."""
+    return SourceError(Fault.CACHE, f"{shown}: it cannot be kept in the cache: {error.words.strip()}; tried again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
@@ -20,18 +21,22 @@ from trueup.core.model.artifact import (
     SourceSpec,
 )
 from trueup.core.model.recipe import TreeIds
-from trueup.core.repository.helm import HELM, HelmSpec
+from trueup.core.repository.helm import CHART_NAME, HELM, VALUES_FILES, HelmSpec
 from trueup.core.repository.oci import OciRef, OciSpec
 from trueup.sources.helm.address import APART
 from trueup.sources.helm.choosing import LATEST
 from trueup.sources.helm.known_versions import known_revision, remember
 from trueup.sources.helm.repositories import HelmSource
+from trueup.sources.helm.values import found_files, read_text, rewritten, with_files
 from trueup.sources.oci import OciSource
 from trueup.sources.oci.address import read_address
 from trueup.sources.oci.manifests import CHART as CHART_LAYER
 from trueup.sources.registry import ContentOnDisk
 
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
+
+
+REWRITTEN_KEPT = 500
 
 
 class _Index(msgspec.Struct, frozen=True):
@@ -63,12 +68,13 @@ class HelmProvider:
         """Take the repositories with an index, and the registries."""
         self._helm = helm
         self._oci = oci
+        self._rewritten: OrderedDict[tuple[str, HelmSpec], tuple[str, tuple[str, ...]]] = OrderedDict()
 
     async def resolve(
         self, spec: SourceSpec, credentials: SourceCredentials | None, at: str = "", fresh: bool = False
     ) -> Revision:
         """Find the version that is wanted. `at` is a version, a range or a revision."""
-        wanted = _helm(spec)
+        wanted = _there(spec)
         version = wanted.version
         if at:
             with suppress(ValueError):
@@ -90,27 +96,56 @@ class HelmProvider:
         self, spec: SourceSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
     ) -> Resolved:
         """Give a chart's tree, fetched if it is not here."""
-        wanted = _helm(spec)
+        wanted = _there(spec)
         if not wanted.registry:
-            return await self._helm.fetch(wanted, revision, credentials, ignore)
+            return await self._finished(wanted, await self._helm.fetch(wanted, revision, credentials, ignore))
         artifact = _artifact(wanted, revision.name)
         found = await self._oci.fetch(artifact, _oci_revision(revision), credentials, ignore)
         await remember(self._oci.mirror(artifact), revision, found.url)
-        return msgspec.structs.replace(found, revision=revision)
+        return await self._finished(wanted, msgspec.structs.replace(found, revision=revision))
 
     async def recall(
         self, spec: SourceSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
     ) -> Resolved | None:
         """Give a chart's tree without any network; `None` where it is not here, or not for these credentials."""
-        wanted = _helm(spec)
+        wanted = _there(spec)
         if not wanted.registry:
-            return await self._helm.recall(wanted, revision, credentials, ignore)
+            known = await self._helm.recall(wanted, revision, credentials, ignore)
+            return await self._finished(wanted, known) if known is not None else None
         artifact = _artifact(wanted, revision.name)
         whole = revision if revision.digest else await known_revision(self._oci.mirror(artifact), revision.name)
         if whole is None:
             return None
         found = await self._oci.recall(artifact, _oci_revision(whole), credentials, ignore)
-        return msgspec.structs.replace(found, revision=whole) if found is not None else None
+        if found is None:
+            return None
+        return await self._finished(wanted, msgspec.structs.replace(found, revision=whole))
+
+    async def _finished(self, spec: HelmSpec, found: Resolved) -> Resolved:
+        """Give a chart with the values that are wanted, and its name."""
+        if not spec.chart:
+            return found
+        key = (found.tree, spec)
+        known = self._rewritten.get(key)
+        if known is None:
+            known = await self._with_values(spec, found) if spec.values_files else (found.tree, ())
+            self._rewritten[key] = known
+            while len(self._rewritten) > REWRITTEN_KEPT:
+                self._rewritten.popitem(last=False)
+        tree, files = known
+        metadata = {CHART_NAME: spec.chart, VALUES_FILES: "\n".join(files)}
+        return msgspec.structs.replace(found, tree=tree, metadata=metadata)
+
+    async def _with_values(self, spec: HelmSpec, found: Resolved) -> tuple[str, tuple[str, ...]]:
+        cache, shown = self._helm.cache, f"{spec.url}: chart {spec.chart!r}"
+        mirror, listing = cache.mirror_of(found), await cache.tree(found)
+        root = "" if spec.unwrap else f"{spec.chart}/"
+        wanted = [root + file.removeprefix("./") for file in spec.values_files]
+        files = found_files(listing, wanted, spec.ignore_missing, shown)
+        texts = [(path, await read_text(mirror, found.tree, path, shown)) for path in files]
+        merged = {f"{root}values.yaml": (await rewritten(shown, texts)).values} if files else {}
+        tree = await with_files(mirror, (found.tree, ""), merged, cache.settings.cache, shown)
+        return tree, tuple(path.removeprefix(root) for path in files)
 
     async def ids(self, resolved: Resolved) -> TreeIds:
         """Give the id of every path, as Git has it."""
@@ -127,7 +162,7 @@ class HelmProvider:
         wanted = _helm(spec)
         if not wanted.registry:
             self._helm.followed(wanted, tenants)
-        elif wanted.chart:
+        elif wanted.chart and not wanted.missing:
             self._oci.followed(_artifact(wanted, ""), tenants)
 
     def sweep(self) -> None:
@@ -151,9 +186,14 @@ async def _held_index(resolved: Resolved) -> AsyncIterator[_Index]:
 def _helm(spec: SourceSpec) -> HelmSpec:
     if not isinstance(spec, HelmSpec):
         raise SourceError(Fault.URL, f"a source of kind {spec.kind!r} is no Helm repository")
-    if spec.missing:
-        raise SourceError(Fault.NOT_FOUND, spec.missing)
     return spec
+
+
+def _there(spec: SourceSpec) -> HelmSpec:
+    wanted = _helm(spec)
+    if wanted.missing:
+        raise SourceError(Fault.NOT_FOUND, wanted.missing)
+    return wanted
 
 
 def _artifact(spec: HelmSpec, version: str) -> OciSpec:

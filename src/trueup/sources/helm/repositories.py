@@ -94,7 +94,7 @@ class HelmSource:
             commit = await self._archives.commit(asked.mirror, wanted.ref)
             if not commit:
                 commit = await self._archives.kept(asked.mirror, wanted, lambda: self._bring(asked, wanted, revision))
-        await remember(asked.mirror, revision, asked.address.shown)
+        await remember(asked.mirror, Revision(_name(asked, revision), revision.digest), asked.address.shown)
         return await self._described(asked, revision, commit, ignore)
 
     async def recall(
@@ -110,23 +110,26 @@ class HelmSource:
         if not spec.chart:
             found = await self.indexes.known(revision.id)
             return index_of(spec, revision, found) if found is not None else None
-        whole = revision if revision.digest else await known_revision(asked.mirror, revision.name)
-        if whole is None:
-            return None
+        whole = revision
+        if not revision.digest:
+            known_version = await known_revision(asked.mirror, _name(asked, revision))
+            if known_version is None:
+                return None
+            whole = Revision(revision.name, known_version.digest)
         if (known := self.cache.known(_key(asked, whole, ignore))) is not None:
             return known
         commit = await self._archives.commit(asked.mirror, _wanted(asked, whole).ref)
         return await self._described(asked, whole, commit, ignore) if commit else None
 
     def followed(self, spec: HelmSpec, tenants: frozenset[str]) -> None:
-        """Take note of whose sources follow a chart now."""
+        """Take note of whose sources follow a repository now."""
         with suppress(SourceError):
-            self.cache.quotas.followed(read_helm_address(spec.url).kept(spec.chart).address, tenants)
+            self.cache.quotas.followed(read_helm_address(spec.url).kept.address, tenants)
 
     def forget(self, spec: HelmSpec) -> None:
-        """Remove all that is kept of a chart that no source follows any more."""
+        """Remove all that is kept of a repository that no source follows any more."""
         with suppress(SourceError):
-            self.cache.forget(read_helm_address(spec.url).kept(spec.chart).address)
+            self.cache.forget(read_helm_address(spec.url).kept.address)
 
     # ----------------------------------------------------------------------------------------------- asking
 
@@ -134,7 +137,7 @@ class HelmSource:
         address = read_helm_address(spec.url)
         if spec.chart:
             check_chart(spec.chart, address.shown)
-        mirror = self.cache.mirror(address.kept(spec.chart))
+        mirror = self.cache.mirror(address.kept)
         return Asked(spec, address, web_credentials(credentials, address), mirror)
 
     async def _index(self, asked: Asked, fresh: bool = False) -> Index:
@@ -236,14 +239,19 @@ def index_of(spec: HelmSpec, revision: Revision, index: Index) -> Resolved:
 
 
 def _wanted(asked: Asked, revision: Revision) -> Wanted:
-    told = f"{revision.id}\0{asked.spec.unwrap}"
+    told = f"{asked.spec.chart}\0{revision.id}\0{asked.spec.unwrap}"
     ref = f"refs/trueup/{CHART}/{hashlib.sha256(told.encode()).hexdigest()[:32]}"
     name = f"the archive of chart {asked.spec.chart!r} {revision.name}"
     return Wanted(ref, revision.id, asked.address.shown, name, asked.spec.unwrap)
 
 
+def _name(asked: Asked, revision: Revision) -> str:
+    """Name a version among those of all charts."""
+    return f"{asked.spec.chart}\0{revision.name}"
+
+
 def _key(asked: Asked, revision: Revision, ignore: IgnoreRules) -> Key:
-    return (asked.mirror.address, revision.id, revision.name, f"{ignore.key}\0{asked.spec.unwrap}")
+    return (asked.mirror.address, revision.id, revision.name, f"{ignore.key}\0{asked.spec.chart}\0{asked.spec.unwrap}")
 
 
 def _message(spec: HelmSpec, entry: Entry) -> bytes:

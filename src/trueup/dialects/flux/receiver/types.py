@@ -26,6 +26,8 @@ from trueup.dialects.flux.conditions import (
     written,
 )
 from trueup.dialects.flux.gitrepository import types as repository
+from trueup.dialects.flux.helmchart import types as chart
+from trueup.dialects.flux.helmrepository import types as charts
 from trueup.dialects.flux.kustomization import types as kustomization
 from trueup.dialects.flux.kustomization.translate import REQUESTED_AT
 from trueup.dialects.flux.kustomization.types import LocalRef, Part
@@ -50,7 +52,7 @@ _PROOFS = {
     "dockerhub": (Proof(Check.JSON), ""),
     "quay": (Proof(Check.JSON), ""),
 }
-_GROUPS = {kind.KIND: kind.GROUP for kind in (repository, artifact, kustomization)}
+_GROUPS = {kind.KIND: kind.GROUP for kind in (repository, artifact, charts, chart, kustomization)}
 
 
 class Resource(Part, frozen=True):
