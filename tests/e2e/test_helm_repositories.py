@@ -15,6 +15,7 @@ import pytest_asyncio
 import yaml
 
 from support.charts import Charts, charts, config_chart
+from support.commands import run_trueup
 from support.e2e import APPLICATION, World, application, condition, eventually, says, synced, working
 from support.registry import PASSWORD, USER, Registry, registry
 from trueup.core.model.objects import Body
@@ -33,7 +34,7 @@ class Hub(NamedTuple):
     registry: Registry
 
 
-def secret(name: str, url: str, **data: str) -> str:
+def secret(name: str, url: str, /, **data: str) -> str:
     body = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -78,7 +79,15 @@ async def test_a_chart_is_delivered_by_its_version_and_a_newer_one_after_it(worl
     hub.charts.add("web", "1.2.0", config_chart("web", "1.2.0"))
     await asked(world, "ranged")
     await world.until(MAPS, "ranged", "ranged", shows("own", "1.2.0"))
-    await world.until(APPLICATION, ARGO, "ranged", lambda body: synced(body, "1.2.0"))
+    body = await world.until(APPLICATION, ARGO, "ranged", lambda body: synced(body, "1.2.0"))
+    told = await run_trueup(world.cluster, "diff", "app/ranged", "--revision", "1.0.0")
+    assert told.code == 1 and "1.0.0" in told.out, told
+    earlier = next(item for item in body["status"]["history"] if item["revision"] == "1.1.0")
+    done = await run_trueup(world.cluster, "rollback", "app/ranged", "--to", str(earlier["id"]))
+    assert done.code == 0, done
+    await world.until(MAPS, "ranged", "ranged", shows("own", "1.1.0"))
+    assert (await run_trueup(world.cluster, "unpin", "app/ranged")).code == 0
+    await world.until(MAPS, "ranged", "ranged", shows("own", "1.2.0"))
 
 
 async def test_options_and_value_files_of_the_chart_and_of_a_git_source_count(world: World, hub: Hub) -> None:
@@ -137,6 +146,49 @@ async def test_what_is_wrong_is_told_and_what_was_delivered_stays(world: World, 
     await world.until(APPLICATION, ARGO, "absent", says("no version that fits '9.x'", "3.1.0"))
     await world.apply(of_charts("open", hub.charts.url))
     await world.until(APPLICATION, ARGO, "open", says("targetRevision is required"))
+
+
+DEPENDENT = (
+    "apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies:\n"
+    "- {{name: web, alias: front, version: {version!r}, repository: {repository!r}}}\n"
+)
+
+
+async def test_charts_that_a_chart_depends_on_are_fetched_where_they_may_be(world: World, hub: Hub) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        hub.charts.add("web", version, config_chart("web", version))
+    about = DEPENDENT.format(version="1.0.x", repository=hub.charts.url)
+    git = world.repository("helm/umbrella", {"shop/Chart.yaml": about, "shop/values.yaml": "front: {value: theirs}\n"})
+    await world.apply(application("umbrella", "https://github.com/helm/umbrella", "shop", "umbrella"))
+    await world.until(MAPS, "umbrella", "umbrella", shows("theirs", "1.0.0"))
+    await world.until(APPLICATION, ARGO, "umbrella", lambda body: synced(body, git.head()))
+    told = await run_trueup(world.cluster, "diff", "app/umbrella", "--revision", "main")
+    assert told.code == 0, told
+    # The lock decides, also where the range has something newer.
+    locked = f"dependencies:\n- {{name: web, version: 1.0.0, repository: {hub.charts.url!r}}}\ndigest: x\n"
+    about = DEPENDENT.format(version="1.x", repository=hub.charts.url)
+    git.commit({"shop/Chart.yaml": about, "shop/Chart.lock": locked}, "lock it")
+    await asked(world, "umbrella")
+    await world.until(APPLICATION, ARGO, "umbrella", lambda body: synced(body, git.head()))
+    await world.until(MAPS, "umbrella", "umbrella", shows("theirs", "1.0.0"))
+    git.commit({"shop/Chart.lock": locked.replace("version: 1.0.0", "version: 1.1.0")}, "go on")
+    await asked(world, "umbrella")
+    await world.until(MAPS, "umbrella", "umbrella", shows("theirs", "1.1.0"))
+    by_name = DEPENDENT.format(version="1.x", repository="@stable")
+    git.commit({"shop/Chart.yaml": by_name, "shop/Chart.lock": locked.replace(hub.charts.url, "@stable")}, "by name")
+    await asked(world, "umbrella")
+    body = await world.until(APPLICATION, ARGO, "umbrella", says("dependency web 1.0.0 lies in @stable", "(key name)"))
+    assert await world.get(MAPS, "umbrella", "umbrella") is not None
+    await world.apply(secret("charts", hub.charts.url, name="stable"))
+    await asked(world, "umbrella")
+    await world.until(APPLICATION, ARGO, "umbrella", lambda body: synced(body, git.head()))
+    await world.until(MAPS, "umbrella", "umbrella", shows("theirs", "1.0.0"))
+    foreign = DEPENDENT.format(version="1.0.0", repository="https://foreign.example/stable")
+    world.repository("helm/foreign", {"shop/Chart.yaml": foreign})
+    await world.apply(application("foreign", "https://github.com/helm/foreign", "shop", "foreign"))
+    words = "lies in https://foreign.example/stable, which is not declared for units of project default"
+    body = await world.until(APPLICATION, ARGO, "foreign", says("not in its charts/ folder", words, "type: helm"))
+    assert not (body["status"].get("resources") or [])
 
 
 def of_flux(kind: tuple[str, str], name: str, **spec: Any) -> str:

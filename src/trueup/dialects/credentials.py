@@ -77,6 +77,22 @@ class SecretCredentials:
         known = {key: value for key, value in (certificates or {}).items() if key in _CERTIFICATES}
         return SourceCredentials({**(secret or {}), **known}, dict(proxy or {}), where)
 
+    async def of_charts(self, repository: str, project: str) -> tuple[str, SourceCredentials | None] | None:
+        """Give the URL and credentials of a repository of charts that a chart names, by its URL or as `@name`.
+
+        `None` where no Secret of Argo CD's declares it for the project.
+        """
+        alias = repository.removeprefix("alias:") if repository.startswith("alias:") else ""
+        alias = repository[1:] if repository.startswith("@") else alias
+        url = _aliased(alias, self._secrets(), self._home, project) if alias else repository
+        if not url:
+            return None
+        found, names = _found(Wanted(url, project, True), self._secrets(), self._home)
+        if found is None:
+            return None
+        data = await self._with_hosts(url, found)
+        return url, _readable(data or {}, url, names)
+
     async def _with_hosts(self, url: str, found: Data | None) -> Data | None:
         """Add what Argo CD keeps of hosts: their keys for ssh, or a host's certificates for https.
 
@@ -121,6 +137,18 @@ def _of_registry(declaration: SourceDeclaration, secret: Data | None) -> Data | 
             "`kubectl create secret docker-registry`",
         )
     return {_DOCKER_CONFIG: secret[_DOCKER_CONFIG]}
+
+
+def _aliased(name: str, secrets: Iterable[Body], home: str, project: str) -> str:
+    """Give the URL of the repository of charts that is called so, empty where there is none."""
+    for body in secrets:
+        data = decoded(body)
+        kind, called, whose = (data.get(key, b"").decode(errors="replace") for key in ("type", "name", "project"))
+        own = labels_of(body).get(SECRET_TYPE) == REPOSITORY and text_of(metadata_of(body), "namespace") == home
+        if own and kind == "helm" and called == name and whose in ("", project):
+            url = data.get("url", b"").decode(errors="replace")
+            return url if "://" in url else f"{SCHEME}{url}"
+    return ""
 
 
 class Wanted(msgspec.Struct, frozen=True):

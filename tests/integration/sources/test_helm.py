@@ -14,10 +14,13 @@ import pytest_asyncio
 from support.charts import Charts, chart, charts, config_chart
 from support.registry import PASSWORD, USER, Registry, entry, registry, tarball
 from trueup.core.model.artifact import Fault, IgnoreRules, Revision, SourceCredentials, SourceError
+from trueup.core.model.objects import ObjectRef
+from trueup.core.model.recipe import MissingDependency
+from trueup.core.model.unit import Unit
 from trueup.core.repository.helm import HelmSpec
 from trueup.git.settings import GitSettings, Limits
 from trueup.sources.cache import Cache
-from trueup.sources.helm import HelmProvider, HelmSource, indexes
+from trueup.sources.helm import FetchedCharts, HelmProvider, HelmSource, allowed_repositories, indexes
 from trueup.sources.oci import OciSource
 from trueup.sources.oci.manifests import CHART
 
@@ -348,6 +351,50 @@ async def test_a_url_that_is_none_is_told(helm: HelmProvider, url: str, words: s
     with pytest.raises(SourceError, match=words) as refused:
         await helm.resolve(HelmSpec(url, "shop"), None)
     assert refused.value.fault is Fault.URL and "secret@" not in str(refused.value)
+
+
+# ----------------------------------------------------------------------------------------------- dependencies
+
+UNIT = Unit(ObjectRef("argoproj.io", "Application", "argocd", "shop"), "u", 1, (), "d", project="shop")
+
+
+async def test_dependencies_come_from_repositories_that_are_declared_or_allowed(
+    place: Place, helm: HelmProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    async def declared(url: str, project: str) -> tuple[str, SourceCredentials | None] | None:
+        asked.append((url, project))
+        return (place.charts.url, login(place.charts)) if url == "@stable" else None
+
+    def lacking(repository: str, version: str = "1.x", name: str = "shop") -> list[MissingDependency]:
+        return [MissingDependency(name, version, repository)]
+
+    fetched = FetchedCharts(helm, declared)
+    (found,) = await fetched.fetch(UNIT, lacking("@stable"))
+    assert found.revision.name == "1.2.0" and asked == [("@stable", "shop")]
+    assert "Chart.yaml" in ((await helm.ids(found)).names(".") or ())
+    place.charts.down = True
+    assert await fetched.fetch(UNIT, lacking("@stable")) == (found,)
+    assert await fetched.fetch(UNIT, lacking("@stable", "1.2.0")) == (found,)
+    with pytest.raises(SourceError, match=r"dependency shop ~1.0 from @stable: .*HTTP 503"):
+        await fetched.fetch(UNIT, lacking("@stable", "~1.0"))
+    place.charts.down = False
+    with pytest.raises(SourceError, match="which is not declared for units of project shop: declare it by a Secret"):
+        await fetched.fetch(UNIT, lacking(place.charts.url))
+    with pytest.raises(SourceError, match="names no repository"):
+        await fetched.fetch(UNIT, lacking(""))
+    with pytest.raises(SourceError, match="at most 20"):
+        await fetched.fetch(UNIT, lacking("@stable") * 21)
+    with pytest.raises(SourceError, match=r"no name of a chart"):
+        await fetched.fetch(UNIT, lacking("@stable", name="../etc"))
+    async with charts(place.pki, login=False) as open_to_all:
+        open_to_all.add("shop", "5.0.0", config_chart("shop", "5.0.0"))
+        monkeypatch.setenv("TRUEUP_CHART_REPOSITORIES", f"https://other.example, {open_to_all.url}/")
+        allowed = FetchedCharts(helm, declared, allowed_repositories())
+        # It is asked without credentials, and so without the CA of a Secret.
+        with pytest.raises(SourceError, match="certificate is not trusted"):
+            await allowed.fetch(UNIT, lacking(open_to_all.url))
 
 
 # ------------------------------------------------------------------------------------------------- registries

@@ -104,6 +104,11 @@ class Revision(msgspec.Struct, frozen=True, order=True):
         return self.name if self.digest.startswith(f"{CHART}:") else ""
 
     @property
+    def bare(self) -> str:
+        """The version of a chart, or the id of all else: what builds are told of the revision."""
+        return self.version or self.id
+
+    @property
     def short(self) -> str:
         """The first eight digits of the id, for people."""
         return self.id[:8]
