@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 # Tests mostly wait: more of them than there are cores run beside each other.
 TEST_WORKERS ?= 5
 
-.PHONY: help demo test test-all unit lint format bench attack soak clean lock binaries registry
+.PHONY: help demo test test-all unit lint format bench attack soak clean lock binaries registry helm
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ help: ## Show this list
 demo: $(VENV)/.ready binaries ## Start a control plane and a Git server, and watch Git drive them
 	@$(VENV)/bin/trueup demo
 
-test: lint binaries registry ## Lint, types, layers, then every test
+test: lint binaries registry helm ## Lint, types, layers, then every test
 	@$(PY) -m pytest -n $(TEST_WORKERS) $(PYTEST_ARGS)
 
 test-all: PYTEST_ARGS += --all-crash-points
@@ -59,6 +59,9 @@ soak: $(VENV)/.ready binaries ## Kill a controller under load for 30 minutes (MI
 registry: $(VENV)/.ready
 	@PYTHONPATH=tests $(PY) -m support.registry
 	@PYTHONPATH=tests $(PY) -m support.cosign_signing
+
+helm: $(VENV)/.ready
+	@PYTHONPATH=tests $(PY) -m support.helm
 
 binaries: $(VENV)/.ready ## Build the control plane and the render worker, once
 	@$(PY) -m trueup.devtools.toolchain all

@@ -22,11 +22,11 @@ func (r *render) helm(recipe *helmRecipe) error {
 	if err != nil {
 		return err
 	}
-	loaded, err := r.loadChart(folder)
+	loaded, err := r.loadChart(r.artifact, folder)
 	if err != nil {
 		return err
 	}
-	if err := r.completeDependencies(loaded, folder); err != nil {
+	if err := r.completeDependencies(loaded, r.artifact, folder); err != nil {
 		return err
 	}
 	values, err := r.helmValues(folder, recipe)

@@ -19,31 +19,31 @@ import (
 // templatePlace finds `chart/templates/x.yaml:12:5` in Helm's words.
 var templatePlace = regexp.MustCompile(`([^\s:("]+/templates/[^\s:)"]+):(\d+)(?::(\d+))?`)
 
-// loadChart reads the chart in a folder.
-func (r *render) loadChart(folder string) (*chart.Chart, error) {
-	found, err := r.hasFile(path.Join(folder, "Chart.yaml"))
+// loadChart reads the chart in a folder of the artifact, or of a further root.
+func (r *render) loadChart(from *tree, folder string) (*chart.Chart, error) {
+	found, err := from.hasFile(path.Join(folder, "Chart.yaml"))
 	if err != nil {
 		return nil, err
 	}
 	if !found {
-		return nil, problemf("chart", "%s has no Chart.yaml: it is not a chart", folder).at(r.artifact.place(folder))
+		return nil, problemf("chart", "%s has no Chart.yaml: it is not a chart", folder).at(from.place(folder))
 	}
 	rules := ignore.Empty()
 	ignoreFile := path.Join(folder, ignore.HelmIgnore)
-	if ignored, err := r.hasFile(ignoreFile); err != nil {
+	if ignored, err := from.hasFile(ignoreFile); err != nil {
 		return nil, err
 	} else if ignored {
-		content, err := r.artifact.readFile(ignoreFile)
+		content, err := from.readFile(ignoreFile)
 		if err != nil {
 			return nil, err
 		}
 		if rules, err = ignore.Parse(bytes.NewReader(content)); err != nil {
-			return nil, problemf("chart", "%s: %v", ignoreFile, err).at(r.artifact.place(ignoreFile))
+			return nil, problemf("chart", "%s: %v", ignoreFile, err).at(from.place(ignoreFile))
 		}
 	}
 	rules.AddDefaults()
 	var files []*archive.BufferedFile
-	err = r.artifact.walk(folder, true, func(name string, info fs.FileInfo) error {
+	err = from.walk(folder, true, func(name string, info fs.FileInfo) error {
 		relative := strings.TrimPrefix(name, folder+"/")
 		ignored := rules.Ignore(relative, info)
 		if info.IsDir() {
@@ -55,7 +55,7 @@ func (r *render) loadChart(folder string) (*chart.Chart, error) {
 		if ignored {
 			return nil
 		}
-		content, err := r.artifact.readFile(name)
+		content, err := from.readFile(name)
 		if err != nil {
 			return err
 		}
@@ -68,83 +68,24 @@ func (r *render) loadChart(folder string) (*chart.Chart, error) {
 	}
 	loaded, err := loader.LoadFiles(files)
 	if err != nil {
-		return nil, r.chartProblem(folder, err)
+		return nil, chartProblem(from, folder, err)
 	}
 	return loaded, nil
 }
 
 // chartProblem finds the file behind an error in one of the chart's own files.
-func (r *render) chartProblem(folder string, err error) error {
+func chartProblem(from *tree, folder string, err error) error {
 	for _, name := range []string{"Chart.yaml", "values.yaml"} {
 		file := path.Join(folder, name)
-		content, readErr := r.artifact.readFile(file)
+		content, readErr := from.readFile(file)
 		if readErr != nil {
 			continue
 		}
-		if _, broken := splitManifest(r.artifact, file, content); broken != nil {
+		if _, broken := splitManifest(from, file, content); broken != nil {
 			return broken
 		}
 	}
-	return problemf("chart", "the chart in %s cannot be loaded: %v", folder, err).at(r.artifact.place(folder))
-}
-
-// completeDependencies adds the charts that a chart names by a path in the repository, and says which others it lacks.
-func (r *render) completeDependencies(loaded *chart.Chart, folder string) error {
-	var lacking []missing
-	for _, wanted := range loaded.Metadata.Dependencies {
-		if wanted == nil || hasDependency(loaded, wanted.Name) {
-			continue
-		}
-		local, isLocal := strings.CutPrefix(wanted.Repository, "file://")
-		if !isLocal {
-			lacking = append(lacking, missing{wanted.Name, wanted.Version, wanted.Repository})
-			continue
-		}
-		beside, err := r.localDependency(loaded, folder, wanted, local)
-		if err != nil {
-			return err
-		}
-		loaded.AddDependency(beside)
-	}
-	if len(lacking) == 0 {
-		return nil
-	}
-	names := make([]string, len(lacking))
-	for index, one := range lacking {
-		names[index] = strings.TrimSpace(one.Name + " " + one.Version)
-		if one.Repository != "" {
-			names[index] += " from " + one.Repository
-		}
-	}
-	failed := problemf("missing-dependency",
-		"chart %s depends on charts that are not in its charts/ folder: %s; commit them with `helm dependency build`",
-		loaded.Name(), strings.Join(names, ", ")).at(r.artifact.place(path.Join(folder, "Chart.yaml")))
-	failed.Missing = lacking
-	return failed
-}
-
-func (r *render) localDependency(
-	loaded *chart.Chart, folder string, wanted *chart.Dependency, local string,
-) (*chart.Chart, error) {
-	where, err := r.artifact.folder(folder + "/" + local)
-	if err != nil {
-		return nil, err
-	}
-	if where == folder || strings.HasPrefix(folder+"/", where+"/") {
-		return nil, problemf("cycle", "chart %s names itself as its dependency %s", loaded.Name(), wanted.Name)
-	}
-	beside, err := r.loadChart(where)
-	if err != nil {
-		return nil, err
-	}
-	for _, inner := range beside.Metadata.Dependencies {
-		if inner != nil && strings.HasPrefix(inner.Repository, "file://") && !hasDependency(beside, inner.Name) {
-			return nil, problemf("missing-dependency",
-				"chart %s, a dependency of %s, has local dependencies of its own: commit them into its charts/ folder",
-				beside.Name(), loaded.Name())
-		}
-	}
-	return beside, r.completeDependencies(beside, where)
+	return problemf("chart", "the chart in %s cannot be loaded: %v", folder, err).at(from.place(folder))
 }
 
 func hasDependency(loaded *chart.Chart, name string) bool {

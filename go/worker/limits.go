@@ -10,6 +10,7 @@ const (
 	maxLinks        = 40
 	maxWarnings     = 100
 	maxDepth        = 64
+	maxNestedCharts = 10
 	maxMessageBytes = 8 << 10
 )
 

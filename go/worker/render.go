@@ -19,6 +19,7 @@ type render struct {
 	uncacheable  map[string]struct{}
 	documents    map[string]map[[2]string]spot
 	decryption   *decryption
+	nested       int
 }
 
 func handleRender(body []byte) response {
@@ -210,7 +211,11 @@ func (r *render) detect(folder string) (string, error) {
 }
 
 func (r *render) hasFile(name string) (bool, error) {
-	info, found, err := r.artifact.exists(name)
+	return r.artifact.hasFile(name)
+}
+
+func (t *tree) hasFile(name string) (bool, error) {
+	info, found, err := t.exists(name)
 	return found && !isFolder(info), err
 }
 

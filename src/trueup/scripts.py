@@ -1,7 +1,8 @@
 """Work on many files, in a process of its own: in a thread it would wait for the event loop at every single file.
 
-A script is a file beside the module that starts it. It needs nothing but the standard library, takes what it works on
-from its standard input, and prints one JSON object: what came of it, or `errno` and `words` of an `OSError`.
+A script is a file beside the module that starts it. It needs nothing but the standard library (where that is said: and
+what is installed), takes what it works on from its standard input, and prints one JSON object: what came of it, or
+`errno` and `words` of an `OSError`.
 """
 
 from __future__ import annotations
@@ -20,13 +21,21 @@ _WORDS_KEPT = 2000
 
 
 async def run_script(
-    script: Path, arguments: Sequence[str | Path], *, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+    script: Path,
+    arguments: Sequence[str | Path],
+    *,
+    stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+    libraries: bool = False,
 ) -> dict[str, Any]:
-    """Run a script and give what it prints. Raises the `OSError` that it met, or `RuntimeError` with its last words."""
+    """Run a script and give what it prints. Raises the `OSError` that it met, or `RuntimeError` with its last words.
+
+    `libraries`: it needs what is installed beside the standard library, and so starts a little later.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
-        "-S",
+        *(() if libraries else ("-S",)),
         str(script),
         *map(str, arguments),
         env=dict(environment if environment is not None else {"PATH": os.defpath}),

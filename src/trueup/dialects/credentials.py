@@ -12,12 +12,15 @@ import binascii
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
+import msgspec
+
 from trueup.core.model.artifact import Fault, SourceCredentials, SourceError
 from trueup.core.model.dialect import labels_of
 from trueup.core.model.git import GitSpec
 from trueup.core.model.objects import Body
 from trueup.core.model.unit import SourceDeclaration, ValueRef
 from trueup.core.ports import Values
+from trueup.core.repository.helm import HelmSpec
 from trueup.core.repository.oci import SCHEME, OciSpec
 from trueup.core.repository.url import read_repository_url
 from trueup.dialects.argo.application.types import GROUP as ARGO_GROUP
@@ -31,6 +34,7 @@ HOST_KEYS, HOST_CERTIFICATES = "argocd-ssh-known-hosts-cm", "argocd-tls-certs-cm
 Data: TypeAlias = Mapping[str, bytes]
 _CERTIFICATES = ("ca.crt", "tls.crt", "tls.key", "caFile", "certFile", "keyFile")
 _DOCKER_CONFIG = ".dockerconfigjson"
+_OF_CHARTS = frozenset({"username", "password", _DOCKER_CONFIG, *_CERTIFICATES})
 APP_KEYS = ("githubAppID", "githubAppInstallationID", "githubAppPrivateKey")
 """What is needed to be let in as a GitHub App."""
 
@@ -53,7 +57,9 @@ class SecretCredentials:
     async def of(self, declaration: SourceDeclaration) -> SourceCredentials | None:
         """Give the credentials, `None` for anonymous access. Raises `SourceError` where a named Secret is not there."""
         if declaration.ref.group == ARGO_GROUP:
-            found, names = _found(declaration.spec.url, self._secrets(), self._home, declaration.project)
+            charts = isinstance(declaration.spec, HelmSpec)
+            wanted = Wanted(declaration.spec.url, declaration.project, charts)
+            found, names = _found(wanted, self._secrets(), self._home)
             data = await self._with_hosts(declaration.spec.url, found)
             return _readable(data, declaration.spec.url, names) if data is not None else None
         secret = await self._named(declaration, declaration.credentials)
@@ -64,7 +70,10 @@ class SecretCredentials:
             return None
         if isinstance(declaration.spec, OciSpec):
             secret = _of_registry(declaration, secret)
-        if isinstance(declaration.spec, GitSpec):
+        elif isinstance(declaration.spec, HelmSpec) and secret is not None:
+            # Other keys would have meanings that they do not have in Flux.
+            secret = {key: value for key, value in secret.items() if key in _OF_CHARTS}
+        elif isinstance(declaration.spec, GitSpec):
             _check_app(declaration, declaration.spec, secret)
         if proxy is not None and not proxy.get("address"):
             ref = declaration.proxy
@@ -81,6 +90,22 @@ class SecretCredentials:
             return await self._named(declaration, declaration.keys)
         except SourceError as error:
             raise SourceError(Fault.KEYS, f"PGP public keys secret error: {error}") from error
+
+    async def of_charts(self, repository: str, project: str) -> tuple[str, SourceCredentials | None] | None:
+        """Give the URL and credentials of a repository of charts that a chart names, by its URL or as `@name`.
+
+        `None` where no Secret of Argo CD's declares it for the project.
+        """
+        alias = repository.removeprefix("alias:") if repository.startswith("alias:") else ""
+        alias = repository[1:] if repository.startswith("@") else alias
+        url = _aliased(alias, self._secrets(), self._home, project) if alias else repository
+        if not url:
+            return None
+        found, names = _found(Wanted(url, project, True), self._secrets(), self._home)
+        if found is None:
+            return None
+        data = await self._with_hosts(url, found)
+        return url, _readable(data or {}, url, names)
 
     async def _with_hosts(self, url: str, found: Data | None) -> Data | None:
         """Add what Argo CD keeps of hosts: their keys for ssh, or a host's certificates for https.
@@ -141,18 +166,34 @@ def _of_registry(declaration: SourceDeclaration, secret: Data | None) -> Data | 
     return {_DOCKER_CONFIG: secret[_DOCKER_CONFIG]}
 
 
-def for_url(url: str, secrets: Iterable[Body], home: str, project: str = "") -> Data | None:
-    """Give the decoded data of the Secret for a URL: its own `repository`, completed from the longest `repo-creds`.
+def _aliased(name: str, secrets: Iterable[Body], home: str, project: str) -> str:
+    """Give the URL of the repository of charts that is called so, empty where there is none."""
+    for body in secrets:
+        data = decoded(body)
+        kind, called, whose = (data.get(key, b"").decode(errors="replace") for key in ("type", "name", "project"))
+        own = labels_of(body).get(SECRET_TYPE) == REPOSITORY and text_of(metadata_of(body), "namespace") == home
+        if own and kind == "helm" and called == name and whose in ("", project):
+            url = data.get("url", b"").decode(errors="replace")
+            return url if "://" in url else f"{SCHEME}{url}"
+    return ""
 
-    Upstream takes credentials from the template where the repository's own Secret brings none. A Secret that names a
-    project is for that one's Applications alone, and theirs before those that are everybody's.
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What credentials are sought for: a URL, a project, and whether charts lie there."""
+
+    url: str
+    project: str = ""
+    charts: bool = False
+
+
+def _found(sought: Wanted, secrets: Iterable[Body], home: str) -> tuple[Data | None, str]:
+    """Give the decoded data of the Secret for a URL, and the Secret that the password or key comes from.
+
+    It is its own `repository`, completed from the longest `repo-creds`: upstream takes credentials from the template
+    where the repository's own Secret brings none. A Secret that names a project is for that one's Applications alone,
+    and theirs before those that are everybody's.
     """
-    return _found(url, secrets, home, project)[0]
-
-
-def _found(url: str, secrets: Iterable[Body], home: str, project: str) -> tuple[Data | None, str]:
-    """Give the data for a URL as `for_url` does, and the Secret that the password or key comes from."""
-    wanted = normal_url(url)
+    wanted, project = normal_url(sought.url), sought.project
     own: Data | None = None
     template: Data | None = None
     own_name = template_name = ""
@@ -163,7 +204,7 @@ def _found(url: str, secrets: Iterable[Body], home: str, project: str) -> tuple[
             continue
         data = decoded(body)
         name = f"{home}/{text_of(metadata_of(body), 'name')}"
-        its = _its_url(data, wanted.startswith(SCHEME))
+        its = _its_url(data, wanted.startswith(SCHEME), sought.charts)
         whose = data.get("project", b"").decode(errors="replace")
         if not its or whose not in ("", project):
             continue
@@ -179,11 +220,12 @@ def _found(url: str, secrets: Iterable[Body], home: str, project: str) -> tuple[
     return own, own_name
 
 
-def _its_url(data: Data, registry: bool) -> str:
+def _its_url(data: Data, registry: bool, charts: bool) -> str:
     """Give the URL that a Secret is for in its one form; empty where it is for another kind of repository."""
     kind, url = (data.get(key, b"").decode(errors="replace") for key in ("type", "url"))
     if not registry:
-        return normal_url(url) if kind in ("", "git") and not url.startswith(SCHEME) else ""
+        fits = kind == "helm" and data.get("enableOCI") != b"true" if charts else kind in ("", "git")
+        return normal_url(url) if fits and not url.startswith(SCHEME) else ""
     if kind != "oci" and not (kind == "helm" and data.get("enableOCI") == b"true"):
         return ""
     # Helm's repositories in registries are written without a scheme.

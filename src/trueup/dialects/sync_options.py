@@ -56,9 +56,12 @@ def same_identity(body: Mapping[str, object], ref: ObjectRef) -> bool:
 
 
 def commit_of(revision: str) -> str:
-    """Give the bare commit id of a revision, or an artifact's digest, as Argo CD shows it; all else stays as it is."""
+    """Give a revision as Argo CD shows it: the bare commit id, an artifact's digest, a chart's version.
+
+    All else stays as it is.
+    """
     try:
         found = Revision.parse(revision)
     except ValueError:
         return revision
-    return found.id if found.digest.startswith("sha1:") else found.digest
+    return found.version or (found.id if found.digest.startswith("sha1:") else found.digest)

@@ -10,6 +10,7 @@ from trueup.core.model.objects import Body, InventoryEntry, ObjectRef
 from trueup.core.model.recipe import Capabilities
 from trueup.core.model.unit import Unit
 from trueup.core.ports import (
+    ChartDependencies,
     Clock,
     Delivery,
     EventSink,
@@ -45,6 +46,7 @@ class EngineContext:
     sources: Sources
     source_controller: SourceController
     renderer: Renderer
+    charts: ChartDependencies | None
     targets: Targets
     deliveries: Mapping[str, Delivery]
     states: States

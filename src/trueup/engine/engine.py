@@ -18,6 +18,7 @@ from trueup.core.model.reports import UnitPhase
 from trueup.core.model.unit import OBJECTS, SourceDeclaration, Unit
 from trueup.core.plan.desired import OptionsReader
 from trueup.core.ports import (
+    ChartDependencies,
     Clock,
     Credentials,
     Delivery,
@@ -64,7 +65,8 @@ class EnginePorts(msgspec.Struct, frozen=True):
 
     `options_of` gives how a unit's objects say what they want, `body_of` a user's object. `managed_by` names the other
     controller whose object a unit is: it is read and not touched. Without `proposals`, no revert is proposed.
-    `deliveries` are those beside that of plain objects, by the name that units give.
+    `deliveries` are those beside that of plain objects, by the name that units give. Without `charts`, a chart must
+    bring what it depends on.
     """
 
     sources: Sources
@@ -84,6 +86,7 @@ class EnginePorts(msgspec.Struct, frozen=True):
     managed_by: Callable[[ObjectRef], str] = lambda ref: ""
     reported_of: Callable[[Unit], Sequence[InventoryEntry]] = lambda unit: ()
     deliveries: Mapping[str, Delivery] = {}
+    charts: ChartDependencies | None = None
 
 
 class Engine:
@@ -117,6 +120,7 @@ class Engine:
             sources=ports.sources,
             source_controller=self.source_controller,
             renderer=ports.renderer,
+            charts=ports.charts,
             targets=ports.targets,
             deliveries={OBJECTS: ObjectDelivery(ports.targets, ports.options_of), **ports.deliveries},
             states=ports.states,

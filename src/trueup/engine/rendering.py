@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from trueup.core.chart_dependencies import ChartRendering, render_with_charts
 from trueup.core.decryption import Keys, keys_for
 from trueup.core.model.artifact import Resolved
 from trueup.core.model.objects import digest_of
@@ -67,9 +68,9 @@ async def _complete(
         files = await _files(context, one.resolved, missing)
         known.update({ids[path]: content for path, content in files.items()})
     read.update({id: known[id] for id in ids.values()})
-    facts = RevisionFacts(
-        {path: known[id] for path, id in ids.items()}, one.resolved.revision.id, context.capabilities(run.unit)
-    )
+    revision = one.resolved.revision
+    files = {path: known[id] for path, id in ids.items()}
+    facts = RevisionFacts(files, revision.bare, context.capabilities(run.unit))
     return late.complete(facts)
 
 
@@ -115,12 +116,18 @@ async def render_sources(unit: Unit, context: EngineContext, located: Sequence[L
     missing: list[tuple[int, Located, Recipe, RenderContext]] = []
     for number, (one, recipe) in enumerate(_rendered(located)):
         render_context = _context(unit, context, one, located, trees, keys)
-        known = context.renderer.lookup(recipe, render_context)
+        try:
+            known = context.renderer.lookup(recipe, render_context)
+        except RenderError as error:
+            if not _lacks_charts(error, context):
+                raise
+            known = None
         if known is not None:
             results[number] = known
         else:
             missing.append((number, one, recipe, render_context))
     if missing:
+        parts = ChartRendering(context.renderer, context.sources, context.charts)
         async with AsyncExitStack() as stack:
             needed = {one.key: one for _, one, _, _ in missing} | {one.key: one for one in located if one.name}
             folders = {
@@ -131,13 +138,17 @@ async def render_sources(unit: Unit, context: EngineContext, located: Sequence[L
             for number, one, recipe, render_context in missing:
                 around = {name: folder for name, folder in roots.items() if name in render_context.roots}
                 render_context = msgspec.structs.replace(render_context, roots=around)
-                results[number] = await context.renderer.render(recipe, folders[one.key], render_context)
+                results[number] = await render_with_charts(unit, parts, recipe, folders[one.key], render_context)
     kinds = iter(results[number].recipe for number in sorted(results))
     merged = _merged([results[number] for number in sorted(results)])
     if len(located) == 1:
         return merged
     recipes = tuple("" if one.recipe is None else next(kinds) for one in located)
     return msgspec.structs.replace(merged, recipes=recipes)
+
+
+def _lacks_charts(error: RenderError, context: EngineContext) -> bool:
+    return bool(error.problem.missing) and context.charts is not None
 
 
 def _rendered(located: Sequence[Located]) -> list[tuple[Located, Recipe]]:

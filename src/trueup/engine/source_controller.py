@@ -202,7 +202,7 @@ class SourceController:
         if state is None:
             raise SourceError(Fault.NOT_FOUND, f"{ref} is declared no more")
         declaration = state.declaration
-        parsed = Revision.parse(revision)
+        parsed = declaration.spec.remembered(revision)
         credentials = await self._credentials.of(declaration)
         found = await self._sources.recall(declaration.spec, parsed, credentials, declaration.ignore)
         if found is not None:
@@ -303,7 +303,7 @@ class SourceController:
         if not declaration.remembered:
             return None
         try:
-            revision = Revision.parse(declaration.remembered)
+            revision = declaration.spec.remembered(declaration.remembered)
             credentials = await self._credentials.of(declaration)
             return await self._sources.recall(declaration.spec, revision, credentials, declaration.ignore)
         except (ValueError, SourceError):

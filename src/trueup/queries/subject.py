@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from trueup.core.chart_dependencies import ChartRendering, render_with_charts
 from trueup.core.decryption import keys_for
 from trueup.core.model.artifact import Resolved, SourceCredentials
 from trueup.core.model.dialect import Context, Dialect, Role
@@ -27,7 +28,9 @@ from trueup.core.model.recipe import Recipe, RenderContext, RenderResult
 from trueup.core.model.state import STATE_GROUP, STATE_KIND, UnitState, state_name
 from trueup.core.model.unit import RevisionFacts, SourceDeclaration, Unit, UnitSource
 from trueup.core.plan.desired import Prepared, prepare
+from trueup.core.ports import ChartDependencies
 from trueup.core.problem import Kind, Problem
+from trueup.core.repository.helm import HELM
 from trueup.core.substitution import substituted
 from trueup.devtools.toolchain.cache import discard_oldest
 from trueup.dialects import dialect_of
@@ -39,6 +42,7 @@ from trueup.queries.problems import decode_state
 from trueup.render import RenderSettings, WorkerRenderer
 from trueup.sources.artifacts import ArtifactStore
 from trueup.sources.git import GitSettings, GitSource
+from trueup.sources.helm import FetchedCharts, allowed_repositories
 from trueup.sources.providers import all_providers
 from trueup.sources.registry import SourceRegistry
 from trueup.storage.values import decoded
@@ -93,6 +97,7 @@ class Subject:
     git: GitSource
     registry: SourceRegistry
     renderer: WorkerRenderer
+    charts: ChartDependencies
 
     async def resolve(self, revisions: Sequence[str] = ()) -> tuple[Resolved, ...]:
         """Find a revision of each source: a branch, tag or commit; by default what it follows. Raises `SourceError`."""
@@ -139,14 +144,14 @@ class Subject:
         files = {path: (folder / path).read_bytes() for path in paths}
         if not files and not source.late.by_revision and not source.late.by_cluster:
             return source.recipe
-        return source.late.complete(RevisionFacts(files, resolved.revision.id, self.mapper.capabilities())).recipe
+        return source.late.complete(RevisionFacts(files, resolved.revision.bare, self.mapper.capabilities())).recipe
 
     async def render(
         self, taken: Taken, tree: PathLike[str] | None = None, recipe: Recipe | None = None
     ) -> RenderResult:
         """Render one source as the unit would, also from a copy of its files; with the values that the unit refers to.
 
-        Raises `RenderError`, `KubeError`.
+        Raises `RenderError`, `SourceError`, `KubeError`.
         """
         values = _NamedSecrets(self.client, self.mapper)
         how, keys = self.unit.decryption, None
@@ -155,7 +160,8 @@ class Subject:
         context = RenderContext(capabilities=self.mapper.capabilities(), roots=taken.roots, keys=keys)
         used = recipe or taken.recipe
         assert used is not None
-        result = await self.renderer.render(used, tree or taken.folder, context)
+        parts = ChartRendering(self.renderer, self.registry, self.charts)
+        result = await render_with_charts(self.unit, parts, used, tree or taken.folder, context)
         return await substituted(self.unit, result, values, self.renderer)
 
     def prepared(self, results: Sequence[RenderResult]) -> Prepared:
@@ -220,7 +226,10 @@ async def opened(client: KubeClient, mapper: Mapper, body: Body) -> AsyncIterato
         ):
             # Nothing is published: the store of tarballs stays empty.
             registry = SourceRegistry(all_providers(git), ArtifactStore(folder / "artifacts", ""))
-            yield Subject(client, mapper, body, dialect, unit, tuple(sources), state, git, registry, renderer)
+            secrets = await _repositories(client, mapper)
+            known = SecretCredentials(_NamedSecrets(client, mapper), lambda: secrets)
+            charts = FetchedCharts(registry.of(HELM), known.of_charts, allowed_repositories())
+            yield Subject(client, mapper, body, dialect, unit, tuple(sources), state, git, registry, renderer, charts)
 
 
 class _NamedSecrets:
@@ -245,13 +254,20 @@ async def _credentials(client: KubeClient, mapper: Mapper, declaration: SourceDe
     """Find how to be let in. Only Secrets that may be the source's are asked for: the one that it names, or those that
     are kept for repositories; who may not read these asks as anybody. Raises `SourceError`, `KubeError`.
     """
-    secrets: list[Body] = []
-    resource = mapper.known("", "Secret")
-    if declaration.credentials is None and declaration.proxy is None and resource is not None:
-        with contextlib.suppress(Forbidden):
-            found = await client.list_all(resource, HOME, selectors={"labelSelector": SECRET_TYPE})
-            secrets = list(found.items)
+    own = declaration.credentials is not None or declaration.proxy is not None
+    secrets = [] if own else await _repositories(client, mapper)
     return await SecretCredentials(_NamedSecrets(client, mapper), lambda: secrets).of(declaration)
+
+
+async def _repositories(client: KubeClient, mapper: Mapper) -> list[Body]:
+    """Give the Secrets that are kept for repositories, none to whom may not read them."""
+    resource = mapper.known("", "Secret")
+    if resource is None:
+        return []
+    with contextlib.suppress(Forbidden):
+        found = await client.list_all(resource, HOME, selectors={"labelSelector": SECRET_TYPE})
+        return list(found.items)
+    return []
 
 
 async def live_object(client: KubeClient, mapper: Mapper, ref: ObjectRef) -> Body | None:

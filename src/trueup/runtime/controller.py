@@ -27,6 +27,7 @@ from trueup.controllers.receivers import Receivers
 from trueup.core.model.dialect import Context
 from trueup.core.model.objects import ObjectRef
 from trueup.core.ports import Clock, EventSink, Fence, Fenced, Unreachable
+from trueup.core.repository.helm import HELM
 from trueup.dialects import definitions as definitions_of_kinds
 from trueup.dialects import dialects, live_options, owner_of, reported
 from trueup.dialects.argo.webhook import key_of
@@ -65,6 +66,7 @@ from trueup.runtime.settings import Settings
 from trueup.sources.artifacts import ArtifactStore, artifact_quota
 from trueup.sources.git import GitSettings, GitSource
 from trueup.sources.git.proposals import ProposalSettings, RevertProposals
+from trueup.sources.helm import FetchedCharts, allowed_repositories
 from trueup.sources.providers import all_providers
 from trueup.sources.registry import SourceRegistry
 from trueup.storage.admission import ensure_policy
@@ -317,6 +319,7 @@ class Controller:
             body_of=declarations.body,
             managed_by=upstream_controllers.owner,
             reported_of=lambda unit: reported(declarations.body(unit.ref)),
+            charts=FetchedCharts(sources.registry.of(HELM), credentials.of_charts, allowed_repositories()),
             proposals=RevertProposals(
                 sources.git, credentials, listener.declaration_of, ProposalSettings.from_environment()
             ),

@@ -7,10 +7,12 @@ import hashlib
 import hmac
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from trueup.core.model.artifact import Artifact, Fault, Resolved, SourceError, amount
@@ -53,7 +55,7 @@ class ArtifactStore:
         self._key = b""
 
     async def put(self, ref: ObjectRef, resolved: Resolved, tree: Path) -> Artifact:
-        """Write the tarball of a tree. Equal trees give equal bytes. Raises `SourceError`."""
+        """Write the tarball of a tree, or its one file. Equal trees give equal bytes. Raises `SourceError`."""
         folder = self.root / _folder(ref)
         part = folder / f".{uuid4().hex[:8]}.part"
         try:
@@ -61,8 +63,12 @@ class ArtifactStore:
             self._key = self._key or await asyncio.to_thread(_key_of, self.root)
             named = hmac.new(self._key, f"{_folder(ref)} {resolved.revision.id}".encode(), hashlib.sha256)
             path = folder / f"{resolved.revision.id}-{named.hexdigest()[:SECRET_LETTERS]}.tar.gz"
-            few = await asyncio.to_thread(_few, tree)
-            packed = await (asyncio.to_thread(pack, tree, part) if few else run_script(_SCRIPT, [tree, part]))
+            if resolved.single:
+                path = path.with_name(f"{path.name.removesuffix('.tar.gz')}{Path(resolved.single).suffix}")
+                packed = await asyncio.to_thread(_copied, tree / resolved.single, part)
+            else:
+                few = await asyncio.to_thread(_few, tree)
+                packed = await (asyncio.to_thread(pack, tree, part) if few else run_script(_SCRIPT, [tree, part]))
             part.replace(path)
             self._tidy(folder, path)
             await self._make_room(ref, path)
@@ -136,7 +142,7 @@ def _shortened(root: Path, namespace: str, quota: int) -> int:
     found = [
         (path.stat(), path)
         for folder in root.glob(f"*/{namespace}/*")
-        for path in sorted(folder.glob("*.tar.gz"), key=lambda item: item.stat().st_mtime)
+        for path in sorted(folder.glob("[!.]*"), key=lambda item: item.stat().st_mtime)
     ]
     used = sum(stat.st_size for stat, _ in found)
     newest = {path.parent: path for _, path in found}
@@ -152,6 +158,14 @@ def _removed(path: Path) -> int:
     size = path.stat().st_size
     path.unlink()
     return size
+
+
+def _copied(file: Path, target: Path) -> dict[str, Any]:
+    """Copy a file, and give its digest and size (blocking)."""
+    shutil.copyfile(file, target)
+    with target.open("rb") as copied:
+        digest = hashlib.file_digest(copied, "sha256").hexdigest()
+    return {"digest": f"sha256:{digest}", "size": target.stat().st_size}
 
 
 def _few(tree: Path) -> bool:

@@ -78,10 +78,15 @@ class Cache:
 
     async def tree(self, resolved: Resolved) -> Listing:
         """Give the content by id of what was resolved. Raises `SourceError`."""
+        mirror = self.mirror_of(resolved)
+        return await self.contents.listing(mirror, resolved.tree, resolved.url, reduced=True)
+
+    def mirror_of(self, resolved: Resolved) -> Mirror:
+        """Give the mirror that holds what was resolved. Raises `SourceError` where there is none any more."""
         mirror = next((item for item in self.mirrors.values() if str(item.folder) == resolved.location), None)
         if mirror is None:
             raise SourceError(Fault.CACHE, f"{resolved.url}: its mirror is not known")
-        return await self.contents.listing(mirror, resolved.tree, resolved.url, reduced=True)
+        return mirror
 
     def checkout(self, resolved: Resolved) -> AbstractAsyncContextManager[Checkout]:
         """Hold the files on disk."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from trueup.core.model.git import GIT
 from trueup.sources.archive import AllowedHosts, ArchiveProvider, ArchiveSource
 from trueup.sources.bucket import BucketProvider, BucketSource
 from trueup.sources.git import GitProvider, GitSource
+from trueup.sources.helm import HelmProvider, HelmSource, PackagedCharts
 from trueup.sources.oci import OciProvider, OciSource
 from trueup.sources.registry import SourceProvider
 
@@ -15,9 +17,13 @@ def all_providers(git: GitSource) -> tuple[SourceProvider, ...]:
     Raises ValueError that names a variable of the environment.
     """
     cache = git.cache
+    oci = OciSource(cache)
+    repositories = GitProvider(git)
     return (
-        GitProvider(git),
-        OciProvider(OciSource(cache)),
+        repositories,
+        OciProvider(oci),
         BucketProvider(BucketSource(cache)),
         ArchiveProvider(ArchiveSource(cache, AllowedHosts.from_environment())),
+        HelmProvider(HelmSource(cache), oci),
+        PackagedCharts(cache, {GIT: repositories}),
     )

@@ -34,7 +34,8 @@ class Declarations:
 
     def __init__(self, client: KubeClient, mapper: Mapper, dialects: Iterable[Dialect], context: Context) -> None:
         """Take the cluster, the dialects and the context of translation; nothing is watched before `start`."""
-        self._context = context
+        self._others: dict[ObjectRef, Body] = {}
+        self._context = msgspec.structs.replace(context, others=self._others)
         self._projects: dict[tuple[str, str], Body] = {}
         self._kinds: dict[tuple[str, str], tuple[Dialect, WatchedKind, ObjectFeed]] = {}
         self._sources: dict[ObjectRef, frozenset[ObjectRef]] = {}
@@ -45,6 +46,7 @@ class Declarations:
             for kind in dialect.kinds:
                 feed = ObjectFeed(client, mapper, Selection(kind.group, kind.kind))
                 self._kinds[(kind.group, kind.kind)] = (dialect, kind, feed)
+        self._read = frozenset(read for _, kind, _ in self._kinds.values() for read in kind.reads)
 
     def on_change(self, changed: Callable[[ObjectRef], None]) -> None:
         """Have `changed` told when what an object asks for changes, projects included."""
@@ -86,6 +88,8 @@ class Declarations:
             if asks_anew:
                 for observer in self._observers:
                     observer(ref)
+                if ref[:2] in self._read:
+                    self._read_changed(ref, new)
             if kind.role is Role.PROJECT:
                 self._project_changed(ref, new)
             elif new is None:
@@ -135,6 +139,18 @@ class Declarations:
             if kind.role is not Role.PROJECT:
                 for body in list(feed.items.values()):
                     self._declare(dialect, ObjectRef.of(body), body)
+
+    def _read_changed(self, ref: ObjectRef, body: Body | None) -> None:
+        """Have the objects that read another one, which was changed, translated again."""
+        if body is None:
+            self._others.pop(ref, None)
+        else:
+            self._others[ref] = body
+        for dialect, kind, feed in self._kinds.values():
+            if ref[:2] in kind.reads:
+                for (namespace, _), reader in list(feed.items.items()):
+                    if namespace == ref.namespace:
+                        self._declare(dialect, ObjectRef.of(reader), reader)
 
     def _project_changed(self, ref: ObjectRef, body: Body | None) -> None:
         """Rules for units have changed: all units of that dialect are translated again."""

@@ -6,7 +6,15 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-from trueup.core.model.recipe import HelmFileParameter, HelmHook, HelmParameter, HelmRecipe, RenderResult
+from trueup.core.model.recipe import (
+    HelmFileParameter,
+    HelmHook,
+    HelmParameter,
+    HelmRecipe,
+    MissingDependency,
+    RenderResult,
+)
+from trueup.core.ports import dependency_root
 
 from .conftest import Bench, FolderIds
 
@@ -147,6 +155,41 @@ async def test_charts_that_are_missing_are_named(bench: Bench) -> None:
         ("redis", "19.x", "https://charts.example.org")
     ]
     assert "redis 19.x from https://charts.example.org" in problem.message
+
+
+REDIS = MissingDependency("redis", "19.1.0", "https://charts.example.org")
+LOCK = "dependencies:\n- {name: redis, version: 19.1.0, repository: 'https://charts.example.org'}\ndigest: x\n"
+
+
+async def test_a_chart_that_was_fetched_stands_in_and_the_lock_says_which(
+    bench: Bench, manifest: Callable[..., str], objects: Names, tmp_path: Path
+) -> None:
+    chart = CHART["chart/Chart.yaml"] + (
+        "dependencies:\n- {name: redis, alias: cache, version: 19.x, repository: 'https://charts.example.org'}\n"
+    )
+    bench.write({**CHART, "chart/Chart.yaml": chart, "chart/Chart.lock": LOCK})
+    assert (await bench.fails(HelmRecipe(path="chart"))).missing == (REDIS,)
+    fetched = Bench(bench.renderer, tmp_path / "redis")
+    fetched.write(
+        {"Chart.yaml": "apiVersion: v2\nname: redis\nversion: 19.1.0\n", "templates/x.yaml": manifest("redis")}
+    )
+    name = dependency_root(REDIS)
+    roots = {"roots": {name: str(fetched.folder)}, "root_trees": {name: FolderIds(fetched.folder)}}
+    result = await bench.render(HelmRecipe(path="chart"), **roots)
+    assert "ConfigMap redis" in objects(result)
+    assert result.looked_at[name].files == ("Chart.yaml", "templates/x.yaml")
+    # Its own dependencies are named as well.
+    inner = "dependencies:\n- {name: common, version: 2.x, repository: 'https://other.example.org'}\n"
+    fetched.write({"Chart.yaml": f"apiVersion: v2\nname: redis\nversion: 19.1.0\n{inner}"})
+    roots["root_trees"] = {name: FolderIds(fetched.folder)}
+    problem = await bench.fails(HelmRecipe(path="chart"), **roots)
+    assert problem.missing == (MissingDependency("common", "2.x", "https://other.example.org"),)
+    fetched.write({"Chart.yaml": "apiVersion: v2\nname: other\nversion: 19.1.0\n"})
+    roots["root_trees"] = {name: FolderIds(fetched.folder)}
+    assert "calls itself other" in (await bench.fails(HelmRecipe(path="chart"), **roots)).message
+    for lock in (LOCK.replace("redis", "else"), LOCK.replace("19.1.0", "20.0.0")):
+        bench.write({"chart/Chart.lock": lock})
+        assert "does not fit its dependency redis 19.x" in (await bench.fails(HelmRecipe(path="chart"))).message
 
 
 async def test_charts_within_and_beside(bench: Bench, manifest: Callable[..., str], objects: Names) -> None:

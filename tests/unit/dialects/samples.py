@@ -68,6 +68,25 @@ EXTERNAL: dict[str, Any] = {
     },
 }
 
+CHARTS: dict[str, Any] = {
+    "apiVersion": "source.toolkit.fluxcd.io/v1",
+    "kind": "HelmRepository",
+    "metadata": {"name": "shop", "namespace": "flux-system", "uid": "u-8", "generation": 2},
+    "spec": {"interval": "1m", "url": "https://charts.example/stable"},
+}
+
+CHART: dict[str, Any] = {
+    "apiVersion": "source.toolkit.fluxcd.io/v1",
+    "kind": "HelmChart",
+    "metadata": {"name": "web", "namespace": "flux-system", "uid": "u-9", "generation": 2},
+    "spec": {
+        "interval": "1m",
+        "chart": "web",
+        "version": "1.x",
+        "sourceRef": {"kind": "HelmRepository", "name": "shop"},
+    },
+}
+
 RECEIVER: dict[str, Any] = {
     "apiVersion": "notification.toolkit.fluxcd.io/v1",
     "kind": "Receiver",

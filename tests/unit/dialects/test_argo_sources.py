@@ -9,15 +9,18 @@ import pytest
 from tests.unit.dialects.samples import APPLICATION, COMMIT, NOW, REVISION, changed, translated, unit_of
 from tests.unit.dialects.test_argo_status import REPORT, written
 
+from trueup.core.model.artifact import Revision
 from trueup.core.model.dialect import Context
 from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.recipe import AutoRecipe, Capabilities, HelmParameter, HelmRecipe, KustomizeRecipe, RenderError
 from trueup.core.model.state import HistoryEntry
 from trueup.core.model.unit import LateRecipe, RevisionFacts, nth_source
+from trueup.core.repository.helm import HelmSpec
 from trueup.dialects import Argo
 from trueup.dialects.argo.application.sources.overrides import overridden, override_files
 from trueup.dialects.argo.application.types import Source
+from trueup.dialects.sync_options import commit_of
 
 CHARTS, VALUES = "https://git.example/charts", "https://git.example/values"
 HELM = {"valueFiles": ["$values/prod/$ARGOCD_APP_NAME.yaml"], "fileParameters": [{"name": "a", "path": "$values/a"}]}
@@ -248,3 +251,30 @@ def test_a_file_that_uses_the_revision_does_not_last() -> None:
     assert isinstance(made.recipe, HelmRecipe) and made.recipe.parameters[0].value == COMMIT
     assert not made.lasting
     assert late(helm(parameters=[{"name": "b", "value": "$ARGOCD_APP_REVISION"}])).complete(facts).lasting
+
+
+CHART = {"repoURL": "https://charts.example/stable", "chart": "web", "targetRevision": "1.x"}
+
+
+def test_a_chart_is_read_whole_whatever_its_options_are() -> None:
+    unit = unit_of(changed(APPLICATION, {"source": CHART}))
+    assert not unit.problems and unit.recipe == HelmRecipe(path=".", release_name="web", namespace="shop")
+    found = translated(changed(APPLICATION, {"source": {**CHART, "helm": {"passCredentials": True}}}))
+    assert found.unit is not None and not found.unit.warnings
+    expected = HelmSpec("https://charts.example/stable", "web", "1.x", unwrap=True, pass_credentials=True)
+    assert found.sources[0].spec == expected
+    assert unit_of(changed(APPLICATION, {"source": {**CHART, "kustomize": {"namePrefix": "a"}}})).problems
+    assert unit.spec_digest != unit_of(changed(APPLICATION, {"source": {**CHART, "chart": "other"}})).spec_digest
+
+
+@pytest.mark.parametrize("url", ["registry.example:5000/charts", "oci://registry.example:5000/charts"])
+def test_a_charts_repository_without_a_scheme_is_a_registry(url: str) -> None:
+    spec = translated(changed(APPLICATION, {"source": {**CHART, "repoURL": url}})).sources[0].spec
+    assert spec == HelmSpec("oci://registry.example:5000/charts", "web", "1.x", unwrap=True)
+
+
+def test_a_chart_goes_on_with_the_version_that_its_status_shows() -> None:
+    body = {**changed(APPLICATION, {"source": CHART}), "status": {"sync": {"revision": "1.2.0"}}}
+    source = translated(body).sources[0]
+    assert source.spec.remembered(source.remembered) == Revision("1.2.0", "")
+    assert commit_of(f"1.2.0@chart:{'a' * 64}") == "1.2.0"

@@ -128,7 +128,7 @@ def test_naming_options_of_a_tool_picks_the_tool() -> None:
         ({"sources": [{"repoURL": "https://x", "path": "a", "ref": "a/b"}]}, "letters, digits"),
         (
             {"sources": [{"repoURL": "https://x", "path": "a"}, {"repoURL": "https://y", "chart": "c"}]},
-            "sources[1].chart",
+            "sources[1].targetRevision is required",
         ),
         ({"sources": [{"repoURL": "https://x", "path": "a"}, {"path": "b"}]}, "repoURL is required"),
         (

@@ -18,6 +18,8 @@ from trueup.dialects.flux.alert.types import AlertSpec, ProviderSpec, translate_
 from trueup.dialects.flux.bucket.types import Spec as BucketSpec
 from trueup.dialects.flux.externalartifact.types import Spec as ExternalSpec
 from trueup.dialects.flux.gitrepository.types import Spec as RepositorySpec
+from trueup.dialects.flux.helmchart.types import Spec as ChartSpec
+from trueup.dialects.flux.helmrepository.types import Spec as ChartsSpec
 from trueup.dialects.flux.kustomization.types import Spec as KustomizationSpec
 from trueup.dialects.flux.ocirepository.types import Spec as ArtifactSpec
 from trueup.dialects.flux.receiver.types import Spec as ReceiverSpec
@@ -33,6 +35,8 @@ KINDS = {
     "OCIRepository": (ArtifactSpec, samples.ARTIFACT),
     "Bucket": (BucketSpec, samples.BUCKET),
     "ExternalArtifact": (ExternalSpec, samples.EXTERNAL),
+    "HelmRepository": (ChartsSpec, samples.CHARTS),
+    "HelmChart": (ChartSpec, samples.CHART),
     "Receiver": (ReceiverSpec, samples.RECEIVER),
     "Provider": (ProviderSpec, samples.PROVIDER),
     "Alert": (AlertSpec, samples.ALERT),
@@ -40,7 +44,6 @@ KINDS = {
 
 EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
     "Application": {
-        "spec.source.chart": {"source": {"repoURL": "https://charts.example", "chart": "web"}},
         "spec.source.helm.passCredentials": {"source": {**SOURCE, "helm": {"passCredentials": True}}},
         "spec.source.kustomize.version": {"source": {**SOURCE, "kustomize": {"version": "v5"}}},
         "spec.source.kustomize.kubeVersion": {"source": {**SOURCE, "kustomize": {"kubeVersion": "1.30"}}},
@@ -76,6 +79,14 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
         "spec.accessFrom": {"accessFrom": {"namespaceSelectors": []}},
     },
     "ExternalArtifact": {},
+    "HelmRepository": {
+        "spec.accessFrom": {"accessFrom": {"namespaceSelectors": []}},
+    },
+    "HelmChart": {
+        "spec.accessFrom": {"accessFrom": {"namespaceSelectors": []}},
+        "spec.valuesFile": {"valuesFile": "prod.yaml"},
+        "spec.verify": {"verify": {"provider": "cosign"}},
+    },
     "Receiver": {"spec.oidcProviders": {"oidcProviders": [{"issuerURL": "https://issuer.example"}]}},
     "Provider": {
         "spec.commitStatusExpr": {"commitStatusExpr": "'a'"},

@@ -97,6 +97,21 @@ async def test_secrets_of_other_kinds_of_repositories_do_not_count() -> None:
     )
 
 
+async def test_a_charts_repository_has_secrets_of_its_own_type() -> None:
+    def chart(url: str) -> SourceDeclaration:
+        source = {"repoURL": url, "chart": "web", "targetRevision": "1.x"}
+        return translated(changed(APPLICATION, {"source": source})).sources[0]
+
+    git = secret("a", "repository", url="https://x/stable", password="git")
+    helm = secret("b", "repository", url="https://x/stable", type="helm", password="helm")
+    hub = secret("c", "repo-creds", url="x/charts", type="helm", enableOCI="true", password="hub")
+    credentials = SecretCredentials(Known(), lambda: (git, helm, hub))
+    for url, password in (("https://x/stable", b"helm"), ("x/charts", b"hub"), ("x/charts/team", b"hub")):
+        creds = await credentials.of(chart(url))
+        assert creds is not None and creds.data["password"] == password
+    assert await credentials.of(chart("https://x/other")) is None
+
+
 async def test_a_way_in_that_is_not_supported_is_named_without_its_value() -> None:
     app_secret = secret("a", "repository", url="https://x/shop", githubAppPrivateKey="hidden")
     with pytest.raises(SourceError, match="githubAppPrivateKey") as error:

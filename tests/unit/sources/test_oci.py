@@ -11,7 +11,6 @@ import pytest
 from trueup.core.model.artifact import Fault, SourceCredentials, SourceError
 from trueup.core.repository.oci import OciRef
 from trueup.sources.oci.address import read_address
-from trueup.sources.oci.credentials import oci_credentials
 from trueup.sources.oci.expressions import fitting
 from trueup.sources.oci.manifests import (
     ANNOTATIONS_LIMIT,
@@ -25,7 +24,8 @@ from trueup.sources.oci.manifests import (
     read_manifest,
     told,
 )
-from trueup.sources.transport.guard import Forbidden, Guard, is_inside
+from trueup.sources.web.credentials import web_credentials
+from trueup.sources.web.guard import Forbidden, Guard, is_inside
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -75,11 +75,11 @@ def test_the_entry_that_fits_the_repository_best_is_taken() -> None:
         "ghcr.io/team": {"auth": auth},
         "ghcr.io/te": {},
     }
-    found = oci_credentials(docker(auths), address)
+    found = web_credentials(docker(auths), address)
     assert (found.username, found.password) == ("inner", "secret:1")
     assert "secret" not in repr(found)
-    assert oci_credentials(docker({"other.example": {"username": "a"}}), address).who == "anybody"
-    hub = oci_credentials(
+    assert web_credentials(docker({"other.example": {"username": "a"}}), address).who == "anybody"
+    hub = web_credentials(
         docker({"https://index.docker.io/v1/": {"username": "u", "password": "p"}}), read_address("oci://docker.io/a")
     )
     assert hub.username == "u"
@@ -88,10 +88,10 @@ def test_the_entry_that_fits_the_repository_best_is_taken() -> None:
 @pytest.mark.parametrize("auths", [[], {"ghcr.io": 7}, {"ghcr.io": {"auth": "?"}}, {"ghcr.io": {"identitytoken": "x"}}])
 def test_a_docker_configuration_that_cannot_be_used_is_told(auths: Any) -> None:
     if auths == []:
-        assert oci_credentials(docker(auths), read_address("oci://ghcr.io/a")).who == "anybody"
+        assert web_credentials(docker(auths), read_address("oci://ghcr.io/a")).who == "anybody"
         return
     with pytest.raises(SourceError) as refused:
-        oci_credentials(docker(auths), read_address("oci://ghcr.io/a"))
+        web_credentials(docker(auths), read_address("oci://ghcr.io/a"))
     assert refused.value.fault is Fault.CREDENTIALS
 
 

@@ -14,7 +14,10 @@ from enum import StrEnum
 
 import msgspec
 
-_LENGTHS = {"sha1": 40, "sha256": 64, "sha512": 128}
+CHART = "chart"
+"""The algorithm of charts' digests: that of the archive by SHA-256, whose version is what users know it by."""
+
+_LENGTHS = {"sha1": 40, "sha256": 64, "sha512": 128, CHART: 64}
 _BARE = {40: "sha1", 64: "sha256"}
 _HEX = re.compile(r"[0-9a-f]+")
 
@@ -37,6 +40,10 @@ class SourceSpec(msgspec.Struct, frozen=True):
     def origin(self) -> tuple[str, str]:
         """Name the repository, bucket or registry that is followed, whatever revision of it is wanted."""
         return self.kind, self.url
+
+    def remembered(self, text: str) -> Revision:
+        """Read a revision as a status shows it. Raises ValueError on anything else."""
+        return Revision.parse(text)
 
 
 class SourceCredentials(msgspec.Struct, frozen=True):
@@ -91,6 +98,16 @@ class Revision(msgspec.Struct, frozen=True, order=True):
     def id(self) -> str:
         """The digest without its algorithm; for Git the commit's id."""
         return self.digest.rpartition(":")[2]
+
+    @property
+    def version(self) -> str:
+        """The version by which users know the revision of a chart; empty for all else."""
+        return self.name if self.digest.startswith(f"{CHART}:") else ""
+
+    @property
+    def bare(self) -> str:
+        """The version of a chart, or the id of all else: what builds are told of the revision."""
+        return self.version or self.id
 
     @property
     def short(self) -> str:
@@ -165,6 +182,7 @@ class Resolved(msgspec.Struct, frozen=True):
     without what ignore rules leave out: equal trees have equal files. `warnings` are things left out that the user may
     miss. `metadata` is what the source tells of the revision in its own words, such as an OCI artifact's annotations.
     `verified` says whose signatures it bears, empty where none are wanted.
+    `single` is the one file that others fetch as it is, and not packed.
     """
 
     kind: str
@@ -176,6 +194,7 @@ class Resolved(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     metadata: dict[str, str] = {}
     verified: str = ""
+    single: str = ""
 
 
 class Artifact(msgspec.Struct, frozen=True):
@@ -220,12 +239,13 @@ class Fault(StrEnum):
     COMMIT_SIGNATURE = "InvalidCommitSignature"
     TAG_SIGNATURE = "InvalidTagSignature"
     ARTIFACT_SIGNATURE = "InvalidArtifactSignature"
+    VALUES = "ValuesFilesInvalid"
 
 
 UNVERIFIED = frozenset({Fault.KEYS, Fault.COMMIT_SIGNATURE, Fault.TAG_SIGNATURE, Fault.ARTIFACT_SIGNATURE})
 """What says that something could be had, and is not taken for its signature."""
 
-_STALLED = frozenset({Fault.URL, Fault.TOO_LARGE, Fault.HOSTILE, Fault.RULES})
+_STALLED = frozenset({Fault.URL, Fault.TOO_LARGE, Fault.HOSTILE, Fault.RULES, Fault.VALUES})
 
 
 class SourceError(Exception):

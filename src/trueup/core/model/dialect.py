@@ -33,7 +33,8 @@ class Role(StrEnum):
 class WatchedKind(msgspec.Struct, frozen=True):
     """A kind of a dialect. `versions` has all that are understood, the preferred first.
 
-    `by_status`: another controller says in an object's status what it asks for.
+    `by_status`: another controller says in an object's status what it asks for. `reads` are kinds of the same dialect
+    (group and kind) whose objects, in the same namespace, its translation reads.
     """
 
     group: str
@@ -42,6 +43,7 @@ class WatchedKind(msgspec.Struct, frozen=True):
     versions: tuple[str, ...]
     role: Role
     by_status: bool = False
+    reads: tuple[tuple[str, str], ...] = ()
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -54,6 +56,7 @@ class Context(msgspec.Struct, frozen=True):
     is the Secret (namespace, name) with age identities for units that decrypt and name no keys. `returns` is the
     rollback policy of units that name none, `taken_over` that of those which another controller delivered before.
     `proven`: the API server admits no request in another person's name. `plugins` are the config management plugins.
+    `others` are the objects of kinds that some kind reads, as they are now.
     """
 
     projects: Mapping[tuple[str, str], Body] = {}
@@ -68,6 +71,7 @@ class Context(msgspec.Struct, frozen=True):
     taken_over: ReturnPolicy = ReturnPolicy.REPORT
     proven: bool = False
     plugins: KnownPlugins = NO_PLUGINS
+    others: Mapping[ObjectRef, Body] = {}
 
 
 class Translated(msgspec.Struct, frozen=True):

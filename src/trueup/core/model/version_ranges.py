@@ -5,6 +5,7 @@ A range that names no pre-release takes none. Loose versions (`v1`, `1.2`) count
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Iterable
 
@@ -27,6 +28,12 @@ def loose_version(text: str) -> Version | None:
         return Version(int(major), int(minor or 0), int(patch or 0), prerelease, build)
     except ValueError:
         return None
+
+
+def newest(texts: Iterable[str], count: int = 5) -> tuple[str, ...]:
+    """Give the texts with the highest versions, the highest first; what is no version is left out."""
+    found = [(_sortable(version), text) for text in texts if (version := loose_version(text.replace("_", "+")))]
+    return tuple(text for _, text in heapq.nlargest(count, found))
 
 
 class VersionRange:

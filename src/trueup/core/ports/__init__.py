@@ -3,6 +3,7 @@
 The engine knows these and the values of the core. It never sees a dialect, a client or a process.
 """
 
+from trueup.core.ports.charts import ChartDependencies, dependency_root
 from trueup.core.ports.clock import Clock
 from trueup.core.ports.delivery import Delivery
 from trueup.core.ports.events import EventSink
@@ -17,6 +18,7 @@ __all__ = [
     "Acting",
     "Applied",
     "ApplyError",
+    "ChartDependencies",
     "Checkout",
     "Clock",
     "ClusterUnreachable",
@@ -36,4 +38,5 @@ __all__ = [
     "Targets",
     "Unreachable",
     "Values",
+    "dependency_root",
 ]

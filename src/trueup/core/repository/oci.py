@@ -39,7 +39,8 @@ class OciSpec(SourceSpec, frozen=True, tag=OCI):
 
     `media_type`: the first layer of this type is taken, the first of all when empty. `only`: the artifact must have one
     layer, and a Helm chart is given without the folder that it is packed in. `insecure`: the registry may speak HTTP.
-    `timeout`: seconds for one exchange with the registry, a download included.
+    `timeout`: seconds for one exchange with the registry, a download included. `unwrap`: a Helm chart is given without
+    its folder, whatever layers there are beside it. `apart` keeps what is fetched apart from others of the same URL.
     """
 
     ref: OciRef = OciRef()
@@ -47,3 +48,5 @@ class OciSpec(SourceSpec, frozen=True, tag=OCI):
     only: bool = False
     insecure: bool = False
     timeout: float = 60.0
+    unwrap: bool = False
+    apart: str = ""

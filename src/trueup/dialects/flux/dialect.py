@@ -12,6 +12,8 @@ from trueup.dialects.flux.alert.adapter import ALERT_ADAPTER, PROVIDER_ADAPTER
 from trueup.dialects.flux.bucket.adapter import ADAPTER as BUCKET
 from trueup.dialects.flux.externalartifact.adapter import ADAPTER as EXTERNAL
 from trueup.dialects.flux.gitrepository.adapter import ADAPTER as REPOSITORY
+from trueup.dialects.flux.helmchart.adapter import ADAPTER as CHART
+from trueup.dialects.flux.helmrepository.adapter import ADAPTER as CHARTS
 from trueup.dialects.flux.kustomization import types as kustomization
 from trueup.dialects.flux.kustomization.adapter import ADAPTER as KUSTOMIZATION
 from trueup.dialects.flux.kustomization.translate import NAME_LABEL, NAMESPACE_LABEL
@@ -29,6 +31,8 @@ class Flux(Family, frozen=True):
         ARTIFACT,
         BUCKET,
         EXTERNAL,
+        CHARTS,
+        CHART,
         KUSTOMIZATION,
         RECEIVER,
         PROVIDER_ADAPTER,

@@ -7,20 +7,23 @@ from datetime import datetime
 import msgspec
 
 from trueup.core.fields.changes import FieldChange
-from trueup.core.model.artifact import Provenance, Revision
+from trueup.core.model.artifact import Provenance, Revision, amount
 from trueup.core.model.deployment_record import Cause, DeploymentRecord, Ending
 from trueup.core.model.events import Event, SourceChanged, SyncEnded, UnitChanged
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import Reason, UnitPhase, UnitReport
 from trueup.core.model.unit import Unit
 from trueup.core.notification.notification import NotificationEvent, Severity
+from trueup.core.repository.helm import HelmSpec
 from trueup.dialects.flux.bucket import types as bucket
 from trueup.dialects.flux.externalartifact import types as external
 from trueup.dialects.flux.gitrepository import types as repository
+from trueup.dialects.flux.helmchart import types as chart
+from trueup.dialects.flux.helmrepository import types as charts
 from trueup.dialects.flux.kustomization import types as kustomization
 from trueup.dialects.flux.kustomization.status import REASONS
 from trueup.dialects.flux.ocirepository import types as artifact
-from trueup.dialects.flux.source_status import failure_reason
+from trueup.dialects.flux.source_status import failure_reason, shown_revision, stored_words
 from trueup.dialects.times import duration
 
 SUCCEEDED = "ReconciliationSucceeded"
@@ -30,7 +33,7 @@ OBJECTS_NAMED = 10
 FIELDS_NAMED = 5
 
 _UNIT = (kustomization.GROUP, kustomization.KIND)
-_SOURCES = tuple((one.GROUP, one.KIND) for one in (repository, artifact, bucket, external))
+_SOURCES = tuple((one.GROUP, one.KIND) for one in (repository, artifact, bucket, external, charts, chart))
 _DONE = {"create": "created", "change": "configured", "heal": "configured", "prune": "deleted"}
 
 
@@ -151,15 +154,35 @@ def _source(event: SourceChanged) -> NotificationEvent | None:
     return NotificationEvent(
         about=ref,
         severity=Severity.INFO,
-        reason=NEW_ARTIFACT if new else "Succeeded",
+        reason=_reason(event) if new else "Succeeded",
         message=words,
         at=event.at,
-        revision=after.revision,
+        revision=_shown(after.revision),
         commit=_commit(after.revision),
         recovered=recovered,
         facts=_facts(after.commit),
         thread=_thread(ref, after.revision),
     )
+
+
+def _reason(event: SourceChanged) -> str:
+    artifact_of, ref = event.after.artifact, event.declaration.ref
+    if ref.kind != chart.KIND or artifact_of is None:
+        return NEW_ARTIFACT
+    return stored_words(artifact_of, ref.kind, _chart_source(event))[0]
+
+
+def _chart_source(event: SourceChanged) -> dict[str, dict[str, str]]:
+    """Give the part of a HelmChart's spec that says what kind of source it is in."""
+    spec = event.declaration.spec
+    return {"sourceRef": {"kind": charts.KIND if isinstance(spec, HelmSpec) else repository.KIND}}
+
+
+def _shown(revision: str) -> str:
+    try:
+        return shown_revision(Revision.parse(revision))
+    except ValueError:
+        return revision
 
 
 def _stored(event: SourceChanged) -> str:
@@ -168,6 +191,11 @@ def _stored(event: SourceChanged) -> str:
         return f"fetched artifact with revision '{after.revision}'"
     if declaration.ref[:2] == (bucket.GROUP, bucket.KIND):
         return f"stored artifact with revision '{after.revision}' from '{declaration.spec.url}' bucket"
+    if declaration.ref.kind == chart.KIND and after.artifact is not None:
+        return stored_words(after.artifact, chart.KIND, _chart_source(event))[1]
+    if declaration.ref.kind == charts.KIND:
+        size = f" of size {amount(after.artifact.size)}" if after.artifact is not None else ""
+        return f"fetched index{size} from '{declaration.spec.url}'"
     if declaration.ref[:2] != (artifact.GROUP, artifact.KIND):
         return f"stored artifact for commit '{after.commit.subject if after.commit else after.revision}'"
     words = f"stored artifact with revision '{after.revision}' from '{declaration.spec.url}'"

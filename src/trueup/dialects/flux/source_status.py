@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from trueup.core.model.artifact import UNVERIFIED, Artifact, Fault
+from trueup.core.model.artifact import UNVERIFIED, Artifact, Fault, Revision
 from trueup.core.model.objects import Body
 from trueup.core.model.reports import SourceReport, StatusWrite
+from trueup.core.repository.helm import CHART_NAME, VALUES_FILES
 from trueup.dialects.adapter import NOTICES
 from trueup.dialects.decode import mapping_of
 from trueup.dialects.flux.conditions import (
@@ -31,7 +32,7 @@ DEFAULT_INTERVAL = 60.0
 DEFAULT_TIMEOUT = 60.0
 LONGEST_TIMEOUT = 600.0
 """Seconds for one exchange with a server, whatever a source asks for: it holds a place that others of the host need."""
-FETCH_FAILED, STORAGE_FAILED = "FetchFailed", "StorageOperationFailed"
+FETCH_FAILED, STORAGE_FAILED, BUILD_FAILED = "FetchFailed", "StorageOperationFailed", "BuildFailed"
 VERIFIED = "SourceVerified"
 IN_STORAGE, OUTDATED = "ArtifactInStorage", "ArtifactOutdated"
 _OWNED = frozenset(
@@ -42,6 +43,7 @@ _OWNED = frozenset(
         NOTICES,
         FETCH_FAILED,
         STORAGE_FAILED,
+        BUILD_FAILED,
         IN_STORAGE,
         OUTDATED,
         "IncludeUnavailable",
@@ -52,11 +54,16 @@ _OWNED = frozenset(
 
 class SourceWords(msgspec.Struct, frozen=True):
     """What source-controller calls things of one kind: reasons by the fault's name, that of all others, and how it says
-    that an artifact is stored."""
+    that an artifact is stored.
+
+    Faults in `building` are of what is made of what was fetched. `packed`: the artifact is told of as a chart.
+    """
 
     reasons: Mapping[str, str]
     other: str
     stored: str
+    building: frozenset[str] = frozenset()
+    packed: bool = False
 
 
 _GIT = SourceWords(
@@ -64,6 +71,7 @@ _GIT = SourceWords(
     "GitOperationFailed",
     "stored artifact for revision",
 )
+_CHARTS = "HelmRepository"
 _LAYER = "OCIArtifactLayerOperationFailed"
 _WORDS = {
     "OCIRepository": SourceWords(
@@ -76,7 +84,31 @@ _WORDS = {
         "BucketOperationFailed",
         "stored artifact: revision",
     ),
+    "HelmRepository": SourceWords(
+        {
+            "URL": "URLInvalid",
+            "CREDENTIALS": "AuthenticationFailed",
+            "HOSTILE": "IndexationFailed",
+            "TOO_LARGE": "IndexationFailed",
+        },
+        "Failed",
+        "stored artifact for revision",
+    ),
+    "HelmChart": SourceWords(
+        {
+            "URL": "InvalidChartReference",
+            "REF": "InvalidChartReference",
+            "CREDENTIALS": "AuthenticationFailed",
+            "NOT_FOUND": "SourceUnavailable",
+            "VALUES": "ValuesFilesError",
+        },
+        "ChartPullError",
+        "",
+        frozenset({"VALUES"}),
+        packed=True,
+    ),
 }
+CHART_PULLED, CHART_PACKAGED = "ChartPullSucceeded", "ChartPackageSucceeded"
 
 
 def failure_reason(fault: Fault, kind: str = "") -> str:
@@ -120,7 +152,7 @@ def source_status(body: Body, report: SourceReport, now: datetime, observe: Obse
         if artifact is not None:
             status["artifact"] = _artifact(artifact, report)
             observe(status, spec)
-        conditions = [*_conditions(report, str(body.get("kind") or "")), *notices_condition(report.notices)]
+        conditions = [*_conditions(report, str(body.get("kind") or ""), spec), *notices_condition(report.notices)]
         status["conditions"] = written(conditions, before, report.generation, now, _OWNED)
         if report.stalled or (report.fault is None and artifact is not None and not report.progress):
             status["observedGeneration"] = report.generation
@@ -134,7 +166,7 @@ def _artifact(artifact: Artifact, report: SourceReport) -> dict[str, Any]:
         "digest": artifact.digest,
         "lastUpdateTime": stamp(artifact.updated),
         "path": artifact.path,
-        "revision": str(artifact.revision),
+        "revision": shown_revision(artifact.revision),
         "size": artifact.size,
         "url": artifact.url,
     }
@@ -143,11 +175,29 @@ def _artifact(artifact: Artifact, report: SourceReport) -> dict[str, Any]:
     return entry
 
 
-def _conditions(report: SourceReport, kind: str) -> Iterable[Condition]:
+def shown_revision(revision: Revision) -> str:
+    """Write a revision as source-controller does: a chart's is its version alone."""
+    return revision.version or str(revision)
+
+
+def stored_words(artifact: Artifact, kind: str, spec: Mapping[str, Any]) -> tuple[str, str]:
+    """Give reason and words for an artifact that is stored."""
     words = _WORDS.get(kind, _GIT)
-    stored = f"{words.stored} '{report.artifact.revision}'" if report.artifact else ""
+    if not words.packed:
+        return SUCCEEDED, f"{words.stored} '{artifact.revision}'"
+    files = artifact.metadata.get(VALUES_FILES, "").split()
+    pulled = mapping_of(spec, "sourceRef").get("kind") == _CHARTS and not files
+    name, version = artifact.metadata.get(CHART_NAME, ""), artifact.revision.version
+    said = f"{'pulled' if pulled else 'packaged'} '{name}' chart with version '{version}'"
+    merged = f" and merged values files [{' '.join(files)}]" if files else ""
+    return (CHART_PULLED if pulled else CHART_PACKAGED), said + merged
+
+
+def _conditions(report: SourceReport, kind: str, spec: Mapping[str, Any]) -> Iterable[Condition]:
+    words = _WORDS.get(kind, _GIT)
+    done, stored = stored_words(report.artifact, kind, spec) if report.artifact else ("", "")
     if report.artifact is not None:
-        yield Condition(IN_STORAGE, "True", SUCCEEDED, stored)
+        yield Condition(IN_STORAGE, "True", done, stored)
     fault = report.fault
     if report.verified and fault not in UNVERIFIED:
         yield Condition(VERIFIED, "True", SUCCEEDED, report.verified)
@@ -156,10 +206,11 @@ def _conditions(report: SourceReport, kind: str) -> Iterable[Condition]:
         message = report.message or reason
         if report.storing:
             reason = "ArchiveOperationFailed"
+        failed = BUILD_FAILED if fault is not None and fault.name in words.building else FETCH_FAILED
         if fault in UNVERIFIED:
             yield Condition(VERIFIED, "False", reason, message)
         else:
-            yield Condition(STORAGE_FAILED if report.storing else FETCH_FAILED, "True", reason, message)
+            yield Condition(STORAGE_FAILED if report.storing else failed, "True", reason, message)
         yield Condition(READY, "False", reason, message)
         if report.stalled:
             yield Condition(STALLED, "True", reason, message)
@@ -171,4 +222,4 @@ def _conditions(report: SourceReport, kind: str) -> Iterable[Condition]:
         yield Condition(RECONCILING, "True", PROGRESSING, doing)
         yield Condition(READY, "Unknown", PROGRESSING, doing)
         return
-    yield Condition(READY, "True", SUCCEEDED, stored)
+    yield Condition(READY, "True", done, stored)

@@ -15,7 +15,7 @@ from trueup.core import redaction
 from trueup.core.model.artifact import Fault, SourceError, amount
 from trueup.git.process import disk
 from trueup.sources.archive.hosts import VARIABLE, AllowedHosts
-from trueup.sources.transport.guard import Forbidden, Guard
+from trueup.sources.web.guard import Forbidden, Guard
 
 LIMIT = 512 * 1024 * 1024
 """Bytes of a tarball as it lies at its URL."""

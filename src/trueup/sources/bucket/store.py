@@ -23,7 +23,7 @@ from trueup.sources.bucket.address import DEFAULT_REGION, BucketAddress
 from trueup.sources.bucket.credentials import BucketCredentials
 from trueup.sources.bucket.listing import Object, Page, read_page, said_in
 from trueup.sources.bucket.signing import signed_headers
-from trueup.sources.transport.tls import tls_context
+from trueup.sources.web.tls import tls_context
 
 PAGE_LIMIT = 16 * 1024 * 1024
 """Bytes of one page of a listing: at most a thousand keys."""

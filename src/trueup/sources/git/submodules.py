@@ -19,7 +19,7 @@ from trueup.git.tree.listing import SUBMODULE, Item, Listing
 from trueup.git.urls import GitUrl, read_url, rewrite
 from trueup.sources.cache import Cache
 from trueup.sources.git.remotes import Remotes
-from trueup.sources.transport.guard import Guard, is_inside
+from trueup.sources.web.guard import Guard, is_inside
 
 _HELPER = re.compile(r"[A-Za-z0-9+_-]+::")
 FILE = ".gitmodules"

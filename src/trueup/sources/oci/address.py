@@ -10,20 +10,23 @@ from trueup.core import redaction
 from trueup.core.model.artifact import Fault, SourceError
 from trueup.core.repository.oci import SCHEME
 from trueup.git.urls import GitUrl
+from trueup.sources.web.credentials import DOCKER_HUB
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _LONGEST = 255
 _DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
-DOCKER_HUB = "registry-1.docker.io"
 
 
 class OciAddress(msgspec.Struct, frozen=True):
-    """A registry (`host` with its port) and a repository in it (`name`); `shown` is the declared URL, for messages."""
+    """A registry (`host` with its port) and a repository in it (`name`); `shown` is the declared URL, for messages.
+
+    `apart` names who keeps what is fetched apart from others that follow the same repository."""
 
     host: str
     name: str
     shown: str
+    apart: str = ""
 
     @property
     def address(self) -> str:
@@ -33,7 +36,7 @@ class OciAddress(msgspec.Struct, frozen=True):
     @property
     def kept(self) -> GitUrl:
         """What is kept of it on disk, as the mirrors name it."""
-        return GitUrl("oci", self.host, self.address, self.shown)
+        return GitUrl("oci", self.host, f"{self.apart}{self.address}", self.shown)
 
 
 def read_address(url: str) -> OciAddress:

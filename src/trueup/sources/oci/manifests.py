@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from trueup.core.model.artifact import Fault, Provenance, Revision, Signature, SourceError
-from trueup.core.model.version_ranges import VersionRange
+from trueup.core.model.version_ranges import VersionRange, newest
 from trueup.core.repository.oci import LATEST, OciRef
 
 INDEXES = (
@@ -154,18 +154,19 @@ def choice_of(ref: OciRef, shown: str) -> Choice:
     return Choice(tag=_tag(text or LATEST, shown))
 
 
-def best_tag(tags: list[str], choice: Choice, shown: str) -> str:
-    """Give the tag of the highest version in a range. Raises `SourceError`."""
+def best_tag(tags: list[str], choice: Choice, shown: str, *, charts: bool = False) -> str:
+    """Give the tag of the highest version in a range; a chart's has `_` in place of `+`. Raises `SourceError`."""
     try:
         wanted = VersionRange(choice.versions)
     except ValueError as error:
         raise SourceError(Fault.URL, f"{shown}: {error}") from error
-    best = wanted.best(tags)
+    best = wanted.best(tag.replace("_", "+") for tag in tags) if charts else wanted.best(tags)
     if best is None:
         of = f", of those that fit {choice.pattern!r}" if choice.pattern else ""
         words = f"{shown}: no match found for semver: {choice.versions}, among {len(tags)} tags{of}"
-        raise SourceError(Fault.REF, words)
-    return best
+        there = ", ".join(newest(tags))
+        raise SourceError(Fault.REF, words + (f"; the newest versions are {there}" if there else ""))
+    return best.replace("+", "_") if charts else best
 
 
 def provenance_of(digest: str, tree: str, annotations: dict[str, str]) -> Provenance:

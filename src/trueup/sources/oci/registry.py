@@ -1,7 +1,7 @@
 """A client of the distribution API: tags, manifests and blobs of one repository, let in by basic auth or by a token.
 
 Every answer is read up to a bound. Redirects are followed by hand: credentials stay with the host they are for, and
-nobody is led to places that `trueup.sources.transport.guard` refuses.
+nobody is led to places that `trueup.sources.web.guard` refuses.
 """
 
 from __future__ import annotations
@@ -20,27 +20,21 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from trueup.core import redaction
 from trueup.core.model.artifact import Fault, SourceError, amount
 from trueup.sources.oci.address import OciAddress
-from trueup.sources.oci.credentials import OciCredentials
 from trueup.sources.oci.manifests import ACCEPT, is_digest, read_json
-from trueup.sources.transport.guard import Forbidden, Guard
-from trueup.sources.transport.tls import tls_context
+from trueup.sources.web.client import CHUNK, WebClient, take_in
+from trueup.sources.web.credentials import WebCredentials
 
 MANIFEST_LIMIT = 4 * 1024 * 1024
 """Bytes of a manifest, of a page of tags, and of what a token server answers."""
 
 TAGS_LIMIT = 100_000
-REDIRECTS = 5
 TOKEN_SECONDS = 60.0
 """Seconds for which a token is used that does not say how long it holds."""
 
-_CHUNK = 256 * 1024
-_WORDS = 300
 _PARAMETER = re.compile(r'([A-Za-z_]+)="((?:[^"\\]|\\.)*)"')
 _NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
-_LED = frozenset({301, 302, 303, 307, 308})
 
 Tokens = dict[str, tuple[float, str]]
 """Tokens by who asks and for what, and until when they hold."""
@@ -49,38 +43,23 @@ Tokens = dict[str, tuple[float, str]]
 class Registry:
     """One repository of a registry. Use it as an async context manager. Every failure is a `SourceError`."""
 
-    def __init__(self, address: OciAddress, creds: OciCredentials, plain: bool, tokens: Tokens) -> None:
+    def __init__(self, address: OciAddress, creds: WebCredentials, plain: bool, tokens: Tokens) -> None:
         """Take whom it asks as whom; `plain`: HTTP is spoken where HTTPS is not. `tokens` outlive it."""
         self._address = address
         self._creds = creds
         self._shown = address.shown
         self._schemes = ["http"] if creds.plain else ["https", "http"] if plain else ["https"]
-        self._may_http = creds.plain or plain
         self._tokens = tokens
-        self._session: aiohttp.ClientSession | None = None
-        proxy = URL(creds.proxy) if creds.proxy else None
-        if proxy is not None and proxy.scheme not in ("http", "https"):
-            words = f"{self._shown}: the proxy must be an http:// or https:// URL, and is none"
-            raise SourceError(Fault.CREDENTIALS, words)
-        own = URL(f"https://{address.host}").host or address.host
-        self._own = own
-        self._guard = Guard(frozenset({own, (proxy.host or "") if proxy is not None else own}))
+        self._web = WebClient(address, creds, "registry", may_http=creds.plain or plain)
 
     async def __aenter__(self) -> Self:
         """Open connections when they are needed. Raises `SourceError` for certificates that cannot be read."""
-        tls = await asyncio.to_thread(tls_context, self._creds, self._shown)
-        connector = aiohttp.TCPConnector(limit=4, ssl=tls, resolver=self._guard)
-        # Time is bounded by whoever asks.
-        timeout = aiohttp.ClientTimeout(total=None)
-        self._session = aiohttp.ClientSession(
-            connector=connector, timeout=timeout, trust_env=False, auto_decompress=False
-        )
+        await self._web.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Close them."""
-        if self._session is not None:
-            await self._session.close()
+        await self._web.__aexit__(*exc_info)
 
     async def digest(self, reference: str) -> str:
         """Ask which digest a tag names (or whether a digest is there), by HEAD."""
@@ -128,11 +107,11 @@ class Registry:
         async with self._asked("GET", f"blobs/{digest}") as answer:
             await self._refuse(answer, Fault.NOT_FOUND)
             with target.open("xb") as file:
-                async for chunk in answer.content.iter_chunked(_CHUNK):
+                async for chunk in answer.content.iter_chunked(CHUNK):
                     written += len(chunk)
                     if written > size:
                         break
-                    await asyncio.to_thread(_taken, file, hashing, chunk)
+                    await asyncio.to_thread(take_in, file, hashing, chunk)
         if written != size or f"{algorithm}:{hashing.hexdigest()}" != digest:
             words = (
                 f"{self._shown}: the layer {digest} did not come as its manifest says ({amount(size)}); "
@@ -175,7 +154,7 @@ class Registry:
     @asynccontextmanager
     async def _asked(self, method: str, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
         """Ask for a path of the repository, and be let in where that is asked for."""
-        try:
+        async with self._web.told():
             answer = await self._sent(method, path, self._known_header(method))
             if answer.status == 401:
                 challenge = answer.headers.get("WWW-Authenticate", "")
@@ -183,15 +162,6 @@ class Registry:
                 answer = await self._sent(method, path, await self._let_in(challenge))
             async with answer:
                 yield answer
-        except Forbidden as error:
-            words = f"{self._shown}: the registry leads to a place that is not followed: {error}"
-            raise SourceError(Fault.HOSTILE, words) from error
-        except aiohttp.ClientSSLError as error:
-            words = f"{self._shown}: its certificate is not trusted, or it speaks no TLS: {self._safe(error)}; "
-            raise SourceError(Fault.UNREACHABLE, words + "give the CA's certificate by a Secret") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            words = f"{self._shown}: {self._safe(error)}; it is tried again; what was fetched before stays in use"
-            raise SourceError(Fault.UNREACHABLE, words) from error
 
     async def _sent(self, method: str, path: str, authorization: str) -> aiohttp.ClientResponse:
         for number, scheme in enumerate(self._schemes):
@@ -209,35 +179,11 @@ class Registry:
     async def _followed(self, method: str, url: str, authorization: str) -> aiohttp.ClientResponse:
         """Send a request, and follow where it is led to: credentials go along to the same host and port alone."""
         first = URL(url)
-        for _ in range(REDIRECTS + 1):
-            place = URL(url)
-            same = (place.scheme, place.host, place.port) == (first.scheme, first.host, first.port)
-            answer = await self._request(method, place, authorization if same else "")
-            if answer.status not in _LED:
-                return answer
-            target = answer.headers.get("Location", "")
-            answer.release()
-            url = urljoin(url, target)
-        raise ValueError(f"it was led on more than {REDIRECTS} times")
 
-    async def _request(self, method: str, url: URL, authorization: str) -> aiohttp.ClientResponse:
-        assert self._session is not None
-        if url.scheme != "https" and not (url.scheme == "http" and self._may_http):
-            raise Forbidden(f"{url.scheme}://{url.host} is not encrypted")
-        self._guard.check(url.host or "")
-        headers = {"Accept": ACCEPT, "User-Agent": "trueup", "Accept-Encoding": "identity"}
-        if authorization:
-            headers["Authorization"] = authorization
-        user = self._creds.proxy_username
-        proxy = aiohttp.encode_basic_auth(user, self._creds.proxy_password) if user else ""
-        return await self._session.request(
-            method,
-            url,
-            headers=headers,
-            allow_redirects=False,
-            proxy=self._creds.proxy or None,
-            proxy_headers={"Proxy-Authorization": proxy} if proxy else None,
-        )
+        def same(place: URL) -> bool:
+            return (place.scheme, place.host, place.port) == (first.scheme, first.host, first.port)
+
+        return await self._web.followed(method, url, {"Accept": ACCEPT}, authorization, same)
 
     # ----------------------------------------------------------------------------------------------- let in
 
@@ -290,13 +236,7 @@ class Registry:
     # ---------------------------------------------------------------------------------------------- answers
 
     async def _bounded(self, answer: aiohttp.ClientResponse, what: str) -> bytes:
-        content = bytearray()
-        async for chunk in answer.content.iter_chunked(_CHUNK):
-            content += chunk
-            if len(content) > MANIFEST_LIMIT:
-                words = f"{self._shown}: {what} of more than {amount(MANIFEST_LIMIT)} is not read"
-                raise SourceError(Fault.TOO_LARGE, words)
-        return bytes(content)
+        return await self._web.bounded(answer, MANIFEST_LIMIT, what)
 
     async def _refuse(self, answer: aiohttp.ClientResponse, missing: Fault) -> None:
         """Raise what a registry's refusal means; `missing` is what a 404 says."""
@@ -304,7 +244,7 @@ class Registry:
             return
         raw = (await answer.content.read(64 * 1024)).decode(errors="replace")
         told = _told(raw)
-        said = f"{self._shown}: HTTP {answer.status}" + (f": {self._safe(told)}" if told else "")
+        said = f"{self._shown}: HTTP {answer.status}" + (f": {self._web.safe(told)}" if told else "")
         if answer.status in (401, 403):
             self._tokens.pop(self._key, None)
             raise SourceError(Fault.CREDENTIALS, f"{said}; check the credentials of this source")
@@ -315,10 +255,6 @@ class Registry:
         if answer.status == 429 or answer.status >= 500:
             raise SourceError(Fault.UNREACHABLE, f"{said}; it is tried again; what was fetched before stays in use")
         raise SourceError(Fault.PROTOCOL, f"{said}; what answers there may be no registry; it is tried again")
-
-    def _safe(self, said: object) -> str:
-        words = redaction.redact(str(said) or type(said).__name__, self._creds.secrets)
-        return " ".join(words.split())[:_WORDS]
 
 
 def _page(link: str) -> str:
@@ -337,8 +273,3 @@ def _told(raw: str) -> str:
         return ""
     each = [item for item in errors[:3] if isinstance(item, dict)]
     return "; ".join(f"{item.get('code', '')}: {item.get('message', '')}".strip(": ") for item in each)
-
-
-def _taken(file: Any, hashing: Any, chunk: bytes) -> None:
-    file.write(chunk)
-    hashing.update(chunk)

@@ -27,7 +27,6 @@ from trueup.git.mirror import Mirror
 from trueup.sources.cache import Cache, Key
 from trueup.sources.imports import Imports, Item, too_slow
 from trueup.sources.oci.address import OciAddress, read_address
-from trueup.sources.oci.credentials import OciCredentials, oci_credentials
 from trueup.sources.oci.expressions import fitting
 from trueup.sources.oci.manifests import (
     CHART,
@@ -46,6 +45,7 @@ from trueup.sources.oci.manifests import (
 from trueup.sources.oci.registry import Registry, Tokens
 from trueup.sources.polls import Polls
 from trueup.sources.proofs import Turns
+from trueup.sources.web.credentials import WebCredentials, web_credentials
 
 BLOB_LIMIT = 512 * 1024 * 1024
 """Bytes of a layer as it lies in the registry."""
@@ -72,8 +72,8 @@ class OciSource:
 
     async def resolve(self, spec: OciSpec, credentials: SourceCredentials | None, fresh: bool = False) -> Revision:
         """Ask which digest is wanted; for a digest only whether the registry lets these credentials in."""
-        address = read_address(spec.url)
-        creds = oci_credentials(credentials, address)
+        address = _address(spec)
+        creds = web_credentials(credentials, address)
         choice = choice_of(spec.ref, address.shown)
         if choice.digest:
             await self._prove(spec, address, creds, choice.digest)
@@ -84,8 +84,8 @@ class OciSource:
         self, spec: OciSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
     ) -> Resolved:
         """Give an artifact, fetched if it is not here, to whom the registry lets in. Raises `SourceError`."""
-        address = read_address(spec.url)
-        creds = oci_credentials(credentials, address)
+        address = _address(spec)
+        creds = web_credentials(credentials, address)
         await self._prove(spec, address, creds, revision.digest)
         key = _key(address, spec, revision, ignore)
         if (known := self.cache.known(key)) is not None:
@@ -101,9 +101,9 @@ class OciSource:
         self, spec: OciSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
     ) -> Resolved | None:
         """Give an artifact that was fetched before, without any network, to whom the registry has let in before."""
-        address = read_address(spec.url)
+        address = _address(spec)
         mirror = self.cache.mirror(address.kept)
-        if self.cache.proofs.since(_proof(mirror, oci_credentials(credentials, address))) is None:
+        if self.cache.proofs.since(_proof(mirror, web_credentials(credentials, address))) is None:
             return None
         key = _key(address, spec, revision, ignore)
         if (known := self.cache.known(key)) is not None:
@@ -111,25 +111,29 @@ class OciSource:
         commit = await self._imports.commit(mirror, _item(spec, address, revision))
         return await self._described(key, spec, (address, mirror), (revision, commit), ignore) if commit else None
 
+    def mirror(self, spec: OciSpec) -> Mirror:
+        """Give where a repository's artifacts are kept. Raises `SourceError` for a wrong URL."""
+        return self.cache.mirror(_address(spec).kept)
+
     def followed(self, spec: OciSpec, tenants: frozenset[str]) -> None:
         """Take note of whose sources follow a repository now."""
         with suppress(SourceError):
-            self.cache.quotas.followed(read_address(spec.url).address, tenants)
+            self.cache.quotas.followed(_address(spec).kept.address, tenants)
 
     def forget(self, spec: OciSpec) -> None:
         """Remove all that is kept and known of a repository that no source follows any more."""
         with suppress(SourceError):
-            address = read_address(spec.url).address
-            self._polls.forget(address)
-            self.cache.forget(address)
+            address = _address(spec)
+            self._polls.forget(address.address)
+            self.cache.forget(address.kept.address)
 
     # ----------------------------------------------------------------------------------------------- asking
 
-    def _turn(self, address: OciAddress, creds: OciCredentials) -> asyncio.Semaphore:
+    def _turn(self, address: OciAddress, creds: WebCredentials) -> asyncio.Semaphore:
         return self._turns.of(f"{address.host} {creds.who}")
 
     async def _poll(
-        self, spec: OciSpec, address: OciAddress, creds: OciCredentials, choice: Choice, fresh: bool
+        self, spec: OciSpec, address: OciAddress, creds: WebCredentials, choice: Choice, fresh: bool
     ) -> Revision:
         """Ask for the digest of a tag, once for all who ask the same with the same credentials."""
 
@@ -138,7 +142,7 @@ class OciSource:
 
         return await self._polls.one((address.address, creds.who, choice), self._turn(address, creds), ask, fresh)
 
-    async def _asked(self, spec: OciSpec, address: OciAddress, creds: OciCredentials, choice: Choice) -> Revision:
+    async def _asked(self, spec: OciSpec, address: OciAddress, creds: WebCredentials, choice: Choice) -> Revision:
         """Ask a registry for a digest; its answer proves that it lets these credentials in, or does not."""
         proof = _proof(self.cache.mirror(address.kept), creds)
         try:
@@ -147,7 +151,7 @@ class OciSource:
                     tag = choice.tag
                     if choice.versions:
                         tags = fitting(await registry.tags(), choice.pattern, address.shown)
-                        tag = best_tag(tags, choice, address.shown)
+                        tag = best_tag(tags, choice, address.shown, charts=spec.media_type == CHART)
                     found = Revision(tag, await registry.digest(choice.digest or tag))
         except TimeoutError as error:
             raise too_slow(address.shown, spec.timeout) from error
@@ -158,7 +162,7 @@ class OciSource:
         await self.cache.proofs.let_in(proof)
         return found
 
-    async def _prove(self, spec: OciSpec, address: OciAddress, creds: OciCredentials, digest: str) -> None:
+    async def _prove(self, spec: OciSpec, address: OciAddress, creds: WebCredentials, digest: str) -> None:
         """Have credentials let in where they are not, or not lately. Raises `SourceError` where they are refused.
 
         A registry that cannot be reached does not take away what it has given before.
@@ -174,12 +178,12 @@ class OciSource:
 
     # --------------------------------------------------------------------------------------------- fetching
 
-    async def _fetched(self, spec: OciSpec, address: OciAddress, creds: OciCredentials, revision: Revision) -> str:
+    async def _fetched(self, spec: OciSpec, address: OciAddress, creds: WebCredentials, revision: Revision) -> str:
         """Bring an artifact's files here within the quotas, and give their commit."""
         mirror, item = self.cache.mirror(address.kept), _item(spec, address, revision)
         return await self._imports.brought(mirror, item, lambda: self._bring(spec, address, creds, revision))
 
-    async def _bring(self, spec: OciSpec, address: OciAddress, creds: OciCredentials, revision: Revision) -> None:
+    async def _bring(self, spec: OciSpec, address: OciAddress, creds: WebCredentials, revision: Revision) -> None:
         shown = address.shown
         async with self._imports.folder(shown) as folder:
             try:
@@ -193,11 +197,11 @@ class OciSource:
                 folder / "blob",
                 f"the layer {layer.digest}",
                 message=msgspec.json.encode(_Origin(told(manifest.annotations))),
-                strip=spec.only and layer.media_type == CHART,
+                strip=(spec.only or spec.unwrap) and layer.media_type == CHART,
             )
 
     async def _layer(
-        self, spec: OciSpec, address: OciAddress, creds: OciCredentials, revision: Revision, target: Path
+        self, spec: OciSpec, address: OciAddress, creds: WebCredentials, revision: Revision, target: Path
     ) -> tuple[Manifest, Layer]:
         """Write the layer that is wanted to a file."""
         shown = address.shown
@@ -234,9 +238,13 @@ class OciSource:
         return self.cache.keep(key, resolved)
 
 
+def _address(spec: OciSpec) -> OciAddress:
+    return msgspec.structs.replace(read_address(spec.url), apart=spec.apart)
+
+
 def _kept(spec: OciSpec, revision: Revision) -> str:
     """Name what is kept of an artifact: its digest, and which layer of it in which form."""
-    told = "\0".join((revision.digest, spec.media_type, str(spec.only)))
+    told = "\0".join((revision.digest, spec.media_type, str(spec.only), *(("unwrapped",) if spec.unwrap else ())))
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
@@ -245,8 +253,9 @@ def _item(spec: OciSpec, address: OciAddress, revision: Revision) -> Item:
 
 
 def _key(address: OciAddress, spec: OciSpec, revision: Revision, ignore: IgnoreRules) -> Key:
-    return (address.address, revision.id, revision.name, f"{ignore.key}\0{spec.media_type}\0{spec.only}")
+    taken = f"{ignore.key}\0{spec.media_type}\0{spec.only}\0{spec.unwrap}"
+    return (address.kept.address, revision.id, revision.name, taken)
 
 
-def _proof(mirror: Mirror, creds: OciCredentials) -> str:
+def _proof(mirror: Mirror, creds: WebCredentials) -> str:
     return f"{mirror.key}.{creds.who}"

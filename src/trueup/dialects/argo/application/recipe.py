@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+import msgspec
+
 from trueup.core.model.recipe import (
     AutoRecipe,
     DirectoryRecipe,
@@ -90,8 +92,11 @@ class Builder:
         return _VARIABLE.sub(value, text)
 
     def recipe(self, source: Source, app: str, namespace: str) -> Recipe:
-        """Give the recipe of a source in Git."""
+        """Give the recipe of a source."""
         root = self.root
+        if source.chart:
+            # The chart is the whole artifact, whatever a path says.
+            source = msgspec.structs.replace(source, path=".", helm=source.helm or Helm())
         if source.path.startswith("/"):
             self.problems.append(f"{root}.path: {source.path!r} is absolute; write it relative to the repository")
         elif leads_outside(source.path):
@@ -99,7 +104,7 @@ class Builder:
         elif not source.path:
             self.problems.append(f"{root}.repoURL and one of {root}.path, {root}.chart are required")
         path = folder(source.path)
-        helm = source.helm if source.helm != Helm() else None
+        helm = source.helm if source.helm != Helm() or source.chart else None
         kustomize = source.kustomize if source.kustomize != Kustomize() else None
         directory = source.directory if source.directory != Directory() else None
         named = [
@@ -117,6 +122,9 @@ class Builder:
         if source.plugin is not None:
             return self._plugin(source.plugin, path)
         if helm is not None:
+            if helm.pass_credentials and not source.chart:
+                text = "has no effect: charts come with their dependencies"
+                self.warnings.append(f"{root}.helm.passCredentials {text}")
             return self._helm(helm, path, app, namespace)
         if kustomize is not None:
             return self._kustomize(kustomize, path)
@@ -137,8 +145,6 @@ class Builder:
         return plugin_recipe(plugin, path, self.environment, self.filled, self.plugins)
 
     def _helm(self, helm: Helm, path: str, app: str, namespace: str) -> HelmRecipe:
-        if helm.pass_credentials:
-            self.warnings.append(f"{self.root}.helm.passCredentials has no effect: charts come with their dependencies")
         for file in helm.value_files:
             if "://" in file:
                 self.problems.append(

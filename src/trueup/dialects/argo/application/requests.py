@@ -122,7 +122,7 @@ def _earlier_sources(
     """Read other sources of the Application's own repositories: those of the entry of its history to go back to."""
     own = sources_of(spec)
     root = "operation.sync.sources" if len(given) > 1 else "operation.sync.source"
-    if [one.repo_url for one in given] != [one.repo_url for one in own] or any(one.chart for one in given):
+    if [(one.repo_url, one.chart) for one in given] != [(one.repo_url, one.chart) for one in own]:
         repositories = "repositories, as many and in the same order," if len(own) > 1 else "repository"
         problems.append(
             f"{root}: only another folder or other parameters of the Application's own {repositories} can be synced"

@@ -58,7 +58,7 @@ REMEDIES = Remedies(
 )
 ACCESS = (
     "a private repository wants a Secret in namespace {} with the label argocd.argoproj.io/secret-type: repository and "
-    "the keys url, username and password"
+    "the keys url, username and password; one of Helm also the key type: helm"
 )
 _HOOK_FINALIZERS = ("pre-delete-finalizer.argocd.argoproj.io", "post-delete-finalizer.argocd.argoproj.io")
 
@@ -228,4 +228,5 @@ def _digest(
         *((one.recipe, one.name, source.repo_url) for one, source in zip(sources[1:], others, strict=False)),
         *((sources[0].name,) if sources and sources[0].name else ()),
         *(() if decryption is None else (decryption,)),
+        *(one.chart for one in given if one.chart),
     )

@@ -27,6 +27,8 @@ from trueup.dialects.flux.conditions import (
     written,
 )
 from trueup.dialects.flux.gitrepository import types as repository
+from trueup.dialects.flux.helmchart import types as chart
+from trueup.dialects.flux.helmrepository import types as charts
 from trueup.dialects.flux.kustomization import types as kustomization
 from trueup.dialects.flux.kustomization.translate import REQUESTED_AT
 from trueup.dialects.flux.kustomization.types import LocalRef, Part
@@ -51,7 +53,7 @@ _PROOFS = {
     "dockerhub": (Proof(Check.JSON), ""),
     "quay": (Proof(Check.JSON), ""),
 }
-_GROUPS = {kind.KIND: kind.GROUP for kind in (repository, artifact, bucket, kustomization)}
+_GROUPS = {kind.KIND: kind.GROUP for kind in (repository, artifact, bucket, charts, chart, kustomization)}
 
 
 class Resource(Part, frozen=True):

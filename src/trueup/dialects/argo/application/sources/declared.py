@@ -12,6 +12,7 @@ from trueup.core.model.artifact import SourceSpec
 from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.unit import SourceDeclaration, UnitSource, nth_source
+from trueup.core.repository.helm import HelmSpec
 from trueup.core.repository.oci import SCHEME, OciRef, OciSpec
 from trueup.dialects.argo.application.recipe import PLACEHOLDER
 from trueup.dialects.argo.application.sources.reading import Reader, reading_of
@@ -67,10 +68,10 @@ def read_sources(given: Sequence[Source], refs: Sequence[ObjectRef], reader: Rea
         if only_for_others(one):
             found.append(UnitSource(ref, None, one.ref))
             continue
-        if problem := _refused(one, place):
-            problems.append(problem)
-            found.append(UnitSource(ref, PLACEHOLDER, one.ref))
-            continue
+        if one.chart and not one.target_revision:
+            problems.append(f"{place}.targetRevision is required if the manifest source is a helm chart")
+        if one.chart and one.path:
+            warnings.append(f"{place}.path has no effect beside chart")
         reading = reading_of(one, reader, place)
         problems += reading.problems
         warnings += reading.warnings
@@ -81,16 +82,6 @@ def read_sources(given: Sequence[Source], refs: Sequence[ObjectRef], reader: Rea
         problems.append(f"{place}.ref: {what}; give it a path, or add a source that has one")
         found[0] = UnitSource(refs[0], PLACEHOLDER)
     return Given(tuple(found), tuple(problems), tuple(warnings))
-
-
-def _refused(source: Source, root: str) -> str:
-    """Name a kind of source that nothing can be fetched from yet; empty for the others."""
-    if source.chart:
-        return (
-            f"{root}.chart: charts of Helm repositories are not supported yet; "
-            f"keep chart {source.chart!r} in Git, or in a chart there that depends on it"
-        )
-    return ""
 
 
 def _ref_problems(source: Source, names: Sequence[str], root: str) -> list[str]:
@@ -114,7 +105,19 @@ def polled(unit: ObjectRef, given: Sequence[Source]) -> tuple[ObjectRef, ...]:
 
 
 def source_spec(source: Source) -> SourceSpec:
-    """Give what a source follows; `oci://` is what tells a registry from a Git repository."""
+    """Give what a source follows; `oci://` is what tells a registry from a Git repository.
+
+    A chart's repository is a registry also where its URL has no scheme, as upstream has it.
+    """
+    if source.chart:
+        url = source.repo_url if "://" in source.repo_url else f"{SCHEME}{source.repo_url}"
+        return HelmSpec(
+            url=url,
+            chart=source.chart,
+            version=source.target_revision,
+            unwrap=True,
+            pass_credentials=source.helm is not None and source.helm.pass_credentials,
+        )
     if source.repo_url.startswith(SCHEME):
         return OciSpec(url=source.repo_url, ref=OciRef(revision=source.target_revision), only=True)
     return GitSpec(

@@ -1,6 +1,6 @@
 """Where a server may lead: redirects and token servers never to this machine or a cloud's metadata service.
 
-The addresses of the server that users declare are free: whoever runs one on this machine may be led around on it.
+The declared server's own addresses are free: whoever runs one on this machine may be led around on it.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def is_inside(text: str) -> bool:
 
 
 class Guard(AbstractResolver):
-    """Finds addresses of hosts. Those of the server (and of the proxy) are given as they are; of others only those
-    that are allowed."""
+    """Finds addresses of hosts. Those of the declared server (and of the proxy) are given as they are; of others only
+    those that are allowed."""
 
     def __init__(self, free: frozenset[str]) -> None:
         """Take the names of hosts that were declared by users themselves."""

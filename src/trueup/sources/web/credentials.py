@@ -1,4 +1,4 @@
-"""How to be let in at a registry, decoded from the Secrets of Flux and of Argo CD."""
+"""How to be let in at a registry or a web server, decoded from the Secrets of Flux and of Argo CD."""
 
 from __future__ import annotations
 
@@ -6,17 +6,28 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from trueup.core.model.artifact import Fault, SourceCredentials, SourceError
-from trueup.sources.oci.address import DOCKER_HUB, OciAddress
 
 DOCKER_CONFIG = ".dockerconfigjson"
+DOCKER_HUB = "registry-1.docker.io"
 
 
-class OciCredentials(msgspec.Struct, frozen=True):
+class Place(Protocol):
+    """Where somebody is to be let in: a host with its port, a path there, and the declared URL for messages."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def shown(self) -> str: ...
+
+
+class WebCredentials(msgspec.Struct, frozen=True):
     """Every field may be empty. `ca`, `client_certificate` and `client_key` are PEM. `unverified` accepts any
     certificate; `plain` speaks HTTP. `proxy` is the URL of an HTTP proxy, with its own user in the two last fields."""
 
@@ -34,7 +45,7 @@ class OciCredentials(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         """Name the fields that are set, never their values."""
-        return f"OciCredentials({', '.join(name for name in self.__struct_fields__ if getattr(self, name))})"
+        return f"WebCredentials({', '.join(name for name in self.__struct_fields__ if getattr(self, name))})"
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -44,21 +55,21 @@ class OciCredentials(msgspec.Struct, frozen=True):
 
     @property
     def who(self) -> str:
-        """Name who asks, by all that a registry is told."""
-        if self == OciCredentials():
+        """Name who asks, by all that a server is told."""
+        if self == WebCredentials():
             return "anybody"
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()
 
 
-def oci_credentials(credentials: SourceCredentials | None, address: OciAddress) -> OciCredentials:
-    """Decode the Secrets for one registry. Raises `SourceError` (CREDENTIALS) where they cannot be read."""
+def web_credentials(credentials: SourceCredentials | None, address: Place) -> WebCredentials:
+    """Decode the Secrets for one place. Raises `SourceError` (CREDENTIALS) where they cannot be read."""
     if credentials is None:
-        return OciCredentials()
+        return WebCredentials()
     data, proxy = credentials.data, credentials.proxy
     username, password, token = _text(data, "username"), _text(data, "password"), _text(data, "bearerToken")
     if data.get(DOCKER_CONFIG):
         username, password, token = _of_docker(data[DOCKER_CONFIG], address, credentials.secret)
-    found = OciCredentials(
+    found = WebCredentials(
         username=username,
         password=password,
         token=token,
@@ -78,7 +89,7 @@ def oci_credentials(credentials: SourceCredentials | None, address: OciAddress) 
     return found
 
 
-def _of_docker(raw: bytes, address: OciAddress, secret: str) -> tuple[str, str, str]:
+def _of_docker(raw: bytes, address: Place, secret: str) -> tuple[str, str, str]:
     """Give user, password and token of the entry for a registry; the longest that fits, empty where none does."""
     broken = SourceError(
         Fault.CREDENTIALS, f"{address.shown}: the key {DOCKER_CONFIG} of Secret {secret} is no Docker configuration"

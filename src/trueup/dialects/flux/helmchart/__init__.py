@@ -1,0 +1,1 @@
+"""Flux's `HelmChart`: its type, its translation to a source, its status."""

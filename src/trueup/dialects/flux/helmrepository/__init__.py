@@ -1,0 +1,1 @@
+"""Flux's `HelmRepository`: its type, its translation to a source, its status."""
