@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,7 @@ import pytest_asyncio
 import yaml
 
 from support.commands import run_trueup
+from support.cosign_signing import key_pair, push_simple, sign
 from support.e2e import (
     APPLICATION,
     KUSTOMIZATION,
@@ -175,9 +177,35 @@ async def test_what_is_wrong_is_told_and_the_last_artifact_stays(world: World, h
 
 
 async def test_what_is_not_supported_is_refused_by_name(world: World, hub: Registry) -> None:
-    await world.apply(artifact("signed", f"{hub.host}/team/moves", verify={"provider": "cosign"}))
-    body = await world.until(ARTIFACT, WHERE, "signed", says("spec.verify is not supported yet"))
+    await world.apply(artifact("keyless", f"{hub.host}/team/moves", verify={"provider": "cosign"}))
+    body = await world.until(ARTIFACT, WHERE, "keyless", says("spec.verify without secretRef"))
     assert condition(body, "Stalled")["status"] == "True" and "artifact" not in body["status"]
+
+
+async def test_what_bears_no_trusted_signature_is_not_taken(world: World, hub: Registry, tmp_path: Path) -> None:
+    own, foreign = key_pair(tmp_path), key_pair(tmp_path)
+    keys = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": WHERE}}
+    await world.apply(yaml.safe_dump({**keys, "stringData": {"cosign.pub": own.public.decode()}}))
+    good = await hub.push("team/signed", "latest", config("signed"))
+    verify = {"provider": "cosign", "secretRef": {"name": "keys"}}
+    await world.apply(artifact("signed", f"{hub.host}/team/signed", certSecretRef={"name": "ca"}, verify=verify))
+    await world.apply(kustomization("signed", "./app", "signed", sourceRef={"kind": ARTIFACT[1], "name": "signed"}))
+    body = await world.until(ARTIFACT, WHERE, "signed", says("it has no signature"))
+    assert condition(body, "Ready")["reason"] == condition(body, "SourceVerified")["reason"] == "VerificationError"
+    assert "artifact" not in body["status"]
+    await push_simple(hub, "team/signed", good, await sign(hub, "team/signed", good, own))
+    body = await stored(world, "signed", f"latest@{good}")
+    assert condition(body, "SourceVerified")["message"] == f"verified signature of revision latest@{good}"
+    await world.until(KUSTOMIZATION, WHERE, "signed", lambda body: ready(body, good))
+    bad = await hub.push("team/signed", "latest", config("signed", "evil"))
+    await push_simple(hub, "team/signed", bad, await sign(hub, "team/signed", bad, foreign))
+    body = await world.until(ARTIFACT, WHERE, "signed", says("none of its 1 signatures is by a trusted key"))
+    assert body["status"]["artifact"]["revision"] == f"latest@{good}"
+    assert value_is("1")(await world.get(MAPS, WHERE, "signed")), "the last good one stays"
+    trusted = {"a.pub": own.public.decode(), "b.pub": foreign.public.decode()}
+    await world.apply(yaml.safe_dump({**keys, "stringData": trusted}))
+    await world.until(KUSTOMIZATION, WHERE, "signed", lambda body: ready(body, bad))
+    await world.until(MAPS, WHERE, "signed", value_is("evil"))
 
 
 async def test_after_a_restart_nothing_is_fetched_again(world: World, hub: Registry) -> None:

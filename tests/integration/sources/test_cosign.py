@@ -13,9 +13,9 @@ from support.cosign_signing import SIGN, KeyPair, key_pair, push_bundle, push_si
 from support.registry import PASSWORD, USER, Registry, registry
 from trueup.core.model.artifact import Fault, SourceError
 from trueup.sources.oci.address import read_address
-from trueup.sources.oci.credentials import OciCredentials
 from trueup.sources.oci.registry import Registry as Client
 from trueup.sources.oci.signatures import SIMPLE_SIGNING, public_keys, verify
+from trueup.sources.web.credentials import WebCredentials
 
 
 class Place(NamedTuple):
@@ -34,7 +34,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
 async def verified(place: Place, name: str, digest: str, *public: bytes) -> None:
     address = read_address(f"oci://{place.registry.host}/{name}")
     keys = public_keys({f"{number}.pub": key for number, key in enumerate(public)}, "flux-system/keys", address.shown)
-    creds = OciCredentials(username=USER, password=PASSWORD, ca=place.registry.ca)
+    creds = WebCredentials(username=USER, password=PASSWORD, ca=place.registry.ca)
     async with Client(address, creds, False, {}) as client:
         await verify(client, digest, keys, address.shown)
 

@@ -71,7 +71,8 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "OCIRepository": {
         "spec.serviceAccountName": {"serviceAccountName": "puller"},
-        "spec.verify": {"verify": {"provider": "cosign"}},
+        "spec.verify.matchOIDCIdentity": {"verify": {"matchOIDCIdentity": [{"issuer": "a", "subject": "b"}]}},
+        "spec.verify.trustedRootSecretRef": {"verify": {"trustedRootSecretRef": {"name": "root"}}},
     },
     "Bucket": {
         "spec.serviceAccountName": {"serviceAccountName": "reader"},

@@ -262,7 +262,10 @@ def test_an_ocirepository_becomes_a_source() -> None:
     [
         ({"url": "https://registry.example/a"}, "must begin with oci://"),
         ({"url": None}, "spec.url is required"),
-        ({"verify": {"provider": "cosign"}}, "spec.verify is not supported yet"),
+        ({"verify": {"provider": "cosign"}}, "spec.verify without secretRef"),
+        ({"verify": {"provider": "notation", "secretRef": {"name": "k"}}}, "spec.verify.provider: 'notation'"),
+        ({"verify": {"matchOIDCIdentity": [{"issuer": "a", "subject": "b"}]}}, "spec.verify.matchOIDCIdentity"),
+        ({"verify": {"trustedRootSecretRef": {"name": "k"}}}, "spec.verify.trustedRootSecretRef"),
         ({"provider": "aws"}, "spec.provider: 'aws'"),
         ({"layerSelector": {"operation": "copy"}}, "spec.layerSelector.operation: 'copy'"),
         ({"ref": "1.0"}, "spec.ref"),

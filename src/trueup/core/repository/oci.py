@@ -41,6 +41,7 @@ class OciSpec(SourceSpec, frozen=True, tag=OCI):
     layer, and a Helm chart is given without the folder that it is packed in. `insecure`: the registry may speak HTTP.
     `timeout`: seconds for one exchange with the registry, a download included. `unwrap`: a Helm chart is given without
     its folder, whatever layers there are beside it. `apart` keeps what is fetched apart from others of the same URL.
+    `signed`: it must bear a signature by one of the source's keys, made by cosign.
     """
 
     ref: OciRef = OciRef()
@@ -50,3 +51,4 @@ class OciSpec(SourceSpec, frozen=True, tag=OCI):
     timeout: float = 60.0
     unwrap: bool = False
     apart: str = ""
+    signed: bool = False

@@ -66,8 +66,9 @@ class SourceWords(msgspec.Struct, frozen=True):
     packed: bool = False
 
 
+_SIGNATURES = {one.name: one.value for one in UNVERIFIED} | {"ARTIFACT_SIGNATURE": "VerificationError"}
 _GIT = SourceWords(
-    {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed", **{one.name: one.value for one in UNVERIFIED}},
+    {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed", **_SIGNATURES},
     "GitOperationFailed",
     "stored artifact for revision",
 )
@@ -75,7 +76,13 @@ _CHARTS = "HelmRepository"
 _LAYER = "OCIArtifactLayerOperationFailed"
 _WORDS = {
     "OCIRepository": SourceWords(
-        {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed", "HOSTILE": _LAYER, "TOO_LARGE": _LAYER},
+        {
+            "URL": "URLInvalid",
+            "CREDENTIALS": "AuthenticationFailed",
+            "HOSTILE": _LAYER,
+            "TOO_LARGE": _LAYER,
+            **_SIGNATURES,
+        },
         "OCIArtifactPullFailed",
         "stored artifact for digest",
     ),

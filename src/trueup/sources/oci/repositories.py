@@ -43,6 +43,7 @@ from trueup.sources.oci.manifests import (
     told,
 )
 from trueup.sources.oci.registry import Registry, Tokens
+from trueup.sources.oci.signatures import public_keys, verify
 from trueup.sources.polls import Polls
 from trueup.sources.proofs import Turns
 from trueup.sources.web.credentials import WebCredentials, web_credentials
@@ -87,15 +88,19 @@ class OciSource:
         address = _address(spec)
         creds = web_credentials(credentials, address)
         await self._prove(spec, address, creds, revision.digest)
-        key = _key(address, spec, revision, ignore)
+        trusted = _trusted(spec, credentials)
+        key = _key(address, spec, revision, ignore, trusted)
         if (known := self.cache.known(key)) is not None:
             return known
         mirror = self.cache.mirror(address.kept)
+        if trusted:
+            await self._verify(spec, address, creds, revision, credentials)
         async with self._turn(address, creds):
             commit = await self._imports.commit(mirror, _item(spec, address, revision))
             if not commit:
                 commit = await self._fetched(spec, address, creds, revision)
-        return await self._described(key, spec, (address, mirror), (revision, commit), ignore)
+        described = await self._described(spec, (address, mirror), (revision, commit), ignore)
+        return self.cache.keep(key, msgspec.structs.replace(described, verified=_said(trusted, revision)))
 
     async def recall(
         self, spec: OciSpec, revision: Revision, credentials: SourceCredentials | None, ignore: IgnoreRules
@@ -105,11 +110,15 @@ class OciSource:
         mirror = self.cache.mirror(address.kept)
         if self.cache.proofs.since(_proof(mirror, web_credentials(credentials, address))) is None:
             return None
-        key = _key(address, spec, revision, ignore)
+        trusted = _trusted(spec, credentials)
+        key = _key(address, spec, revision, ignore, trusted)
         if (known := self.cache.known(key)) is not None:
             return known
         commit = await self._imports.commit(mirror, _item(spec, address, revision))
-        return await self._described(key, spec, (address, mirror), (revision, commit), ignore) if commit else None
+        if not commit or (trusted and self.cache.proofs.since(_signature(mirror, revision, trusted)) is None):
+            return None
+        described = await self._described(spec, (address, mirror), (revision, commit), ignore)
+        return self.cache.keep(key, msgspec.structs.replace(described, verified=_said(trusted, revision)))
 
     def mirror(self, spec: OciSpec) -> Mirror:
         """Give where a repository's artifacts are kept. Raises `SourceError` for a wrong URL."""
@@ -176,6 +185,30 @@ class OciSource:
             if self.cache.proofs.since(proof) is None or error.fault in (*_DENIED, Fault.REF):
                 raise
 
+    async def _verify(
+        self,
+        spec: OciSpec,
+        address: OciAddress,
+        creds: WebCredentials,
+        revision: Revision,
+        credentials: SourceCredentials | None,
+    ) -> None:
+        """Find a signature by a trusted key, once for each digest. Raises `SourceError` where there is none."""
+        proof = _signature(self.cache.mirror(address.kept), revision, _trusted(spec, credentials))
+        if self.cache.proofs.since(proof) is not None:
+            return
+        keys = public_keys(credentials.keys if credentials is not None else {}, "of spec.verify", address.shown)
+        try:
+            async with (
+                self._turn(address, creds),
+                asyncio.timeout(spec.timeout),
+                Registry(address, creds, spec.insecure, self._tokens) as registry,
+            ):
+                await verify(registry, revision.digest, keys, address.shown)
+        except TimeoutError as error:
+            raise too_slow(address.shown, spec.timeout) from error
+        await self.cache.proofs.let_in(proof)
+
     # --------------------------------------------------------------------------------------------- fetching
 
     async def _fetched(self, spec: OciSpec, address: OciAddress, creds: WebCredentials, revision: Revision) -> str:
@@ -221,7 +254,6 @@ class OciSource:
 
     async def _described(
         self,
-        key: Key,
         spec: OciSpec,
         place: tuple[OciAddress, Mirror],
         found: tuple[Revision, str],
@@ -234,8 +266,7 @@ class OciSource:
         tree = await self._imports.tree(mirror, made.tree, ignore, address.shown)
         provenance = provenance_of(revision.digest, made.tree, origin.annotations)
         location = str(mirror.folder)
-        resolved = Resolved(OCI, spec.url, revision, provenance, tree, location, metadata=origin.annotations)
-        return self.cache.keep(key, resolved)
+        return Resolved(OCI, spec.url, revision, provenance, tree, location, metadata=origin.annotations)
 
 
 def _address(spec: OciSpec) -> OciAddress:
@@ -252,8 +283,25 @@ def _item(spec: OciSpec, address: OciAddress, revision: Revision) -> Item:
     return Item(f"refs/trueup/oci/{_kept(spec, revision)}", revision.id, address.shown)
 
 
-def _key(address: OciAddress, spec: OciSpec, revision: Revision, ignore: IgnoreRules) -> Key:
-    taken = f"{ignore.key}\0{spec.media_type}\0{spec.only}\0{spec.unwrap}"
+def _trusted(spec: OciSpec, credentials: SourceCredentials | None) -> str:
+    """Name the keys whose signatures count, empty where none is wanted."""
+    if not spec.signed:
+        return ""
+    keys = sorted(credentials.keys.items()) if credentials is not None else []
+    return hashlib.sha256(msgspec.json.encode(keys)).hexdigest()[:32]
+
+
+def _said(trusted: str, revision: Revision) -> str:
+    return f"verified signature of revision {revision}" if trusted else ""
+
+
+def _signature(mirror: Mirror, revision: Revision, trusted: str) -> str:
+    """Name what is remembered of a signature that was found: it holds for good, a digest is always the same content."""
+    return f"{mirror.key}.signed-{revision.id}-{trusted}"
+
+
+def _key(address: OciAddress, spec: OciSpec, revision: Revision, ignore: IgnoreRules, trusted: str) -> Key:
+    taken = f"{ignore.key}\0{spec.media_type}\0{spec.only}\0{spec.unwrap}\0{trusted}"
     return (address.kept.address, revision.id, revision.name, taken)
 
 
