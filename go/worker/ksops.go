@@ -34,9 +34,6 @@ type ksopsSecret struct {
 	BinaryFiles []string       `json:"binaryFiles"`
 }
 
-// Options of KSOPS that only a real generator's output has.
-var ksopsOptions = []string{"kustomize.config.k8s.io/needs-hash", "kustomize.config.k8s.io/behavior"}
-
 // inflateKSOPS takes the generators of KSOPS out of a kustomization, and has what they give among its resources.
 func (r *render) inflateKSOPS(files *kustomizeFiles, folder string, one *types.Kustomization) error {
 	var kept []string
@@ -97,27 +94,34 @@ func (r *render) runKSOPS(
 		if err != nil {
 			return err
 		}
+		rest, err := moveOptions(files, folder, plain, one)
+		if err != nil {
+			return asProblem(err, codeKeys).at(r.artifact.place(path.Join(folder, name)))
+		}
+		if len(rest) == 0 {
+			continue
+		}
 		// In place of the encrypted file, so that it is the one that is named as the object's origin.
 		relative := path.Clean(name)
 		if strings.HasPrefix(relative, "../") {
 			relative = inflatedName(name)
 		}
-		files.overlay[path.Join(folder, relative)] = plain
+		files.overlay[path.Join(folder, relative)] = rest
 		if real, _, err := r.artifact.resolve(path.Join(folder, relative)); err == nil {
-			files.overlay[real] = plain
-		}
-		if err := checkOptions(where, plain); err != nil {
-			return asProblem(err, codeKeys).at(r.artifact.place(path.Join(folder, relative)))
+			files.overlay[real] = rest
 		}
 		one.Resources = append(one.Resources, relative)
 	}
 	for index := range generator.SecretFrom {
 		made, err := r.ksopsSecret(folder, where, &generator.SecretFrom[index])
-		if err != nil {
-			return err
+		if err == nil {
+			made, err = moveOptions(files, folder, made, one)
 		}
-		if err := checkOptions(where, made); err != nil {
+		if err != nil {
 			return asProblem(err, codeKeys).at(r.artifact.place(where))
+		}
+		if len(made) == 0 {
+			continue
 		}
 		name := inflatedName(generatorKey(generator, index))
 		files.overlay[path.Join(folder, name)] = made
@@ -135,15 +139,6 @@ func generatorKey(generator *ksopsGenerator, index int) string {
 	name, _ := generator.Metadata["name"].(string)
 	secret, _ := generator.SecretFrom[index].Metadata["name"].(string)
 	return name + "/" + secret
-}
-
-func checkOptions(where string, content []byte) error {
-	for _, option := range ksopsOptions {
-		if bytes.Contains(content, []byte(option)) {
-			return problemf(codeKeys, "%s: the annotation %s is not supported in what KSOPS generates", where, option)
-		}
-	}
-	return nil
 }
 
 // ksopsFile decrypts one file that a generator names; the format is told by its name where none is given.

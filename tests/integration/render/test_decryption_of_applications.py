@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -173,3 +174,42 @@ async def test_a_chart_that_fails_on_a_decrypted_value_does_not_tell_it(bench: B
         with pytest.raises(RenderError) as failure:
             await bench.render(HelmRecipe(path="app", value_files=("secrets.yaml",)), keys=given)
         assert CLEAR not in str(failure.value)
+
+
+async def test_names_with_a_hash_and_merging_as_ksops_has_them(bench: Bench, age: Key) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "web"},
+        "spec": {"containers": [{"name": "web", "envFrom": [{"secretRef": {"name": "made"}}]}]},
+    }
+    options = "annotations: {kustomize.config.k8s.io/needs-hash: 'true', kept: 'yes'}"
+    sealed_secret = secret("made", word=CLEAR).replace("name: made", f"name: made\n  {options}")
+    merged = MAP.replace(
+        "{name: settings}", "{name: settings, annotations: {kustomize.config.k8s.io/behavior: merge}}"
+    ).replace("plain", "added")
+    together = encrypted(sealed_secret + "---\n" + secret("other", word="more"), age=[age], regex=DATA)
+    bench.write(
+        {
+            "app/kustomization.yaml": "resources: [pod.yaml]\ngenerators: [g.yaml]\n"
+            "configMapGenerator: [{name: settings, literals: [plain=no], options: {disableNameSuffixHash: true}}]\n",
+            "app/pod.yaml": yaml.safe_dump(pod),
+            "app/g.yaml": KSOPS + "files: [s.yaml, map.yaml]\n",
+            "app/s.yaml": together,
+            "app/map.yaml": encrypted(merged, age=[age], regex=DATA),
+        }
+    )
+    result = await bench.render(KustomizeRecipe(path="app"), keys=keys(age_agekey=age.private, how=STRICT))
+    found = {(item.body["kind"], item.body["metadata"]["name"].partition("-")[0]): item.body for item in result.objects}
+    made = found["Secret", "made"]
+    assert len(made["metadata"]["name"]) > len("made-") and made["metadata"]["annotations"] == {"kept": "yes"}
+    assert base64.b64decode(made["data"]["word"]).decode() == CLEAR
+    container = found["Pod", "web"]["spec"]["containers"][0]
+    assert container["envFrom"][0]["secretRef"]["name"] == made["metadata"]["name"]
+    assert found["Secret", "other"]["stringData"] == {"word": "more"}
+    assert found["ConfigMap", "settings"]["data"] == {"plain": "no", "added": "yes"}
+    wrong = "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  " + options + "\n"
+    for data, words in (("{a: b}", "are for Secrets and ConfigMaps, not for Service/a"), ("{a: [b]}", "no text")):
+        bench.write({"app/map.yaml": encrypted(f"{wrong}data: {data}\n", age=[age], regex=DATA)})
+        with pytest.raises(RenderError, match=words):
+            await bench.render(KustomizeRecipe(path="app"), keys=keys(age_agekey=age.private, how=STRICT))
