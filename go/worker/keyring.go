@@ -1,3 +1,5 @@
+//go:build sops
+
 package main
 
 import (
@@ -19,9 +21,6 @@ import (
 	"google.golang.org/grpc"
 )
 
-// codeKeys is the code of every problem with decryption.
-const codeKeys = "decryption"
-
 const (
 	ageExtension = ".agekey"
 	pgpExtension = ".asc"
@@ -34,18 +33,6 @@ var cloudKeys = map[string]string{
 	"sops.aws-kms":     "AWS KMS",
 	"sops.azure-kv":    "Azure Key Vault",
 	"sops.gcp-kms":     "GCP KMS",
-}
-
-// keyMaterial is what a request brings for decryption: private keys by their names in a Secret, which `from` names.
-type keyMaterial struct {
-	From  string            `json:"from"`
-	Files map[string][]byte `json:"files"`
-	// Strict refuses a file whose MAC does not fit, where it is told otherwise.
-	Strict bool `json:"strict"`
-	// DisabledBy is the annotation with which an object is left encrypted, with the value `disabled` in any case.
-	DisabledBy string `json:"disabled_by"`
-	// Remedy says where users name keys.
-	Remedy string `json:"remedy"`
 }
 
 // keyring opens the data keys of encrypted files. It implements sops' client of a key service.

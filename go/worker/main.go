@@ -38,10 +38,13 @@ func main() {
 		fmt.Println(describeVersion())
 		return
 	}
-	handlers := map[string]handler{"render": handleRender, "decrypt": handleDecrypt, "evaluate": handleEvaluate}
+	handlers := map[string]handler{"render": handleRender, "evaluate": handleEvaluate}
+	if decrypts {
+		handlers["decrypt"] = handleDecrypt
+	}
 	handle, known := handlers[*role]
 	if !known {
-		fmt.Fprintln(os.Stderr, "worker: --role must be render, decrypt or evaluate")
+		fmt.Fprintln(os.Stderr, "worker: --role must be render or evaluate, or decrypt where it is built with the tag sops")
 		os.Exit(exitUsage)
 	}
 	forgetEnvironment()

@@ -263,7 +263,10 @@ class WorkerRenderer:
         return " ".join(parts)
 
     async def _spawn(self, role: str, memory_mib: int) -> Worker:
-        command = (self._executable, "--role", role, "--memory-mib", str(memory_mib))
+        executable = self._executable
+        if role == "decrypt" and self._settings.executable is None:
+            executable = str(await asyncio.to_thread(binary, "decrypter"))
+        command = (executable, "--role", role, "--memory-mib", str(memory_mib))
         return await Worker.start(command, self._settings.start_deadline)
 
     async def _render(

@@ -13,6 +13,9 @@ from trueup.devtools.toolchain.digest import digest_of_inputs
 from trueup.devtools.toolchain.go import Go, find_go, wanted_version
 from trueup.devtools.toolchain.progress import ProgressSink, Step, reporting
 
+STRIPPED = ("-ldflags", "-s -w")
+"""Without the symbols that only a debugger reads."""
+
 KEEP_VERSIONS = 4
 """Built versions kept of each binary, the most recently used ones."""
 
@@ -35,20 +38,20 @@ def build(
     name: str,
     *,
     progress: ProgressSink,
-    definitions: Sequence[str] = (),
+    flags: Sequence[str] = STRIPPED,
     expected: float | None = None,
 ) -> Path:
     """Build the Go package `package`, as seen from the folder `module`, and return the path of the binary `name`.
 
     Nothing is built when a binary of the same inputs is in the cache: go.mod, go.sum, the sources, Go's version and
     the flags. Safe for many processes at once: one builds, the others wait for its result, and a binary appears only
-    when it is complete. `definitions` are `variable=value` pairs for the linker's -X; `expected` is about how many
-    seconds a first build takes, until this machine has measured its own.
+    when it is complete. `flags` are those of `go build`; `expected` is about how many seconds a first build takes,
+    until this machine has measured its own.
 
     Raises BuildFailed if it does not compile, GoMissing if there is no Go.
     """
     go = find_go(wanted_version(module), progress)
-    arguments = ["-ldflags", " ".join(["-s", "-w", *(f"-X {definition}" for definition in definitions)]), package]
+    arguments = [*flags, package]
     settings = [go.version, *(f"{key}={value}" for key, value in sorted(ENVIRONMENT.items())), *_target(), *arguments]
     versions = cache_folder() / "bin" / name
     result = versions / digest_of_inputs(module, settings) / name

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from trueup.devtools.toolchain.build import build
+from trueup.devtools.toolchain.build import STRIPPED, build
 from trueup.devtools.toolchain.progress import ProgressPrinter, ProgressSink
 
 KUBERNETES_VERSION = "v1.37.2"
@@ -26,7 +26,7 @@ class SourceMissing(Exception):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What to build: the module's folder under `go/`, the package in it, and the linker's -X definitions.
+    """What to build: the module's folder under `go/`, the package in it, the linker's -X definitions, and build tags.
 
     `cpu_seconds` is about what a first build costs on one core.
     """
@@ -35,6 +35,13 @@ class Target(msgspec.Struct, frozen=True):
     package: str
     cpu_seconds: float
     definitions: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The flags of `go build`."""
+        linking = " ".join([STRIPPED[1], *(f"-X {definition}" for definition in self.definitions)])
+        return (STRIPPED[0], linking, *(("-tags", ",".join(self.tags)) if self.tags else ()))
 
 
 def _version_definitions() -> tuple[str, ...]:
@@ -46,7 +53,8 @@ def _version_definitions() -> tuple[str, ...]:
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {
-        "worker": Target("worker", ".", cpu_seconds=420.0),
+        "worker": Target("worker", ".", cpu_seconds=240.0),
+        "decrypter": Target("worker", ".", cpu_seconds=180.0, tags=("sops",)),
         "localcluster": Target("localcluster", ".", cpu_seconds=780.0, definitions=_version_definitions()),
         "kwok": Target("localcluster", "./kwok", cpu_seconds=60.0),
     }
@@ -70,7 +78,7 @@ def binary(name: str, progress: ProgressSink | None = None) -> Path:
         target.package,
         name,
         progress=progress if progress is not None else ProgressPrinter(),
-        definitions=target.definitions,
+        flags=target.flags,
         expected=target.cpu_seconds / (os.cpu_count() or 1),
     )
 

@@ -73,12 +73,12 @@ def test_builds_once_and_again_only_when_an_input_changes(cache: Path, module: P
     assert reports == []
 
 
-def test_tests_and_hidden_files_are_no_inputs_but_definitions_are(cache: Path, module: Path) -> None:
+def test_tests_and_hidden_files_are_no_inputs_but_flags_are(cache: Path, module: Path) -> None:
     first = build(module, ".", "hello", progress=silent)
     (module / "main_test.go").write_text("package main\n")
     (module / ".notes").write_text("x")
     assert build(module, ".", "hello", progress=silent) == first
-    other = build(module, ".", "hello", progress=silent, definitions=["main.name=world"])
+    other = build(module, ".", "hello", progress=silent, flags=["-ldflags", "-X main.name=world"])
     assert other != first
     assert run(other) == "hello world"
 
