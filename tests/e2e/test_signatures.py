@@ -21,7 +21,7 @@ from support.e2e import (
     says,
     synced,
 )
-from support.signing import OpenPgp, sign_commit
+from support.git_signing import OpenPgp, sign_commit
 
 MAPS = ("", "ConfigMap")
 WHERE = "flux-system"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.signing import OpenPgp, Ssh, raw_commit, sign_commit, sign_tag, signed, write
+from support.git_signing import OpenPgp, Ssh, raw_commit, sign_commit, sign_tag, signed, write
 from trueup.core.model.artifact import Fault, IgnoreRules, Resolved, SourceError
 from trueup.core.model.git import GitRef, GitSpec, Verification
 from trueup.devtools.gitserver import GitServer, Repository
