@@ -58,6 +58,7 @@ soak: $(VENV)/.ready binaries ## Kill a controller under load for 30 minutes (MI
 
 registry: $(VENV)/.ready
 	@PYTHONPATH=tests $(PY) -m support.registry
+	@PYTHONPATH=tests $(PY) -m support.signing
 
 binaries: $(VENV)/.ready ## Build the control plane and the render worker, once
 	@$(PY) -m trueup.devtools.toolchain all

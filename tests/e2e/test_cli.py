@@ -311,3 +311,30 @@ async def test_crds_are_what_kubectl_takes(trueup: Callable[..., Awaitable[Ended
         "Alert",
     }
     assert kinds == {*upstream, "UnitState"}
+
+
+async def test_wait_tells_a_pipeline_how_its_commit_ended(
+    world: World, trueup: Callable[..., Awaitable[Ended]]
+) -> None:
+    own = DEPLOYMENT.replace("web", "waits")
+    made = world.repository("team/waits", {"web/deployment.yaml": own.format(tag="1")})
+    await world.apply(repository("waits", "https://github.com/team/waits"))
+    await world.apply(kustomization("waits", "./web", "waits", wait=True))
+    await world.apply(application("waits", "https://github.com/team/waits", "web", "waits"))
+    units = ("ks/waits", "app/waits")
+    there = await trueup("wait", *units)
+    assert there.code == 0 and there.out.count("\n") == 2, there
+    good = made.commit({"web/deployment.yaml": own.format(tag="2")}, "Raise it")
+    there = await trueup("wait", *units, "gitrepo/waits", "--revision", good[:9])
+    assert there.code == 0, there.err
+    assert ready(await world.get(KUSTOMIZATION, "flux-system", "waits"), good)
+    assert synced(await world.get(APPLICATION, "argocd", "waits"), good)
+    bad = made.commit({"web/deployment.yaml": own.format(tag="broken")}, "Break it")
+    for unit in units:
+        ended = await trueup("wait", unit, "--revision", bad)
+        assert ended.code == 1 and "is held back" in ended.err and "crash-loops" in ended.err, ended
+        assert "`trueup why" in ended.err
+    assert (await trueup("wait", "app/waits", "--revision", "0" * 40, "--timeout", "0.5")).code == 3
+    assert (await trueup("suspend", "ks/waits")).code == 0
+    paused = await trueup("wait", "ks/waits")
+    assert paused.code == 1 and "`trueup resume" in paused.err

@@ -23,7 +23,7 @@ Run = Callable[..., Awaitable[Ended]]
 URL = "https://github.com/team/commands"
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: '1'}\n"
 LONG = "checkout-of-the-payments-team-in-the-european-region-production"
-OF_A_UNIT = ("tree", "diff", "why", "sync", "suspend", "resume", "rollback", "unpin", "approve")
+OF_A_UNIT = ("tree", "diff", "why", "sync", "wait", "suspend", "resume", "rollback", "unpin", "approve")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)

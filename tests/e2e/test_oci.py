@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
+from support.commands import run_trueup
 from support.e2e import (
     APPLICATION,
     KUSTOMIZATION,
@@ -140,6 +141,12 @@ async def test_an_application_takes_an_artifact_with_a_secret_of_its_repository(
     assert body["status"]["sync"]["revision"] == digest
     assert body["status"]["history"][-1]["revision"] == digest
     await world.until(MAPS, "argo-oci", "argo", value_is("1"))
+    told = await run_trueup(world.cluster, "blame", "configmap/argo", "-n", "argo-oci", "-o", "json")
+    assert told.code == 0, told.err
+    blame = json.loads(told.out)
+    (value,) = [row for row in blame["fields"] if row["path"] == "data.value"]
+    assert (value["commit"]["id"], value["file"]) == (COMMIT, "app/argo.yaml"), "what the artifact says it is made from"
+    assert "keeps no history" in blame["note"] and digest in blame["revision"]
     newer = await hub.push("team/argo", "1.3.0", config("argo", "2"), media_type=ARGO_LAYER)
     await world.until(APPLICATION, "argocd", "artifact", lambda body: synced(body, newer))
 

@@ -18,10 +18,10 @@ import ssl
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
@@ -69,6 +69,13 @@ def program(seconds: float = _PATIENCE_OF_A_TEST) -> str:
     return str(result)
 
 
+class Pushed(NamedTuple):
+    """What was pushed: its digest and size in bytes."""
+
+    digest: str
+    size: int
+
+
 class Registry:
     """A registry at `host`, whose certificate `ca` has signed."""
 
@@ -88,11 +95,53 @@ class Registry:
     ) -> str:
         """Push an artifact of one layer, and give its digest."""
         blob = layer if layer is not None else tarball(files or {})
+        made = await self.push_manifest(name, tag, [(media_type, blob, {})], annotations=annotations or {})
+        return made.digest
+
+    async def push_manifest(
+        self,
+        name: str,
+        tag: str,
+        layers: Sequence[tuple[str, bytes, Mapping[str, str]]],
+        *,
+        annotations: Mapping[str, str] | None = None,
+        kind: str = "",
+        subject: str = "",
+    ) -> Pushed:
+        """Push layers (type, content, annotations) and their manifest: at a tag, or at its digest alone.
+
+        `kind` is its artifact type, `subject` the digest that it refers to.
+        """
+        manifest: dict[str, Any] = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": _descriptor("application/vnd.cncf.flux.config.v1+json", b"{}"),
+            "layers": [
+                _descriptor(media_type, content) | ({"annotations": dict(told)} if told else {})
+                for media_type, content, told in layers
+            ],
+            "annotations": dict(annotations or {}),
+        }
+        if kind:
+            manifest["artifactType"] = kind
+        if subject:
+            manifest["subject"] = {"mediaType": MANIFEST, "digest": subject, "size": 1}
+        return await self._put(name, tag, manifest, [b"{}", *(content for _, content, _ in layers)])
+
+    async def push_index(self, name: str, tag: str, manifests: Sequence[Mapping[str, Any]]) -> Pushed:
+        """Push an index of manifests that are there already."""
+        media_type = "application/vnd.oci.image.index.v1+json"
+        index = {"schemaVersion": 2, "mediaType": media_type, "manifests": list(manifests)}
+        return await self._put(name, tag, index, [])
+
+    async def _put(self, name: str, tag: str, manifest: Mapping[str, Any], blobs: Sequence[bytes]) -> Pushed:
+        raw = json.dumps(manifest).encode()
+        pushed = Pushed(f"sha256:{hashlib.sha256(raw).hexdigest()}", len(raw))
         context = ssl.create_default_context(cadata=self.ca)
         headers = {"Authorization": aiohttp.encode_basic_auth(USER, PASSWORD)}
         connector = aiohttp.TCPConnector(ssl=context)
         async with aiohttp.ClientSession(f"https://{self.host}", headers=headers, connector=connector) as session:
-            for content in (blob, b"{}"):
+            for content in blobs:
                 async with session.post(f"/v2/{name}/blobs/uploads/") as begun:
                     assert begun.status == 202, await begun.text()
                     place = begun.headers["Location"]
@@ -100,17 +149,11 @@ class Registry:
                 url = f"{place}{'&' if '?' in place else '?'}digest={digest}"
                 async with session.put(url, data=content) as put:
                     assert put.status == 201, await put.text()
-            manifest = {
-                "schemaVersion": 2,
-                "mediaType": MANIFEST,
-                "config": _descriptor("application/vnd.cncf.flux.config.v1+json", b"{}"),
-                "layers": [_descriptor(media_type, blob)],
-                "annotations": dict(annotations or {}),
-            }
-            raw = json.dumps(manifest).encode()
-            async with session.put(f"/v2/{name}/manifests/{tag}", data=raw, headers={"Content-Type": MANIFEST}) as put:
+            told = {"Content-Type": str(manifest["mediaType"])}
+            url = f"/v2/{name}/manifests/{tag or pushed.digest}"
+            async with session.put(url, data=raw, headers=told) as put:
                 assert put.status == 201, await put.text()
-        return f"sha256:{hashlib.sha256(raw).hexdigest()}"
+        return pushed
 
 
 def _descriptor(media_type: str, content: bytes) -> dict[str, Any]:

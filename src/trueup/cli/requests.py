@@ -1,9 +1,11 @@
-"""`trueup sync`, `suspend`, `resume`, `rollback`, `unpin` and `approve`: prints what came of each."""
+"""`trueup sync`, `wait`, `suspend`, `resume`, `rollback`, `unpin` and `approve`: prints what came of each."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
+import msgspec
 import typer
 
 from trueup import commands
@@ -15,6 +17,15 @@ async def sync(where: Where, word: str, request: commands.SyncRequest) -> None:
     """Ask for a sync of a unit, or a poll of a source. Raises `Problem`."""
     async with connected(where) as cluster:
         _show(await commands.sync(cluster, word, where.namespace, request, _progress))
+
+
+async def wait(where: Where, words: Sequence[str], request: commands.WaitRequest) -> None:
+    """Wait until units and sources are ready, each in its turn, so long for all together. Raises `Problem`."""
+    deadline = time.monotonic() + request.timeout
+    async with connected(where) as cluster:
+        for word in words:
+            left = msgspec.structs.replace(request, timeout=max(0.0, deadline - time.monotonic()))
+            _show(await commands.settled(cluster, word, where.namespace, left))
 
 
 async def suspend(where: Where, words: Sequence[str]) -> None:

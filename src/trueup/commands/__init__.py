@@ -6,6 +6,7 @@ is asked to. Raises `Problem`. `progress` is told of what was asked for while it
 
 from trueup.commands.approval import approve
 from trueup.commands.pinning import PinRequest, UnpinRequest, pin, unpin
+from trueup.commands.settled import WaitRequest, settled
 from trueup.commands.suspension import Resumed, ResumeRequest, Suspended, resume, suspend
 from trueup.commands.sync import SyncRequest, sync
 from trueup.commands.waiting import Outcome, Progress
@@ -19,9 +20,11 @@ __all__ = [
     "Suspended",
     "SyncRequest",
     "UnpinRequest",
+    "WaitRequest",
     "approve",
     "pin",
     "resume",
+    "settled",
     "suspend",
     "sync",
     "unpin",

@@ -82,7 +82,7 @@ class SecretCredentials:
         return SourceCredentials({**(secret or {}), **known}, dict(proxy or {}), dict(keys or {}), where)
 
     async def _signers(self, declaration: SourceDeclaration) -> Data | None:
-        """Give the keys of Argo CD that a project lets sign. Raises `SourceError` (KEYS) where one is not there."""
+        """Give the keys of Argo CD that a project lets sign. Raises `SourceError` where one is not there."""
         ref, spec = declaration.keys, declaration.spec
         if ref is None or not isinstance(spec, GitSpec):
             return None
@@ -96,15 +96,15 @@ class SecretCredentials:
                 f"{ref.namespace}/{ref.name} has no such key; add it by `argocd gpg add`, "
                 "or remove it from signatureKeys"
             )
-            raise SourceError(Fault.KEYS, words)
+            raise SourceError(Fault.UNVERIFIED, words)
         return found
 
     async def _keys(self, declaration: SourceDeclaration) -> Data | None:
-        """Give the keys whose signatures count. Raises `SourceError` (KEYS) where their Secret is not there."""
+        """Give the keys whose signatures count. Raises `SourceError` (UNVERIFIED) where their Secret is not there."""
         try:
             return await self._named(declaration, declaration.keys)
         except SourceError as error:
-            raise SourceError(Fault.KEYS, f"PGP public keys secret error: {error}") from error
+            raise SourceError(Fault.UNVERIFIED, f"PGP public keys secret error: {error}") from error
 
     async def _with_hosts(self, url: str, found: Data | None) -> Data | None:
         """Add what Argo CD keeps of hosts: their keys for ssh, or a host's certificates for https.

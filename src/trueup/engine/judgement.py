@@ -13,6 +13,7 @@ from trueup.core.model.live import Live, Presence
 from trueup.core.model.objects import Inventory, ObjectRef
 from trueup.core.model.state import Inputs
 from trueup.core.rollback.revision_history import with_good, with_latest_revision
+from trueup.core.wording import cut
 from trueup.engine.context import EngineContext
 from trueup.engine.coordination.breaker import Sickness
 from trueup.engine.coordination.health_expressions import evaluate_health, expression_for, health_by_expression
@@ -100,7 +101,7 @@ def unhealthy_before(run: Reconciliation, context: EngineContext) -> tuple[tuple
     for entry in run.state.inventory.entries:
         seen = seen_by_rules(run, context, entry.ref) if entry.digest == entry.good else None
         if isinstance(seen, Live) and seen.health.troubled:
-            found.append((entry.ref, seen.health.message[:UNHEALTHY_WORDS]))
+            found.append((entry.ref, cut(seen.health.message, UNHEALTHY_WORDS)))
     return tuple(found[:UNHEALTHY_KEPT])
 
 
@@ -120,7 +121,7 @@ async def conclude_good(run: Reconciliation, context: EngineContext) -> None:
     state = with_history(run, context, "good")
     remember_good(run, context)
     kept = run.state
-    why = f"; it went back: {state.held.reason}" if run.returning and state.held else ""
+    why = f"; {state.held.revision} was taken back: {state.held.reason}" if run.returning and state.held else ""
     end_record(run, context, Ending.GOOD, f"everything is applied and healthy{why}")
     if context.unhealthy:
         run.again()

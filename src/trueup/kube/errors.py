@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import msgspec
 
 from trueup.core import ports
+from trueup.core.wording import cut
 
 NextStep: TypeAlias = Literal["retry", "refetch", "stall"]
 
@@ -61,7 +62,7 @@ class KubeError(Exception):
         self, message: str, *, what: str = "", code: int = 0, status: Status | None = None, retry_after: float = 0.0
     ) -> None:
         """Take the words for people and what is known of the answer."""
-        self.message = message if len(message) <= _MAX_MESSAGE else message[:_MAX_MESSAGE] + "…"
+        self.message = cut(message, _MAX_MESSAGE)
         self.what = what
         self.code = code
         self.status = status

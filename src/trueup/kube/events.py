@@ -1,7 +1,8 @@
 """Events on users' objects, as `kubectl describe` shows them: aggregated, rate-limited, and never in anybody's way.
 
 The same event again raises a count instead of making another (core/v1 `Event`, `count` and `lastTimestamp`); one object
-gets a burst and then a few an hour; what does not fit into the queue is dropped and counted. What an object's newest
+gets a burst and then a few an hour; namespaces are served by turns, and of what does not fit into the queue the oldest
+of the namespace that has most is dropped and counted. What an object's newest
 event says already, when a process begins, is not said once more.
 """
 
@@ -20,6 +21,8 @@ import structlog
 
 from trueup.core.model.objects import ObjectRef
 from trueup.core.redaction import redact
+from trueup.core.wording import cut
+from trueup.fairness import FairQueue
 from trueup.kube.client import KubeClient
 from trueup.kube.errors import KubeError, NotFound
 from trueup.kube.resource import Resource
@@ -102,7 +105,9 @@ class EventWriter:
         self._clock, self._wall = clock, wall
         self._known: OrderedDict[tuple[str, ...], _Entry] = OrderedDict()
         self._budgets: OrderedDict[ObjectRef, tuple[float, float]] = OrderedDict()
-        self._queue: asyncio.Queue[_Entry] = asyncio.Queue(_QUEUE_LIMIT)
+        self._queue: FairQueue[_Entry] = FairQueue(_QUEUE_LIMIT)
+        self._written = asyncio.Event()
+        self._written.set()
         self._task: asyncio.Task[None] | None = None
         self._recalled: dict[str, _Recalled] = {}
         self._failed = self._crowded = 0
@@ -118,16 +123,19 @@ class EventWriter:
         if task is None:
             return
         try:
-            await asyncio.wait_for(self._queue.join(), timeout)
+            await asyncio.wait_for(self.flush(), timeout)
         except TimeoutError:
-            log.warning("events were not written before the end", count=self._queue.qsize())
+            log.warning("events were not written before the end", count=len(self._queue))
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
+    async def flush(self) -> None:
+        """Wait until all that was emitted is written or given up."""
+        await self._written.wait()
+
     def emit(self, about: Involved, type: EventType, reason: str, message: str, details: Details = _PLAIN) -> None:
         """Have an event written soon. Never waits and never raises."""
-        message = redact(message)
-        message = message if len(message) <= _MAX_MESSAGE else message[: _MAX_MESSAGE - 1] + "…"
+        message = cut(redact(message), _MAX_MESSAGE)
         if not self._allowed(about.ref):
             self.dropped += 1
             return
@@ -143,10 +151,11 @@ class EventWriter:
         entry.last = now
         entry.details = details
         if not entry.queued:
-            try:
-                self._queue.put_nowait(entry)
-                entry.queued = True
-            except asyncio.QueueFull:
+            entry.queued = True
+            self._written.clear()
+            dropped = self._queue.put(about.ref.namespace, entry)
+            if dropped is not None:
+                dropped.queued = False
                 self.dropped += 1
                 self._crowded += 1
                 if self._crowded & (self._crowded - 1) == 0:
@@ -184,7 +193,8 @@ class EventWriter:
                         failed=self._failed,
                     )
             finally:
-                self._queue.task_done()
+                if not self._queue:
+                    self._written.set()
 
     async def _recall(self) -> None:
         """Read what earlier processes have written, as far as it is still there: of each object the newest event."""

@@ -16,10 +16,10 @@ from trueup.core.model.events import Event
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.unit import ValueRef
 from trueup.core.notification.alerting import Alert, Channel
-from trueup.core.notification.notification import Dispatcher, Notification, NotificationEvent, Warnings
+from trueup.core.notification.notification import Dispatcher, Notification, NotificationEvent, Severity, Warnings
 from trueup.core.ports import Unreachable, Values
 from trueup.fairness import FairQueue
-from trueup.notifications.grouping import Group, add, key_of, together
+from trueup.notifications.grouping import Group, add, key_of, take_back, together
 from trueup.notifications.memory import Memory
 
 log = structlog.get_logger(__name__)
@@ -160,11 +160,30 @@ class Alerting:
         if channel.service not in self._gathered:
             self._hand_over(alert, channel, event, (event,))
             return
+        if event.recovered and self._is_over(alert, event):
+            return
         key = (alert.ref, key_of(event))
         group = self._groups[key] = add(self._groups.get(key), event, self._clock())
         if group.members[-1] is not event:
             # It is only counted: the message's number is all that will be told of it.
             self._memory.arrived(alert.ref, event)
+
+    def _is_over(self, alert: Alert, event: NotificationEvent) -> bool:
+        """Drop gathered bad news about the same revision: it is over before anybody was told.
+
+        Gives whether the event itself need not be told then, because it only says that bad news is over.
+        """
+        over = False
+        for key, group in list(self._groups.items()):
+            gone = take_back(group, event) if key[0] == alert.ref else ()
+            self._arrived(alert.ref, gone)
+            over = over or bool(gone)
+            if not group.members:
+                del self._groups[key]
+        if over and (alert.severity is Severity.ERROR or not event.sync):
+            self._arrived(alert.ref, (event,))
+            return True
+        return False
 
     async def _gather_all(self) -> None:
         while True:

@@ -54,6 +54,18 @@ def add(group: Group | None, event: NotificationEvent, now: float) -> Group:
     return group
 
 
+def take_back(group: Group, event: NotificationEvent) -> tuple[NotificationEvent, ...]:
+    """Take out of a group what `event` says the opposite of, about the same object and revision; gives that."""
+    gone = tuple(
+        item
+        for item in group.members
+        if (item.about, item.revision) == (event.about, event.revision) and item.severity is not event.severity
+    )
+    if gone:
+        group.members = [item for item in group.members if item not in gone]
+    return gone
+
+
 def together(group: Group) -> NotificationEvent:
     """Give one happening for the whole group."""
     latest: dict[ObjectRef, NotificationEvent] = {item.about: item for item in group.members}

@@ -2,7 +2,8 @@
 
 What a unit has applied is told from its own managed fields. Where each field came from is proven by experiment
 (`inspection.experiments`), and the commit is that which last changed the line. A field that could not be proven is
-told with its object's file, and the last commit that touched that.
+told with its object's file, and the last commit that touched that. An artifact without a history of its lines tells
+of each what it tells of itself.
 """
 
 from __future__ import annotations
@@ -105,8 +106,8 @@ async def _traced(
         git_log = await subject.git.git_log(spec, resolved, git_credentials(one.credentials))
         dated = await _Dated.read(git_log, resolved, findings, asked)
     else:
-        dated = _Dated({}, {}, {}, {}, resolved.provenance)
-        note = note or f"{one.declaration.ref} keeps no history of lines: the revision is told that it delivers now"
+        dated = _Dated.whole(resolved, findings, asked)
+        note = note or f"{one.declaration.ref} keeps no history: its fields are told with what the whole artifact is of"
     rows = [
         dated.completed(
             FieldBlame(
@@ -154,14 +155,12 @@ def _by_trueup(findings: Findings, path: str) -> bool:
 
 
 class _Dated(msgspec.Struct, frozen=True):
-    """Who wrote which line, of all files that fields came from; `whole` is all that is known where a source has no
-    history."""
+    """Who wrote which line, of all files that fields came from."""
 
     lines: dict[str, tuple[str, ...]]
     last: dict[str, str]
     commits: dict[str, Provenance]
     merges: dict[str, Provenance]
-    whole: Provenance | None = None
 
     @classmethod
     async def read(cls, git_log: GitLog, resolved: Resolved, findings: Findings, paths: Iterable[str]) -> _Dated:
@@ -175,6 +174,13 @@ class _Dated(msgspec.Struct, frozen=True):
             *filter(None, last.values()),
         }
         return cls(lines, last, await git_log.commits(used), await git_log.merges(sorted(used), tip))
+
+    @classmethod
+    def whole(cls, resolved: Resolved, findings: Findings, paths: Iterable[str]) -> _Dated:
+        """Say of every file what an artifact says of itself: the commit that it was made from, if it names one."""
+        made = resolved.provenance
+        files = {place.path for path in paths for place in _places(findings, path) if place.path != SPEC}
+        return cls({}, dict.fromkeys(files, made.id), {made.id: made}, {})
 
     def completed(self, row: FieldBlame, findings: Findings) -> FieldBlame:
         """Give a row with its place, its commit and its pull request."""
@@ -204,8 +210,6 @@ class _Dated(msgspec.Struct, frozen=True):
     def _commit(self, place: Place) -> Provenance | None:
         if place.path == SPEC:
             return None
-        if self.whole is not None:
-            return self.whole
         lines = self.lines.get(place.path, ())
         one = lines[place.line - 1] if 0 < place.line <= len(lines) else self.last.get(place.path, "")
         return self.commits.get(one)

@@ -107,7 +107,7 @@ class Subject:
         """Find the revisions that the unit delivers now, also while that is still under way. Raises `SourceError`."""
         attempt, applied = self.state.attempt, self.state.applied
         if attempt is not None:
-            return await self.resolve((attempt.revision,))
+            return await self.resolve(attempt.revisions or (attempt.revision,))
         return await self.resolve(applied.revisions if applied else ())
 
     @asynccontextmanager

@@ -11,7 +11,7 @@ from trueup.controllers.kinds import Kind
 from trueup.core.model.dialect import labels_of
 from trueup.core.model.events import Event
 from trueup.dialects.flux.alert import types as flux
-from trueup.dialects.flux.events import notification_event_of
+from trueup.dialects.flux.events import alert_event_of
 from trueup.notifications.alerting import Alerting, AlertingPorts
 from trueup.notifications.memory import Memory
 from trueup.runtime.notification_parts import NotificationParts
@@ -38,7 +38,7 @@ class FluxNotifications:
         self._alerting = Alerting(
             AlertingPorts(
                 declared=self._alerts,
-                read=notification_event_of,
+                read=alert_event_of,
                 labels_of=lambda ref: labels_of(body_of(ref) or {}),
                 values=reading.values,
                 dispatcher=parts.dispatcher,

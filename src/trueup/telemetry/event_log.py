@@ -30,6 +30,7 @@ from trueup.core.model.events import (
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import Reason, UnitPhase, UnitReport
 from trueup.core.redaction import redact
+from trueup.core.wording import cut
 
 LONGEST = 1024
 """Characters of a text in a line."""
@@ -226,8 +227,7 @@ def _fields(facts: dict[str, Any], **more: Any) -> dict[str, Any]:
         if isinstance(value, float):
             told[name] = round(value, 3)
         elif isinstance(value, str) and value:
-            text = redact(" ".join(value.split()))
-            told[name] = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+            told[name] = cut(redact(" ".join(value.split())), LONGEST)
         elif value:
             told[name] = value
     return told

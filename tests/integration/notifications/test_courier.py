@@ -222,6 +222,20 @@ async def test_programs_get_each_once_and_a_restart_tells_nothing_anew(tmp_path:
         assert {item.json()["metadata"]["cluster"] for item in heard} == {"eu"}
 
 
+async def test_bad_news_that_is_over_at_once_is_not_told_to_people(tmp_path: Path) -> None:
+    """Neither that it was bad, nor that it is well again; a new deployment is told all the same."""
+    async with listening() as chat, alerting("slack", f"{chat.url}/services/x", tmp_path) as (note, _, _):
+        note(event("a", bad=True))
+        note(event("a", recovered=True, message="well again"))
+        note(event("b", bad=True))
+        note(event("b", message="b is deployed", sync="1"))
+        note(event("c", bad=True))
+        heard = await chat.until(lambda heard: len(heard) == 2)
+        texts = [str(item.json()) for item in heard]
+    assert "c crash-loops" in "".join(texts) and "b is deployed" in "".join(texts)
+    assert not any("well again" in text or "a crash-loops" in text or "b crash-loops" in text for text in texts)
+
+
 async def test_a_missing_secret_is_said_and_its_message_waits_for_it(tmp_path: Path) -> None:
     async with listening() as hook, alerting("generic", hook.url, tmp_path) as (note, made, complaints):
         made._declared.way = Channel(PROVIDER, "generic", secret=ValueRef("Secret", "flux-system", "gone"))  # type: ignore[attr-defined]

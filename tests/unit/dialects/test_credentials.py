@@ -225,7 +225,7 @@ async def test_a_project_says_whose_signatures_count() -> None:
         SourceError, match="wants signatures of 2222222222222222, and ConfigMap argocd/argocd-gpg"
     ) as bad:
         await SecretCredentials(keys, list).of(of_project("4AEE18F83AFDEB23", "2222222222222222"))
-    assert bad.value.fault is Fault.KEYS
+    assert bad.value.fault is Fault.UNVERIFIED
     plain = of_project()
     assert isinstance(plain.spec, GitSpec) and plain.spec.verify is Verification.NOTHING and plain.keys is None
     registry = of_project("4AEE18F83AFDEB23", url="oci://hub.example/app")

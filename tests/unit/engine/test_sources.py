@@ -100,6 +100,8 @@ async def test_a_bad_commit_of_one_source_is_taken_back_to_the_revisions_of_all(
     good = await world.commit_second(web=[config("b", key="good")])
     world.cluster.set_health_once_written(ref("b"), HealthStatus.DEGRADED, "crash")
     bad = await world.commit_second(web=[config("b", key="bad")])
+    attempt = world.state(unit).attempt
+    assert attempt is not None and first in attempt.revisions[0] and bad in attempt.revisions[1]
     await world.later(4)
     world.cluster.set_health(ref("b"), HealthStatus.HEALTHY)
     await world.settle()

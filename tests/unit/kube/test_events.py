@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -54,7 +55,7 @@ async def test_the_same_event_again_raises_a_count(server) -> None:
     writer = EventWriter(client, "trueup")
     writer.start()
     writer.emit(ABOUT, "Warning", "Failed", "it broke")
-    await writer._queue.join()
+    await writer.flush()
     writer.emit(ABOUT, "Warning", "Failed", "it broke")
     writer.emit(ABOUT, "Warning", "Failed", "it broke")
     writer.emit(ABOUT, "Normal", "Applied", "it works")
@@ -69,7 +70,7 @@ async def test_an_event_that_has_expired_is_made_anew(server) -> None:
     writer = EventWriter(client, "trueup")
     writer.start()
     writer.emit(ABOUT, "Normal", "Applied", "it works")
-    await writer._queue.join()
+    await writer.flush()
     expired.add("PATCH")
     writer.emit(ABOUT, "Normal", "Applied", "it works")
     await writer.stop()
@@ -85,10 +86,10 @@ async def test_one_noisy_object_is_limited_and_others_are_not(server) -> None:
         writer.emit(ABOUT, "Normal", "Noise", f"message {n}")
     other = Involved(ObjectRef("", "Namespace", "", "shop"), "v1")
     writer.emit(other, "Normal", "Applied", "it works")
-    await writer._queue.join()
+    await writer.flush()
     assert writer.dropped == 75
     assert len(requests) == 26
-    assert requests[-1][1] == "/api/v1/namespaces/default/events"
+    assert requests[1][1] == "/api/v1/namespaces/default/events", "in its turn"
     now[0] += 301
     writer.emit(ABOUT, "Normal", "Noise", "later")
     await writer.stop()
@@ -109,7 +110,7 @@ async def test_details_stand_in_the_event_and_the_last_ones_count(server) -> Non
     writer = EventWriter(client, "trueup", "pod-1")
     writer.start()
     writer.emit(ABOUT, "Normal", "Applied", "it works", Details("kustomize-controller", {"a/revision": "1"}))
-    await writer._queue.join()
+    await writer.flush()
     writer.emit(ABOUT, "Normal", "Applied", "it works", Details("kustomize-controller", {"a/revision": "2"}))
     await writer.stop()
     made, again = (body for method, _, body in requests if method != "GET")
@@ -162,3 +163,18 @@ async def test_the_same_words_about_another_sync_are_news(server) -> None:
     second.emit(ABOUT, "Normal", "Applied", "it works", Details("", {"trueup.dev/sync": "2"}))
     await second.stop()
     assert [(method, body.get("count")) for method, _, body in requests if method != "GET"] == [("PATCH", 2)]
+
+
+async def test_a_noisy_namespace_waits_behind_nobody_and_nobody_behind_it(server) -> None:
+    requests, _, client = server
+    writer = EventWriter(client, "trueup")
+    for n in range(12_000):
+        about = Involved(ObjectRef("apps", "Deployment", "noisy", f"web-{n}"), "apps/v1", f"uid-{n}")
+        writer.emit(about, "Normal", "Noise", "it works")
+    writer.emit(ABOUT, "Warning", "Failed", "it broke")
+    assert writer.dropped == 2001
+    writer.start()
+    while not any("/shop/" in path for _, path, _ in requests):
+        await asyncio.sleep(0)
+    assert len(requests) <= 2
+    await writer.stop(0.0)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.events import event, unit
-from trueup.notifications.grouping import LONGEST, MEMBERS, QUIET, Group, add, key_of, together
+from trueup.notifications.grouping import LONGEST, MEMBERS, QUIET, Group, add, key_of, take_back, together
 
 
 def grouped(*names: str) -> Group:
@@ -55,6 +55,14 @@ def test_a_group_is_told_when_it_is_quiet_and_at_the_latest_in_time(pauses: list
         group = add(group, event("a"), now)
     assert now <= LONGEST + QUIET
     assert group.due(group.last + QUIET) <= 0
+
+
+def test_what_is_over_is_taken_out_and_others_stay() -> None:
+    group = grouped("web", "api")
+    assert take_back(group, event("web", revision="main@sha1:" + "b" * 40)) == ()
+    assert take_back(group, event("web", bad=True)) == ()
+    assert [item.about.name for item in take_back(group, event("web"))] == ["web"]
+    assert [item.about.name for item in group.members] == ["api"]
 
 
 def test_members_are_bounded_and_those_left_out_are_counted() -> None:

@@ -39,6 +39,27 @@ def sync(
 
 
 @app.command(epilog=EPILOG)
+def wait(
+    units: UnitNames,
+    revision: Annotated[str, typer.Option(help="Until they run this commit, or its beginning, or this tag.")] = "",
+    timeout: Annotated[float, typer.Option(help="Seconds to wait, for all together.")] = 300.0,
+    namespace: Namespace = "",
+    kubeconfig: Kubeconfig = "",
+    context: ContextName = "",
+) -> None:
+    """Wait until units or sources are ready.
+
+    Ends with exit code 1 as soon as the revision is held back.
+
+    Example: trueup wait app/shop ks/web --revision "$(git rev-parse HEAD)"
+    """
+    from trueup.cli.requests import wait as work
+    from trueup.commands import WaitRequest
+
+    asyncio.run(work(Where(kubeconfig, context, namespace), units, WaitRequest(revision, timeout)))
+
+
+@app.command(epilog=EPILOG)
 def suspend(
     units: UnitNames,
     namespace: Namespace = "",

@@ -15,6 +15,7 @@ import msgspec
 
 from trueup.core.health.decode import Fields, entries, number, section, text
 from trueup.core.health.status import Health, HealthStatus, Proof
+from trueup.core.wording import cut
 
 RESTARTS = 1
 """So many restarts, with a container waiting in `CrashLoopBackOff`, are the beginning of a crash loop.
@@ -102,7 +103,7 @@ def trouble(pod: Fields) -> PodTrouble | None:
             # An application's own last words are not repeated: they may hold a secret.
             detail = "killed for want of memory (OOMKilled)" if ended.get("reason") == "OOMKilled" else ""
         elif reason in _NEVER_STARTS:
-            code, detail = 0, text(waiting, "message")[:_LONGEST_DETAIL]
+            code, detail = 0, cut(text(waiting, "message"), _LONGEST_DETAIL)
         else:
             continue
         owner = next((one for one in entries(metadata, "ownerReferences") if one.get("controller") is True), {})

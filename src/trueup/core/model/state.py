@@ -143,7 +143,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     """A sync under way: recorded before its first write, removed with its verdict.
 
     `unhealthy` are objects that were in trouble before it began, with the words for it: no doing of this sync. `hooks`
-    are those that it has begun to run, with how they ended.
+    are those that it has begun to run, with how they ended. `revisions` are those of all sources, where several.
     """
 
     id: str
@@ -156,6 +156,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     initiator: str = ""
     unhealthy: tuple[tuple[ObjectRef, str], ...] = ()
     hooks: tuple[HookResult, ...] = ()
+    revisions: tuple[str, ...] = ()
 
 
 class Held(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from trueup.core.model.reports import Notice
+from trueup.core.wording import cut
 from trueup.dialects.adapter import NOTICES
 from trueup.dialects.decode import list_of, text_of
 from trueup.dialects.times import stamp
@@ -47,7 +48,7 @@ def written(
         kind: dict(item) for kind, item in known.items() if kind and kind not in foreign
     }
     for item in conditions:
-        message = item.message if len(item.message) <= _LONGEST else item.message[: _LONGEST - 1] + "…"
+        message = cut(item.message, _LONGEST)
         old = known.get(item.type, {})
         same = (old.get("status"), old.get("reason"), old.get("message")) == (item.status, item.reason, message)
         entries[item.type] = {

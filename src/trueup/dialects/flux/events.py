@@ -45,6 +45,17 @@ def notification_event_of(event: Event) -> NotificationEvent | None:
     return None
 
 
+def alert_event_of(event: Event) -> NotificationEvent | None:
+    """Say what alerts are told of an event of the engine; `None` where it is nothing for them.
+
+    That a unit runs its last good revision again is no good news of its own: the failed sync's message has named that
+    revision, and one after it in the same second would read as if all were well.
+    """
+    if isinstance(event, SyncEnded) and event.record.cause is Cause.RETURN and event.record.ending is Ending.GOOD:
+        return None
+    return notification_event_of(event)
+
+
 def _sync(unit: Unit, record: DeploymentRecord) -> NotificationEvent | None:
     if record.ending is Ending.RETURNED:
         return _unit(unit, Severity.ERROR, REASONS[Reason.UNHEALTHY], record.message, record)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from trueup.core.model.artifact import UNVERIFIED, Artifact, Fault
+from trueup.core.model.artifact import UNSIGNED, Artifact, Fault
 from trueup.core.model.objects import Body
 from trueup.core.model.reports import SourceReport, StatusWrite
 from trueup.dialects.adapter import NOTICES
@@ -60,14 +60,20 @@ class SourceWords(msgspec.Struct, frozen=True):
 
 
 _GIT = SourceWords(
-    {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed", **{one.name: one.value for one in UNVERIFIED}},
+    {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed", **{one.name: one.value for one in UNSIGNED}},
     "GitOperationFailed",
     "stored artifact for revision",
 )
 _LAYER = "OCIArtifactLayerOperationFailed"
 _WORDS = {
     "OCIRepository": SourceWords(
-        {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed", "HOSTILE": _LAYER, "TOO_LARGE": _LAYER},
+        {
+            "URL": "URLInvalid",
+            "CREDENTIALS": "AuthenticationFailed",
+            "HOSTILE": _LAYER,
+            "TOO_LARGE": _LAYER,
+            "UNVERIFIED": Fault.UNVERIFIED.value,
+        },
         "OCIArtifactPullFailed",
         "stored artifact for digest",
     ),
@@ -149,14 +155,14 @@ def _conditions(report: SourceReport, kind: str) -> Iterable[Condition]:
     if report.artifact is not None:
         yield Condition(IN_STORAGE, "True", SUCCEEDED, stored)
     fault = report.fault
-    if report.verified and fault not in UNVERIFIED:
+    if report.verified and fault not in UNSIGNED:
         yield Condition(VERIFIED, "True", SUCCEEDED, report.verified)
     if fault is not None or report.stalled:
         reason = failure_reason(fault, kind) if fault is not None else "URLInvalid"
         message = report.message or reason
         if report.storing:
             reason = "ArchiveOperationFailed"
-        if fault in UNVERIFIED:
+        if fault in UNSIGNED:
             yield Condition(VERIFIED, "False", reason, message)
         else:
             yield Condition(STORAGE_FAILED if report.storing else FETCH_FAILED, "True", reason, message)

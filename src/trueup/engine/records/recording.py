@@ -230,8 +230,16 @@ def _record(
         related=record.related,
         tries=tries,
         resumed=record.resumed,
-        revisions=inputs.revisions if inputs and inputs.others else (),
+        revisions=_revisions(run, record, inputs),
     )
+
+
+def _revisions(run: Reconciliation, record: RecordBuilder, inputs: Inputs | None) -> tuple[str, ...]:
+    """Give the revisions of all sources where these are several, also of inputs that an earlier process has made."""
+    if inputs is not None:
+        return inputs.revisions if inputs.others else ()
+    attempt = run.state.attempt
+    return attempt.revisions if attempt is not None and attempt.inputs == record.inputs else ()
 
 
 def _path(unit: Unit, inputs: Inputs | None) -> str:

@@ -22,6 +22,7 @@ from trueup.core.rollback.decision import (
     policy_of,
     with_offer,
 )
+from trueup.core.wording import cut
 from trueup.engine.context import EngineContext
 from trueup.engine.coordination.breaker import Sickness
 from trueup.engine.reconciliation import Reconciliation
@@ -58,19 +59,18 @@ async def handle_unhealthy(run: Reconciliation, context: EngineContext) -> None:
     )
     if decision.proposes and context.propose is not None and state.good is not None:
         paths = run.wanted.paths if run.wanted else ()
-        offer = RevertProposal(inputs.digest, revision, state.good.revision, message[:FAILED_KEPT], paths)
+        offer = RevertProposal(inputs.digest, revision, state.good.revision, cut(message, FAILED_KEPT), paths)
         offer = _of_source(offer, inputs, state.good, run.unit.source)
         ended = msgspec.structs.replace(ended, proposals=with_offer(state.proposals, offer))
         context.propose(run.unit.ref)
     if decision.returns and decision.good is not None:
         back = decision.good.revision
-        reason = f"it made this unit unhealthy ({message})"
         ended = msgspec.structs.replace(
             ended,
             held=Held(
                 inputs=inputs.digest,
                 revision=revision,
-                reason=reason,
+                reason=message,
                 since=now,
                 returned_to=back,
                 sync=state.attempt.id if state.attempt else "",
@@ -88,10 +88,10 @@ async def handle_unhealthy(run: Reconciliation, context: EngineContext) -> None:
             runtime.sync.operation = msgspec.structs.replace(
                 runtime.sync.operation,
                 state=OperationState.FAILED,
-                message=f"{reason}; returned to {decision.good.words}",
+                message=f"{message}; returned to {decision.good.words}",
                 finished=context.clock.wall(),
             )
-        end_record(run, context, Ending.RETURNED, f"{reason}; returned to {decision.good.words}")
+        end_record(run, context, Ending.RETURNED, f"{message}; returned to {decision.good.words}")
         run.again()
     elif run.returning and state.held is not None:
         stopped = f"the return to {inputs.words} did not become healthy either ({message}); {STOPPED_ADVICE}"

@@ -176,6 +176,7 @@ async def _begin(run: Reconciliation, context: EngineContext, plan: Plan, record
             cause=run.intent.value,
             initiator=record.initiator,
             unhealthy=unhealthy_before(run, context),
+            revisions=run.inputs.revisions if run.inputs.others else (),
         )
     runtime.pinning.released = None
     held = state.held if run.returning or run.pinned else None

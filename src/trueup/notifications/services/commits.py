@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from trueup.core.notification.notification import Notification, NotificationEvent, Severity
 from trueup.core.repository.hosts import HostKind
+from trueup.core.wording import cut
 from trueup.notifications.sending import Client, Refused
-from trueup.notifications.services.text import cut, needed, options_of
+from trueup.notifications.services.text import needed, options_of
 from trueup.scm.access import Access
 from trueup.scm.connecting import connected
 from trueup.scm.detection import locate

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from trueup.core.notification.notification import Notification
+from trueup.core.wording import cut
 from trueup.notifications.sending import Client, HttpOptions
-from trueup.notifications.services.text import colour, cut, facts, needed, option, options_of
+from trueup.notifications.services.text import colour, facts, needed, option, options_of
 
 
 class Discord:

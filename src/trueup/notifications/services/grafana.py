@@ -6,8 +6,9 @@ import base64
 import time
 
 from trueup.core.notification.notification import Notification
+from trueup.core.wording import cut
 from trueup.notifications.sending import Client, HttpOptions
-from trueup.notifications.services.text import cut, facts, needed, option, options_of
+from trueup.notifications.services.text import facts, needed, option, options_of
 
 
 class Grafana:

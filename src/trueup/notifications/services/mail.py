@@ -16,8 +16,9 @@ import aiosmtplib
 import msgspec
 
 from trueup.core.notification.notification import Notification
+from trueup.core.wording import cut
 from trueup.notifications.sending import Client, Refused
-from trueup.notifications.services.text import cut, facts, option, options_of
+from trueup.notifications.services.text import facts, option, options_of
 
 TIMEOUT = 30.0
 SUBJECT_LIMIT = 200

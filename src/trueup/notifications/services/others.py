@@ -16,8 +16,9 @@ from urllib.parse import quote, urlsplit
 import apprise
 
 from trueup.core.notification.notification import Notification, Severity
+from trueup.core.wording import cut
 from trueup.notifications.sending import Client, Refused
-from trueup.notifications.services.text import cut, facts, needed, option, options_of
+from trueup.notifications.services.text import facts, needed, option, options_of
 
 TIMEOUT = 30.0
 TEXT_LIMIT = 3500

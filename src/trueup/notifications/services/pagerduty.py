@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from trueup.core.notification.notification import Notification, Severity
+from trueup.core.wording import cut
 from trueup.notifications.sending import Client, HttpOptions, Refused
-from trueup.notifications.services.text import cut, facts, option, options_of
+from trueup.notifications.services.text import facts, option, options_of
 
 API = "https://events.pagerduty.com/v2/enqueue"
 

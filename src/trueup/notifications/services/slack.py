@@ -12,8 +12,9 @@ from typing import Any
 import structlog
 
 from trueup.core.notification.notification import Notification
+from trueup.core.wording import cut
 from trueup.notifications.sending import Answer, Client, HttpOptions, Refused
-from trueup.notifications.services.text import colour, cut, decoded, facts, needed, option, options_of
+from trueup.notifications.services.text import colour, decoded, facts, needed, option, options_of
 
 log = structlog.get_logger(__name__)
 

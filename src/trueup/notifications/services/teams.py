@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from trueup.core.notification.notification import Notification
+from trueup.core.wording import cut
 from trueup.notifications.sending import Client, HttpOptions, Refused
-from trueup.notifications.services.text import colour, cut, decoded, facts, option, options_of
+from trueup.notifications.services.text import colour, decoded, facts, option, options_of
 
 TEXT_LIMIT = 20_000
 """Characters: a card may have 28 KB."""

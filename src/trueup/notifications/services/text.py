@@ -1,4 +1,4 @@
-"""What services have in common when they write a message: cutting, colours, names and values."""
+"""What services have in common when they write a message: colours, names and values."""
 
 from __future__ import annotations
 
@@ -9,11 +9,6 @@ import msgspec
 
 from trueup.core.notification.notification import Notification, NotificationEvent, Severity
 from trueup.notifications.sending import Refused
-
-
-def cut(text: str, limit: int) -> str:
-    """Cut a text to what a service takes."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def options_of(notification: Notification) -> Mapping[str, Any]:

@@ -72,7 +72,7 @@ class Check:
             raise self._refused(fault, what, str(error)) from None
         except BadKeys as error:
             words = f"{self._shown}: PGP public keys secret error: {error}; correct it"
-            raise SourceError(Fault.KEYS, words) from None
+            raise SourceError(Fault.UNVERIFIED, words) from None
 
     def _refused(self, fault: Fault, what: str, why: str) -> SourceError:
         words = (

@@ -17,6 +17,7 @@ from typing import Any, Self
 from urllib.parse import urlencode, urljoin
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from trueup.core import redaction
@@ -138,6 +139,36 @@ class Registry:
                 "it is tried again; what was fetched before stays in use"
             )
             raise SourceError(Fault.PROTOCOL, words)
+
+    async def content(self, digest: str, size: int) -> bytes:
+        """Give a small blob (`MANIFEST_LIMIT`); its size and digest are checked."""
+        async with self._asked("GET", f"blobs/{digest}") as answer:
+            await self._refuse(answer, Fault.NOT_FOUND)
+            raw = await self._bounded(answer, "a blob")
+        algorithm = digest.partition(":")[0]
+        if len(raw) != size or f"{algorithm}:{hashlib.new(algorithm, raw).hexdigest()}" != digest:
+            raise SourceError(Fault.PROTOCOL, f"{self._shown}: the blob {digest} is another than its manifest says")
+        return raw
+
+    async def referrers(self, digest: str, kind: str) -> list[str]:
+        """Give the digests of the artifacts of a kind that say they belong to a digest (distribution-spec 1.1).
+
+        A registry that does not know the question has them in an index at a tag named after the digest.
+        """
+        async with self._asked("GET", f"referrers/{digest}?{urlencode({'artifactType': kind})}") as answer:
+            known = answer.status == 200
+            raw = await self._bounded(answer, "a list of referrers") if known else b""
+        if not known:
+            try:
+                raw = msgspec.json.encode((await self.manifest(digest.replace(":", "-")))[1])
+            except SourceError as error:
+                if error.fault is Fault.REF:
+                    return []
+                raise
+        listed = read_json(raw, self._shown).get("manifests")
+        items = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        found = [str(item.get("digest")) for item in items if item.get("artifactType") == kind]
+        return [each for each in found if is_digest(each)]
 
     # ---------------------------------------------------------------------------------------------- requests
 
