@@ -9,8 +9,19 @@ from typing import Any
 import pytest
 import yaml
 
-from support.e2e import KUSTOMIZATION, REPOSITORY, World, condition, kustomization, ready, says
-from support.signing import OpenPgp, sign_commit
+from support.e2e import (
+    APPLICATION,
+    KUSTOMIZATION,
+    REPOSITORY,
+    World,
+    application,
+    condition,
+    kustomization,
+    ready,
+    says,
+    synced,
+)
+from support.git_signing import OpenPgp, sign_commit
 
 MAPS = ("", "ConfigMap")
 WHERE = "flux-system"
@@ -80,3 +91,30 @@ async def test_only_what_bears_a_signature_of_a_known_key_is_delivered(world: Wo
     second = sign_commit(repository, ann.sign)
     await world.until(KUSTOMIZATION, WHERE, "signed", lambda body: ready(body, second))
     await world.until(MAPS, WHERE, "signed", value_is("good"))
+
+
+async def test_a_project_with_keys_lets_its_applications_take_signed_commits_alone(world: World, ann: OpenPgp) -> None:
+    repository = world.repository("argo-signed", {"app/map.yaml": config("one")["app/map.yaml"]})
+    project = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AppProject",
+        "metadata": {"name": "signed", "namespace": "argocd"},
+        "spec": {
+            "sourceRepos": ["*"],
+            "destinations": [{"server": "*", "namespace": "*"}],
+            "clusterResourceWhitelist": [{"group": "*", "kind": "*"}],
+            "signatureKeys": [{"keyID": ann.id}],
+        },
+    }
+    url = world.server.url_of(repository)
+    await world.apply(yaml.safe_dump(project))
+    await world.apply(application("signed", url, "app", "argo-signed").replace("project: default", "project: signed"))
+    await world.until(APPLICATION, "argocd", "signed", says(f"wants signatures of {ann.id}", "argocd gpg add"))
+    keys = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-gpg-keys-cm", "namespace": "argocd"}}
+    await world.apply(yaml.safe_dump({**keys, "data": {ann.id: ann.public.decode()}}))
+    await world.until(APPLICATION, "argocd", "signed", says("it is not signed"))
+    commit = sign_commit(repository, ann.sign)
+    await world.until(APPLICATION, "argocd", "signed", lambda body: synced(body, commit))
+    repository.commit(config("forged"), "forged")
+    await world.until(APPLICATION, "argocd", "signed", says("it is not signed"))
+    await world.until(MAPS, "argo-signed", "signed", value_is("one"))

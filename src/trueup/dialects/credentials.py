@@ -61,7 +61,11 @@ class SecretCredentials:
             wanted = Wanted(declaration.spec.url, declaration.project, charts)
             found, names = _found(wanted, self._secrets(), self._home)
             data = await self._with_hosts(declaration.spec.url, found)
-            return _readable(data, declaration.spec.url, names) if data is not None else None
+            keys = await self._signers(declaration)
+            if data is None and keys is None:
+                return None
+            readable = _readable(data or {}, declaration.spec.url, names)
+            return msgspec.structs.replace(readable, keys=dict(keys or {}))
         secret = await self._named(declaration, declaration.credentials)
         proxy = await self._named(declaration, declaration.proxy)
         certificates = await self._named(declaration, declaration.certificates)
@@ -84,12 +88,30 @@ class SecretCredentials:
         known = {key: value for key, value in (certificates or {}).items() if key in _CERTIFICATES}
         return SourceCredentials({**(secret or {}), **known}, dict(proxy or {}), dict(keys or {}), where)
 
+    async def _signers(self, declaration: SourceDeclaration) -> Data | None:
+        """Give the keys of Argo CD that a project lets sign. Raises `SourceError` where one is not there."""
+        ref, spec = declaration.keys, declaration.spec
+        if ref is None or not isinstance(spec, GitSpec):
+            return None
+        known = await self._values.read(ref.kind, ref.namespace, ref.name) or {}
+        wanted = {one[-16:].upper(): one for one in spec.signers}
+        found = {name: raw for name, raw in known.items() if name[-16:].upper() in wanted}
+        missing = [one for short, one in wanted.items() if short not in {name[-16:].upper() for name in found}]
+        if missing:
+            words = (
+                f"project {declaration.project} wants signatures of {', '.join(missing)}, and {ref.kind} "
+                f"{ref.namespace}/{ref.name} has no such key; add it by `argocd gpg add`, "
+                "or remove it from signatureKeys"
+            )
+            raise SourceError(Fault.UNVERIFIED, words)
+        return found
+
     async def _keys(self, declaration: SourceDeclaration) -> Data | None:
-        """Give the keys whose signatures count. Raises `SourceError` (KEYS) where their Secret is not there."""
+        """Give the keys whose signatures count. Raises `SourceError` (UNVERIFIED) where their Secret is not there."""
         try:
             return await self._named(declaration, declaration.keys)
         except SourceError as error:
-            raise SourceError(Fault.KEYS, f"PGP public keys secret error: {error}") from error
+            raise SourceError(Fault.UNVERIFIED, f"PGP public keys secret error: {error}") from error
 
     async def of_charts(self, repository: str, project: str) -> tuple[str, SourceCredentials | None] | None:
         """Give the URL and credentials of a repository of charts that a chart names, by its URL or as `@name`.

@@ -45,7 +45,7 @@ async def test_a_signature_by_a_trusted_key_is_found(place: Place, tmp_path: Pat
     digest = await place.registry.push(name, "1", {"a.yaml": "a: 1"})
     with pytest.raises(SourceError, match="it has no signature") as raised:
         await verified(place, name, digest, key.public)
-    assert raised.value.fault is Fault.ARTIFACT_SIGNATURE
+    assert raised.value.fault is Fault.UNVERIFIED
     await push_simple(place.registry, name, digest, await sign(place.registry, name, digest, key))
     await verified(place, name, digest, place.foreign.public, key.public)
 
@@ -104,7 +104,7 @@ async def test_garbage_is_no_signature(place: Place, payload: bytes, signature: 
     await place.registry.push_manifest(name, digest.replace(":", "-") + ".sig", layers)
     with pytest.raises(SourceError) as raised:
         await verified(place, name, digest, place.own.public)
-    assert raised.value.fault is Fault.ARTIFACT_SIGNATURE and "cosign sign --key" in str(raised.value)
+    assert raised.value.fault is Fault.UNVERIFIED and "cosign sign --key" in str(raised.value)
 
 
 def test_keys_that_are_none_are_named(tmp_path: Path) -> None:
@@ -116,4 +116,4 @@ def test_keys_that_are_none_are_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(SourceError, match=words) as raised:
             public_keys(data, "ns/keys", "oci://r/a")
-        assert raised.value.fault is Fault.KEYS
+        assert raised.value.fault is Fault.UNVERIFIED

@@ -9,7 +9,10 @@ import pytest
 from tests.unit.dialects.samples import APPLICATION, ARTIFACT, REPOSITORY, changed, translated
 
 from trueup.core.model.artifact import Fault, SourceError
+from trueup.core.model.dialect import Context
+from trueup.core.model.git import GitSpec, Verification
 from trueup.core.model.unit import SourceDeclaration
+from trueup.dialects import Argo
 from trueup.dialects.credentials import SecretCredentials, normal_url
 from trueup.git.credentials import GitCredentials, git_credentials
 
@@ -216,3 +219,29 @@ async def test_an_application_takes_a_github_app() -> None:
     app_secret = secret("a", "repository", **data)
     creds = await found("https://x/shop", app_secret)
     assert creds is not None and creds.app_key == "KEY" and creds.app_api == "https://x/api/v3"
+
+
+def of_project(*key_ids: str, url: str = "https://x/shop") -> SourceDeclaration:
+    spec = {"sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "*"}]}
+    keys = [{"keyID": one} for one in key_ids]
+    project = {"metadata": {"name": "team", "namespace": "argocd"}, "spec": {**spec, "signatureKeys": keys}}
+    body = changed(APPLICATION, {"project": "team", "source": {"repoURL": url, "path": "a"}})
+    context = Context(projects={("argocd", "team"): project})
+    return Argo().translate(body, context).sources[0]
+
+
+async def test_a_project_says_whose_signatures_count() -> None:
+    keys = Known(**{"argocd-gpg-keys-cm": {"4AEE18F83AFDEB23": b"ANN", "1111111111111111": b"EVE"}})
+    source = of_project("F2C7D54A4AEE18F83AFDEB23")
+    assert not source.problems and isinstance(source.spec, GitSpec) and source.spec.verify is Verification.ANY
+    creds = await SecretCredentials(keys, list).of(source)
+    assert creds is not None and creds.keys == {"4AEE18F83AFDEB23": b"ANN"}
+    with pytest.raises(
+        SourceError, match="wants signatures of 2222222222222222, and ConfigMap argocd/argocd-gpg"
+    ) as bad:
+        await SecretCredentials(keys, list).of(of_project("4AEE18F83AFDEB23", "2222222222222222"))
+    assert bad.value.fault is Fault.UNVERIFIED
+    plain = of_project()
+    assert isinstance(plain.spec, GitSpec) and plain.spec.verify is Verification.NOTHING and plain.keys is None
+    registry = of_project("4AEE18F83AFDEB23", url="oci://hub.example/app")
+    assert any("asks for signatures, which oci://hub.example/app cannot bear" in text for text in registry.problems)

@@ -235,14 +235,13 @@ class Fault(StrEnum):
     DISK = "DiskFull"
     CACHE = "CacheBroken"
     RULES = "IgnoreRulesInvalid"
-    KEYS = "VerificationError"
+    UNVERIFIED = "VerificationError"
     COMMIT_SIGNATURE = "InvalidCommitSignature"
     TAG_SIGNATURE = "InvalidTagSignature"
-    ARTIFACT_SIGNATURE = "InvalidArtifactSignature"
     VALUES = "ValuesFilesInvalid"
 
 
-UNVERIFIED = frozenset({Fault.KEYS, Fault.COMMIT_SIGNATURE, Fault.TAG_SIGNATURE, Fault.ARTIFACT_SIGNATURE})
+UNSIGNED = frozenset({Fault.UNVERIFIED, Fault.COMMIT_SIGNATURE, Fault.TAG_SIGNATURE})
 """What says that something could be had, and is not taken for its signature."""
 
 _STALLED = frozenset({Fault.URL, Fault.TOO_LARGE, Fault.HOSTILE, Fault.RULES, Fault.VALUES})

@@ -42,12 +42,14 @@ class GitRef(msgspec.Struct, frozen=True):
 
 
 class Verification(StrEnum):
-    """What must bear a signature: the commit, the annotated tag that it was found by, or both."""
+    """What must bear a signature: the commit, the annotated tag that it was found by, or both; `ANY` is the tag where
+    it was found by an annotated one, else the commit."""
 
     NOTHING = ""
     HEAD = "HEAD"
     TAG = "Tag"
     BOTH = "TagAndHEAD"
+    ANY = "any"
 
 
 class GitSpec(SourceSpec, frozen=True, tag=GIT):
@@ -55,7 +57,8 @@ class GitSpec(SourceSpec, frozen=True, tag=GIT):
 
     `url`: http(s), ssh (also `git@host:path`) or file. `submodules`: also fetch what its submodules name.
     `sparse`: the folders to take, all when empty. `timeout`: seconds for one exchange with the server. `verify`: what
-    must bear a signature of a known key. `app`: the credentials must be those of a GitHub App.
+    must bear a signature of a known key, `signers`: the ids of those that count, all where it is empty. `app`: the
+    credentials must be those of a GitHub App.
     """
 
     ref: GitRef = GitRef()
@@ -63,6 +66,7 @@ class GitSpec(SourceSpec, frozen=True, tag=GIT):
     sparse: tuple[str, ...] = ()
     timeout: float = 60.0
     verify: Verification = Verification.NOTHING
+    signers: tuple[str, ...] = ()
     app: bool = False
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from trueup.core.model.artifact import UNVERIFIED, Artifact, Fault, Revision
+from trueup.core.model.artifact import UNSIGNED, Artifact, Fault, Revision
 from trueup.core.model.objects import Body
 from trueup.core.model.reports import SourceReport, StatusWrite
 from trueup.core.repository.helm import CHART_NAME, VALUES_FILES
@@ -66,7 +66,7 @@ class SourceWords(msgspec.Struct, frozen=True):
     packed: bool = False
 
 
-_SIGNATURES = {one.name: one.value for one in UNVERIFIED} | {"ARTIFACT_SIGNATURE": "VerificationError"}
+_SIGNATURES = {one.name: one.value for one in UNSIGNED}
 _GIT = SourceWords(
     {"URL": "URLInvalid", "CREDENTIALS": "AuthenticationFailed", **_SIGNATURES},
     "GitOperationFailed",
@@ -206,7 +206,7 @@ def _conditions(report: SourceReport, kind: str, spec: Mapping[str, Any]) -> Ite
     if report.artifact is not None:
         yield Condition(IN_STORAGE, "True", done, stored)
     fault = report.fault
-    if report.verified and fault not in UNVERIFIED:
+    if report.verified and fault not in UNSIGNED:
         yield Condition(VERIFIED, "True", SUCCEEDED, report.verified)
     if fault is not None or report.stalled:
         reason = failure_reason(fault, kind) if fault is not None else "URLInvalid"
@@ -214,7 +214,7 @@ def _conditions(report: SourceReport, kind: str, spec: Mapping[str, Any]) -> Ite
         if report.storing:
             reason = "ArchiveOperationFailed"
         failed = BUILD_FAILED if fault is not None and fault.name in words.building else FETCH_FAILED
-        if fault in UNVERIFIED:
+        if fault in UNSIGNED:
             yield Condition(VERIFIED, "False", reason, message)
         else:
             yield Condition(STORAGE_FAILED if report.storing else failed, "True", reason, message)

@@ -115,9 +115,9 @@ class GitSource:
         if raw is None:
             text = f"{url.shown}: the remote has no commit {found.commit}; check the ref, or push the commit"
             raise SourceError(Fault.REF, text)
-        check = Check(spec, revision, raw, url.shown)
+        check = Check(spec, revision, raw, url.shown, found.ref)
         tag = await mirror.tag(check.tag) if check.tag else None
-        if check.tag and not check.fits(tag):
+        if check.tag and not check.fits(tag) and (check.must_have_tag or found.ref == check.tag):
             async with self._remotes.turn(url, creds):
                 await mirror.fetch_tag(url, creds, check.tag, spec.timeout)
             tag = await mirror.tag(check.tag)
@@ -158,7 +158,7 @@ class GitSource:
             return None
         check = Check(spec, revision, raw, url.shown)
         tag = await mirror.tag(check.tag) if check.tag else None
-        if check.tag and not check.fits(tag):
+        if check.must_have_tag and not check.fits(tag):
             return None
         verified = await check.run(tag, keys)
         info = _read(revision.id, raw, url)

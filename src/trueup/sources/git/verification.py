@@ -23,13 +23,19 @@ _TAGS = "refs/tags/"
 class Check:
     """What must be signed of one revision. `tag` is the full ref of the annotated tag, empty where none must be."""
 
-    def __init__(self, spec: GitSpec, revision: Revision, raw: bytes, shown: str) -> None:
-        """Take the raw commit, and how its repository is called. Raises `SourceError` where no tag is followed."""
+    def __init__(self, spec: GitSpec, revision: Revision, raw: bytes, shown: str, ref: str = "") -> None:
+        """Take the raw commit, how its repository is called, and the full ref that it was found by where that is known.
+
+        Raises `SourceError` where a tag must be signed and none is followed.
+        """
         self._mode = spec.verify
         self._revision = revision
         self._raw = raw
         self._shown = shown
         self.tag = _tag(spec, revision, shown) if spec.verify in (Verification.TAG, Verification.BOTH) else ""
+        if spec.verify is Verification.ANY:
+            self.tag = ref if ref.startswith(_TAGS) else f"{_TAGS}{revision.name}" if revision.name and not ref else ""
+        self.must_have_tag = bool(self.tag) and spec.verify is not Verification.ANY
 
     def fits(self, tag: bytes | None) -> bool:
         """Say whether a raw tag is the one of this commit."""
@@ -43,14 +49,14 @@ class Check:
 
     def _checked(self, tag: bytes | None, keys: PublicKeys) -> str:
         told, sha256 = [], len(self._revision.id) == 64
-        if self.tag:
+        if self.tag and (self.must_have_tag or self.fits(tag)):
             name = self.tag.removeprefix(_TAGS)
             if tag is None or not self.fits(tag):
                 words = f"cannot verify signature of tag '{name}' since it is no annotated tag of the commit"
                 raise SourceError(Fault.TAG_SIGNATURE, f"{self._shown}: {words}; make one by `git tag --sign`")
             key = self._key(signed_tag(tag), f"tag '{name}'", Fault.TAG_SIGNATURE, keys)
             told.append(f"tag '{name}' with key '{key}'")
-        if self._mode in (Verification.HEAD, Verification.BOTH):
+        if self._mode in (Verification.HEAD, Verification.BOTH) or not told:
             commit = f"commit '{self._revision.id}'"
             try:
                 parts = signed_commit(self._raw, sha256)
@@ -65,13 +71,13 @@ class Check:
         except BadSignature as error:
             raise self._refused(fault, what, str(error)) from None
         except BadKeys as error:
-            words = f"{self._shown}: PGP public keys secret error: {error}; correct the Secret of spec.verify"
-            raise SourceError(Fault.KEYS, words) from None
+            words = f"{self._shown}: PGP public keys secret error: {error}; correct it"
+            raise SourceError(Fault.UNVERIFIED, words) from None
 
     def _refused(self, fault: Fault, what: str, why: str) -> SourceError:
         words = (
             f"{self._shown}: signature verification of {what} failed: {why}; sign it with one of the keys, "
-            "or add its key to the Secret; what was fetched before stays in use"
+            "or add its key to those that count; what was fetched before stays in use"
         )
         return SourceError(fault, words)
 

@@ -39,11 +39,11 @@ PublicKey: TypeAlias = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed
 
 
 def public_keys(data: Mapping[str, bytes], secret: str, shown: str) -> tuple[PublicKey, ...]:
-    """Read the keys of a Secret, each in an entry whose name ends in `.pub`. Raises `SourceError` (KEYS)."""
+    """Read the keys of a Secret, each in an entry whose name ends in `.pub`. Raises `SourceError` (UNVERIFIED)."""
     named = sorted(name for name in data if name.endswith(".pub"))
     if not named:
         words = f"{shown}: Secret {secret} holds no public key: put each into an entry whose name ends in .pub"
-        raise SourceError(Fault.KEYS, words)
+        raise SourceError(Fault.UNVERIFIED, words)
     return tuple(_key(data[name], f"{shown}: the entry {name} of Secret {secret}") for name in named[:KEYS_LIMIT])
 
 
@@ -52,16 +52,16 @@ def _key(raw: bytes, what: str) -> PublicKey:
         key = load_pem_public_key(raw)
     except (ValueError, UnsupportedAlgorithm):
         words = f"{what} is no public key in PEM, as `cosign public-key` prints it"
-        raise SourceError(Fault.KEYS, words) from None
+        raise SourceError(Fault.UNVERIFIED, words) from None
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < _LEAST_RSA:
-        raise SourceError(Fault.KEYS, f"{what} has {key.key_size} bits, and an RSA key must have {_LEAST_RSA}")
+        raise SourceError(Fault.UNVERIFIED, f"{what} has {key.key_size} bits, and an RSA key must have {_LEAST_RSA}")
     if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey):
-        raise SourceError(Fault.KEYS, f"{what} is of a kind that cosign does not use: take ECDSA, RSA or Ed25519")
+        raise SourceError(Fault.UNVERIFIED, f"{what} is of a kind that cosign does not use: take ECDSA, RSA or Ed25519")
     return key
 
 
 async def verify(registry: Registry, digest: str, keys: Sequence[PublicKey], shown: str) -> None:
-    """Find a signature of an artifact by one of these keys. Raises `SourceError` (ARTIFACT_SIGNATURE) without one."""
+    """Find a signature of an artifact by one of these keys. Raises `SourceError` (UNVERIFIED) without one."""
     found = 0
     async for signature in _signatures(registry, digest, shown):
         found += 1
@@ -69,7 +69,7 @@ async def verify(registry: Registry, digest: str, keys: Sequence[PublicKey], sho
             return
     said = f"none of its {found} signatures is by a trusted key" if found else "it has no signature"
     raise SourceError(
-        Fault.ARTIFACT_SIGNATURE,
+        Fault.UNVERIFIED,
         f"{shown}: failed to verify {digest} with cosign: {said}; what was verified before stays in use. "
         "Sign it (`cosign sign --key`), or correct the keys that are trusted",
     )

@@ -28,16 +28,24 @@ from trueup.dialects.argo.application.decryption import REMEDY, decryption_of
 from trueup.dialects.argo.application.policy import SyncOptions, policy_of
 from trueup.dialects.argo.application.recipe import PLACEHOLDER
 from trueup.dialects.argo.application.requests import refresh_token, request_of
-from trueup.dialects.argo.application.sources.declared import declarations, given_sources, source_spec, sources_of
+from trueup.dialects.argo.application.sources.declared import (
+    declarations,
+    given_sources,
+    source_spec,
+    sources_of,
+    unsigned_sources,
+)
 from trueup.dialects.argo.application.sources.reading import Reader
 from trueup.dialects.argo.application.types import GROUP, KIND, Source, Spec, instance_name
-from trueup.dialects.argo.appproject.bounds import Wish, bounds
+from trueup.dialects.argo.appproject.bounds import Wish, bounds, signers
 from trueup.dialects.argo.appproject.types import DEFAULT
 from trueup.dialects.decode import list_of, mapping_of, metadata_of, read, text_of
 from trueup.dialects.rollback_options import approval, rollback_options
 from trueup.dialects.sync_options import UNKNOWN, digest_of_spec, literal, spread, version_of
 
 FIELD_MANAGER = "argocd-controller"
+GPG_KEYS = "argocd-gpg-keys-cm"
+"""The ConfigMap of Argo CD that has the keys of OpenPGP, by their ids."""
 IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
 IN_CLUSTER_NAME = "in-cluster"
 TRACKING_ID = "argocd.argoproj.io/tracking-id"
@@ -99,6 +107,8 @@ def translate_application(body: Body, context: Context) -> Translated:
     permissions, forbidden = bounds(project, context.projects, context.home, wish)
     problems += forbidden
     decryption = decryption_of(ref, annotations, project, context, problems)
+    keys = signers(project, context.projects, context.home)
+    problems += unsigned_sources(given, keys, project)
     policy = policy_of(spec, sync_options, cascade if deleting else "", problems, warnings)
     request = request_of(body, spec, proven=context.proven, home=context.home)
     rollback = rollback_options(annotations, context, warnings)
@@ -147,14 +157,15 @@ def translate_application(body: Body, context: Context) -> Translated:
         ref=ref,
         uid=uid,
         generation=0,
-        spec=source_spec(given[0] if given else Source()),
+        spec=source_spec(given[0] if given else Source(), keys),
+        keys=ValueRef("ConfigMap", context.home, GPG_KEYS) if keys else None,
         interval=context.poll + spread(uid or str(ref), context.jitter),
         requested=requested,
         project=project,
         access=ACCESS.format(context.home),
         problems=tuple(problems),
     )
-    return Translated(unit, declarations(template, given, mapping_of(body, "status")))
+    return Translated(unit, declarations(template, given, mapping_of(body, "status"), keys))
 
 
 def tracking_marks(name: str, namespace: str, home: str) -> TrackingLabels:

@@ -60,6 +60,15 @@ def bounds(
     return (None if spec == BUILT_IN else permissions), problems
 
 
+def signers(name: str, projects: Mapping[tuple[str, str], Body], home: str) -> tuple[str, ...]:
+    """Give the ids of the keys that commits must be signed by in a project; none where it asks for no signatures."""
+    body = projects.get((home, name))
+    if body is None:
+        return ()
+    spec = read(mapping_of(body, "spec"), ProjectSpec).value
+    return tuple(dict.fromkeys(key.key_id for key in spec.signature_keys))
+
+
 def _permissions(name: str, spec: ProjectSpec, wish: Wish) -> Permissions:
     return Permissions(
         project=name,
@@ -92,8 +101,8 @@ def _namespaces(items: Iterable[ProjectDestination], server: str, cluster: str) 
 def _unenforced(spec: ProjectSpec) -> list[str]:
     """Name the walls that cannot be held up yet."""
     found = []
-    if spec.signature_keys or spec.source_integrity:
-        found.append("sourceIntegrity and signatureKeys")
+    if spec.source_integrity:
+        found.append("sourceIntegrity")
     if spec.sync_windows:
         found.append("syncWindows")
     if spec.destination_service_accounts:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
+
 from trueup.dialects.argo.application.types import Part
 from trueup.dialects.decode import OPAQUE, Text
 
@@ -27,6 +29,12 @@ class ProjectDestination(Part, frozen=True):
     server: str = ""
 
 
+class SignatureKey(Part, frozen=True):
+    """A key of OpenPGP whose signatures count."""
+
+    key_id: Text = msgspec.field(default="", name="keyID")
+
+
 class ProjectSpec(Part, frozen=True):
     """What a project allows. Parts that concern the API or that nothing here reads are opaque."""
 
@@ -40,7 +48,7 @@ class ProjectSpec(Part, frozen=True):
     orphaned_resources: Annotated[dict[str, Any] | None, OPAQUE] = None
     permit_only_project_scoped_clusters: bool = False
     roles: Annotated[list[Any], OPAQUE] = []
-    signature_keys: Annotated[list[Any], OPAQUE] = []
+    signature_keys: tuple[SignatureKey, ...] = ()
     source_integrity: Annotated[dict[str, Any] | None, OPAQUE] = None
     source_namespaces: tuple[str, ...] = ()
     source_repos: tuple[str, ...] = ()

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from trueup.core.model.artifact import SourceSpec
-from trueup.core.model.git import GitRef, GitSpec
+from trueup.core.model.git import GitRef, GitSpec, Verification
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.unit import SourceDeclaration, UnitSource, nth_source
+from trueup.core.redaction import hide_user
 from trueup.core.repository.helm import HelmSpec
 from trueup.core.repository.oci import SCHEME, OciRef, OciSpec
 from trueup.dialects.argo.application.recipe import PLACEHOLDER
@@ -104,10 +105,10 @@ def polled(unit: ObjectRef, given: Sequence[Source]) -> tuple[ObjectRef, ...]:
     return tuple(first.setdefault(source_spec(one), nth_source(unit, number)) for number, one in enumerate(given))
 
 
-def source_spec(source: Source) -> SourceSpec:
+def source_spec(source: Source, signers: tuple[str, ...] = ()) -> SourceSpec:
     """Give what a source follows; `oci://` is what tells a registry from a Git repository.
 
-    A chart's repository is a registry also where its URL has no scheme, as upstream has it.
+    `signers` are the ids of the keys that commits must be signed by, none where they need not be.
     """
     if source.chart:
         url = source.repo_url if "://" in source.repo_url else f"{SCHEME}{source.repo_url}"
@@ -124,18 +125,33 @@ def source_spec(source: Source) -> SourceSpec:
         url=source.repo_url,
         ref=GitRef(revision=source.target_revision or "HEAD", tag_prefix=source.tag_prefix),
         submodules=True,
+        verify=Verification.ANY if signers else Verification.NOTHING,
+        signers=signers,
     )
 
 
+def unsigned_sources(given: Sequence[Source], signers: tuple[str, ...], project: str) -> list[str]:
+    """Name the sources that bear no signatures, in a project that asks for these."""
+    if not signers:
+        return []
+    return [
+        f"project {project} asks for signatures, which {hide_user(one.repo_url)} cannot bear: only Git sources do"
+        for one in given
+        if not isinstance(source_spec(one), GitSpec) or one.chart
+    ]
+
+
 def declarations(
-    template: SourceDeclaration, given: Sequence[Source], status: Mapping[str, Any]
+    template: SourceDeclaration, given: Sequence[Source], status: Mapping[str, Any], signers: tuple[str, ...] = ()
 ) -> tuple[SourceDeclaration, ...]:
     """Give what is polled for all sources; `template` has what they share, `status` the revisions of before."""
     found: dict[ObjectRef, SourceDeclaration] = {}
     for number, (one, ref) in enumerate(zip(given, polled(template.ref, given), strict=True)):
         if ref not in found:
             remembered = remembered_revision(status, number)
-            found[ref] = msgspec.structs.replace(template, ref=ref, spec=source_spec(one), remembered=remembered)
+            found[ref] = msgspec.structs.replace(
+                template, ref=ref, spec=source_spec(one, signers), remembered=remembered
+            )
     return tuple(found.values()) or (template,)
 
 

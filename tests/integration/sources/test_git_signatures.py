@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.signing import OpenPgp, Ssh, raw_commit, sign_commit, sign_tag, signed, write
+from support.git_signing import OpenPgp, Ssh, raw_commit, sign_commit, sign_tag, signed, write
 from trueup.core.model.artifact import Fault, IgnoreRules, Resolved, SourceError
 from trueup.core.model.git import GitRef, GitSpec, Verification
 from trueup.devtools.gitserver import GitServer, Repository
@@ -146,6 +146,28 @@ async def test_a_tag_that_is_no_object_or_a_branch_cannot_be_checked(place: Plac
     assert "no annotated tag" in str(await place.refused(keys, Verification.TAG, tag="light"))
     assert "a tag reference is not specified" in str(await place.refused(keys, Verification.TAG, branch="main"))
     assert "a tag reference is not specified" in str(await place.refused(keys, Verification.TAG, commit=head))
+
+
+async def test_either_the_annotated_tag_or_the_commit_counts_where_anything_does(
+    place: Place, ann: OpenPgp, eve: OpenPgp, tmp_path: Path
+) -> None:
+    keys, head = {"ann": ann.public}, place.repository.head()
+    sign_tag(place.repository, "v1", head, ann.sign)
+    found = await place.take(keys, Verification.ANY, revision="v1")
+    assert "tag 'v1'" in found.verified
+    for revision in ("main", head, "HEAD"):
+        refused = await place.refused(keys, Verification.ANY, revision=revision)
+        assert refused.fault is Fault.COMMIT_SIGNATURE
+    commit = sign_commit(place.repository, ann.sign)
+    place.repository.git("update-ref", "refs/tags/light", commit)
+    for revision in ("main", "light", commit):
+        assert "commit" in (await place.take(keys, Verification.ANY, revision=revision)).verified
+    sign_tag(place.repository, "v2", commit, eve.sign)
+    assert (await place.refused(keys, Verification.ANY, revision="v2")).fault is Fault.TAG_SIGNATURE
+    async with GitSource(GitSettings(cache=place.cache)) as again:
+        spec = GitSpec(place.url, GitRef(revision="v1"), verify=Verification.ANY)
+        known = await again.recall(spec, found.revision, None, NOTHING, PublicKeys(keys))
+        assert known is not None and known.verified == found.verified
 
 
 async def test_a_tag_that_moves_is_checked_anew(place: Place, ann: OpenPgp, eve: OpenPgp) -> None:
