@@ -118,8 +118,10 @@ class Charts:
 
 
 @asynccontextmanager
-async def charts(folder: Path, *, login: bool = True, expired: bool = False) -> AsyncIterator[Charts]:
-    """Run a repository at `https://localhost:PORT/stable`."""
+async def charts(
+    folder: Path, *, login: bool = True, expired: bool = False, clients: bool = False
+) -> AsyncIterator[Charts]:
+    """Run a repository at `https://localhost:PORT/stable`; `clients` must bring a certificate of its authority."""
     folder.mkdir(parents=True, exist_ok=True)
     authority = Authority(folder, "charts-ca")
     life, name = certificates.LEAF_LIFE, "expired" if expired else "charts"
@@ -130,6 +132,9 @@ async def charts(folder: Path, *, login: bool = True, expired: bool = False) -> 
         certificates.LEAF_LIFE = life
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pair.certificate, pair.key)
+    if clients:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(authority.files.certificate)
     made = Charts(login)
     made.ca = (folder / "charts-ca.crt").read_text()
     app = web.Application()

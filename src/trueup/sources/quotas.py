@@ -80,6 +80,9 @@ class Quotas:
     def check(self, mirror: Mirror, tenant: str, commit: str, shown: str) -> None:
         """Make room for a repository that was just fetched. Raises `SourceError` where there is none for it."""
         address, size = mirror.address, self._sizes.get(mirror.address, 0)
+        if tenant not in self._of(address):
+            # What a chart depends on is fetched without being followed.
+            self._followers[address] = self._of(address) | {tenant}
         if self.too_large(size):
             self._drop(address, tenant)
             text = (

@@ -18,6 +18,7 @@ from trueup.core.model.objects import ObjectRef
 from trueup.core.model.recipe import MissingDependency
 from trueup.core.model.unit import Unit
 from trueup.core.repository.helm import HelmSpec
+from trueup.devtools.localcluster.certificates import Authority
 from trueup.git.settings import GitSettings, Limits
 from trueup.sources.cache import Cache
 from trueup.sources.helm import FetchedCharts, HelmProvider, HelmSource, allowed_repositories, indexes
@@ -334,6 +335,36 @@ async def test_another_host_gets_credentials_only_where_that_is_said(place: Plac
         passed, _ = through(place, "passed", pass_credentials=True)
         await helm.fetch(passed, await helm.resolve(passed, creds), creds, NOTHING)
         assert other.authorizations[-1].startswith("Basic ")
+
+
+async def test_the_proxy_of_the_environment_counts_unless_it_is_to_be_passed_by(
+    place: Place, helm: HelmProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    wanted, creds = through(place)
+    with pytest.raises(SourceError, match=r"127.0.0.1:9") as refused:
+        await helm.resolve(wanted, creds)
+    assert refused.value.fault is Fault.UNREACHABLE
+    monkeypatch.setenv("no_proxy", "localhost")
+    assert (await helm.resolve(wanted, creds)).name == "2.0.0"
+
+
+async def test_a_client_certificate_lets_in(place: Place, helm: HelmProvider) -> None:
+    async with charts(place.pki, login=False, clients=True) as closed:
+        closed.add("shop", "1.0.0", config_chart("shop", "1.0.0"))
+        wanted = HelmSpec(closed.url, "shop")
+        pair = Authority(place.pki, "charts-ca").client("reader", "reader", ())
+        own = {"tls.crt": pair.certificate.read_bytes(), "tls.key": pair.key.read_bytes()}
+        creds = SourceCredentials({"ca.crt": closed.ca.encode(), **own})
+        assert (await helm.resolve(wanted, creds)).name == "1.0.0"
+        with pytest.raises(SourceError):
+            await helm.resolve(wanted, SourceCredentials({"ca.crt": closed.ca.encode()}))
+        broken = SourceCredentials({"ca.crt": closed.ca.encode(), "tls.crt": b"no certificate", "tls.key": b"x"})
+        with pytest.raises(SourceError, match="must be in PEM"):
+            await helm.resolve(wanted, broken)
 
 
 @pytest.mark.parametrize(

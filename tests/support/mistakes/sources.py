@@ -212,7 +212,7 @@ SOURCES = {
         cause=("ConfigMap/settings", "namespace"),
         remedy=("spec.destination.namespace",),
     ),
-    "chart-repository": Mistake(
+    "chart-version": Mistake(
         files=FILES,
         dialects=ARGO,
         argo={
@@ -220,11 +220,11 @@ SOURCES = {
                 "chart": "nginx",
                 "repoURL": "https://charts.example.com",
                 "path": None,
-                "targetRevision": "1.0.0",
+                "targetRevision": None,
             }
         },
-        cause=("spec.source.chart", "not supported yet"),
-        remedy=("in Git",),
+        cause=("spec.source.targetRevision is required",),
+        remedy=("a range such as 1.x",),
     ),
     "option-typo": Mistake(
         files=FILES,

@@ -17,6 +17,7 @@ from trueup.core.model.artifact import (
 )
 from trueup.core.model.git import GIT, GitRef, GitSpec
 from trueup.git.credentials import git_credentials
+from trueup.git.mirror import Mirror
 from trueup.git.signatures import PublicKeys
 from trueup.git.tree.listing import Listing
 from trueup.git.trees import Checkout
@@ -68,6 +69,10 @@ class GitProvider:
     def checkout(self, resolved: Resolved) -> AbstractAsyncContextManager[Checkout]:
         """Hold the files on disk."""
         return self._git.checkout(resolved)
+
+    def mirror(self, spec: SourceSpec) -> Mirror:
+        """Give where a repository is kept. Raises `SourceError` for a wrong URL."""
+        return self._git.mirror(_git(spec))
 
     def followed(self, spec: SourceSpec, tenants: frozenset[str]) -> None:
         """Take note of whose sources follow a repository now."""

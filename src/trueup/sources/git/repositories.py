@@ -183,6 +183,10 @@ class GitSource:
             await mirror.deepen(url, creds, resolved.revision.id, spec.timeout)
         return GitLog(mirror, url.shown)
 
+    def mirror(self, spec: GitSpec) -> Mirror:
+        """Give where a repository is kept. Raises `SourceError` for a wrong URL."""
+        return self.cache.mirror(self._url(spec))
+
     def forget(self, spec: GitSpec) -> None:
         """Remove the mirror of a repository that no source follows any more, and all that is known of it."""
         try:

@@ -40,6 +40,7 @@ READERS = 2
 KEPT_INDEXES = 64
 KEPT_BYTES = 4 * 1024 * 1024 * 1024
 ANSWERS_KEPT = 10_000
+LEFT_SECONDS = 3600.0
 LONGEST_MARK = 1024
 
 _SCRIPT = Path(__file__).with_name("indexing.py")
@@ -203,6 +204,10 @@ class Indexes:
         """Remove the indexes that were used longest ago, beyond what is kept (blocking)."""
         found = []
         for path in self._folder.iterdir():
+            if path.suffix == ".part" and time.time() - path.stat().st_mtime > LEFT_SECONDS:
+                # A process that was killed has left it.
+                _remove(path)
+                continue
             if path.is_dir() and path.suffix != ".part":
                 found.append((path.name == current, path.stat().st_mtime, path))
         total = 0
@@ -252,7 +257,9 @@ def _settle(part: Path, folder: Path, target: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    if folder.is_dir():
-        for path in folder.iterdir():
-            path.unlink(missing_ok=True)
-        folder.rmdir()
+    if not folder.is_dir():
+        folder.unlink(missing_ok=True)
+        return
+    for path in folder.iterdir():
+        path.unlink(missing_ok=True)
+    folder.rmdir()

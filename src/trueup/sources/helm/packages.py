@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 import msgspec
 
@@ -47,6 +48,14 @@ class _Origin(msgspec.Struct):
     values: tuple[str, ...] = ()
 
 
+class Holding(SourceProvider, Protocol):
+    """A provider of sources that charts may lie in."""
+
+    def mirror(self, spec: SourceSpec) -> Mirror:
+        """Give where a source is kept. Raises `SourceError` for a wrong URL."""
+        ...
+
+
 class PackagedCharts:
     """Implements `SourceProvider` for charts that lie in sources of other kinds.
 
@@ -55,7 +64,7 @@ class PackagedCharts:
 
     kind = PACKAGED
 
-    def __init__(self, cache: Cache, inner: Mapping[str, SourceProvider]) -> None:
+    def __init__(self, cache: Cache, inner: Mapping[str, Holding]) -> None:
         """Take the cache, and the providers of the kinds of sources that charts may lie in."""
         self._cache = cache
         self._inner = inner
@@ -88,21 +97,21 @@ class PackagedCharts:
     ) -> Resolved | None:
         """Give a chart that was packed before, to whom its source may be given."""
         wanted, source = _packaged(spec)
-        for mirror in list(self._cache.mirrors.values()):
-            whole = revision if revision.digest else await known_revision(mirror, _name(wanted, revision.name))
-            raw = await _commit(mirror, whole) if whole is not None else None
-            if raw is None or whole is None:
-                continue
-            made = parse_commit("", raw)
-            origin = msgspec.json.decode(made.message, type=_Origin)
-            parsed = Revision.parse(origin.revision)
-            known = await self._provider(source).recall(source, parsed, credentials, wanted.ignore)
-            if known is not None and known.location == str(mirror.folder):
-                metadata = {CHART_NAME: origin.chart, VALUES_FILES: "\n".join(origin.values)}
-                provenance = msgspec.structs.replace(known.provenance, tree=made.tree)
-                whole = Revision(revision.name, whole.digest)
-                return Resolved(PACKAGED, wanted.url, whole, provenance, made.tree, known.location, metadata=metadata)
-        return None
+        inner = self._provider(source)
+        mirror = inner.mirror(source)
+        whole = revision if revision.digest else await known_revision(mirror, _name(wanted, revision.name))
+        raw = await _commit(mirror, whole) if whole is not None else None
+        if raw is None or whole is None:
+            return None
+        made = parse_commit("", raw)
+        origin = msgspec.json.decode(made.message, type=_Origin)
+        known = await inner.recall(source, Revision.parse(origin.revision), credentials, wanted.ignore)
+        if known is None:
+            return None
+        metadata = {CHART_NAME: origin.chart, VALUES_FILES: "\n".join(origin.values)}
+        provenance = msgspec.structs.replace(known.provenance, tree=made.tree)
+        whole = Revision(revision.name, whole.digest)
+        return Resolved(PACKAGED, wanted.url, whole, provenance, made.tree, known.location, metadata=metadata)
 
     async def ids(self, resolved: Resolved) -> Listing:
         """Give the id of every path, as Git has it."""
@@ -127,7 +136,7 @@ class PackagedCharts:
 
     # ------------------------------------------------------------------------------------------------ packing
 
-    def _provider(self, source: SourceSpec) -> SourceProvider:
+    def _provider(self, source: SourceSpec) -> Holding:
         found = self._inner.get(source.kind)
         if found is None:
             raise SourceError(Fault.URL, f"charts in sources of kind {source.kind!r} are not supported yet")

@@ -7,6 +7,7 @@ goes wrong is a `SourceError` with its cause.
 from __future__ import annotations
 
 import asyncio
+import errno
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from yarl import URL
 
 from trueup.core import redaction
 from trueup.core.model.artifact import Fault, SourceError, amount
+from trueup.git.process import disk
 from trueup.sources.web.credentials import Place, WebCredentials
 from trueup.sources.web.guard import Forbidden, Guard
 from trueup.sources.web.tls import tls_context
@@ -25,6 +27,7 @@ from trueup.sources.web.tls import tls_context
 REDIRECTS = 5
 CHUNK = 256 * 1024
 _WORDS = 300
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _LED = frozenset({301, 302, 303, 307, 308})
 
 
@@ -41,7 +44,8 @@ class WebClient:
         self._what = what
         self._may_http = may_http
         self._session: aiohttp.ClientSession | None = None
-        self._proxies = urllib.request.getproxies_environment() if environment and not creds.proxy else {}
+        named = urllib.request.getproxies_environment() if environment and not creds.proxy else {}
+        self._proxies = {scheme: named[scheme] for scheme in ("http", "https") if named.get(scheme)}
         self._proxy = _proxy(creds.proxy, self._shown)
         own = URL(f"https://{place.host}").host or place.host
         proxies = [self._proxy, *(_proxy(url, self._shown) for url in self._proxies.values())]
@@ -75,6 +79,9 @@ class WebClient:
             words = f"{self._shown}: its certificate is not trusted, or it speaks no TLS: {self.safe(error)}; "
             raise SourceError(Fault.UNREACHABLE, words + "give the CA's certificate by a Secret") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                # What is downloaded is written meanwhile.
+                raise disk(error, self._shown) from error
             words = f"{self._shown}: {self.safe(error)}; it is tried again; what was fetched before stays in use"
             raise SourceError(Fault.UNREACHABLE, words) from error
 

@@ -70,7 +70,10 @@ def read_sources(given: Sequence[Source], refs: Sequence[ObjectRef], reader: Rea
             found.append(UnitSource(ref, None, one.ref))
             continue
         if one.chart and not one.target_revision:
-            problems.append(f"{place}.targetRevision is required if the manifest source is a helm chart")
+            problems.append(
+                f"{place}.targetRevision is required if the manifest source is a helm chart; "
+                "write a version, or a range such as 1.x"
+            )
         if one.chart and one.path:
             warnings.append(f"{place}.path has no effect beside chart")
         reading = reading_of(one, reader, place)
