@@ -147,7 +147,7 @@ func encodeAnswer(answer response) []byte {
 	if err != nil {
 		problem = problemf("build", "the rendered objects cannot be written as JSON: %v", err)
 	}
-	return mustEncode(response{ID: answer.ID, LookedAt: answer.LookedAt, Problem: problem})
+	return mustEncode(response{ID: answer.ID, InputPaths: answer.InputPaths, Problem: problem})
 }
 
 func mustEncode(value any) []byte {

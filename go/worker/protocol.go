@@ -24,15 +24,15 @@ type capabilities struct {
 
 // response answers either role.
 type response struct {
-	ID          uint64              `json:"id"`
-	Recipe      string              `json:"recipe,omitempty"`
-	Objects     []object            `json:"objects,omitempty"`
-	LookedAt    map[string]lookedAt `json:"looked_at,omitempty"`
-	Warnings    []warning           `json:"warnings,omitempty"`
-	Uncacheable []string            `json:"uncacheable,omitempty"`
-	Secrets     []string            `json:"secrets,omitempty"`
-	Value       json.RawMessage     `json:"value,omitempty"`
-	Problem     *problem            `json:"problem,omitempty"`
+	ID          uint64                `json:"id"`
+	Recipe      string                `json:"recipe,omitempty"`
+	Objects     []object              `json:"objects,omitempty"`
+	InputPaths  map[string]inputPaths `json:"input_paths,omitempty"`
+	Warnings    []warning             `json:"warnings,omitempty"`
+	Uncacheable []string              `json:"uncacheable,omitempty"`
+	Secrets     []string              `json:"secrets,omitempty"`
+	Value       json.RawMessage       `json:"value,omitempty"`
+	Problem     *problem              `json:"problem,omitempty"`
 }
 
 type object struct {
@@ -61,7 +61,7 @@ type warning struct {
 	Origin  *origin `json:"origin,omitempty"`
 }
 
-type lookedAt struct {
+type inputPaths struct {
 	Files       []string `json:"files,omitempty"`
 	Directories []string `json:"directories,omitempty"`
 	Absent      []string `json:"absent,omitempty"`

@@ -68,7 +68,7 @@ func answerRender(request renderRequest) response {
 	if err == nil {
 		err = r.check()
 	}
-	answer := response{Recipe: kind, LookedAt: r.lookedAt()}
+	answer := response{Recipe: kind, InputPaths: r.inputPaths()}
 	if err == nil && len(r.objects) == 0 && len(r.warnings) == 0 {
 		r.warn("empty", "this renders no objects", nil)
 	}
@@ -134,10 +134,10 @@ func (r *render) close() {
 	}
 }
 
-func (r *render) lookedAt() map[string]lookedAt {
-	all := map[string]lookedAt{"": r.artifact.lookedAt()}
+func (r *render) inputPaths() map[string]inputPaths {
+	all := map[string]inputPaths{"": r.artifact.inputPaths()}
 	for name, further := range r.further {
-		all[name] = further.lookedAt()
+		all[name] = further.inputPaths()
 	}
 	return all
 }

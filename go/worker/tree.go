@@ -47,8 +47,8 @@ func openTree(name, root string) (*tree, error) {
 // place says where a path of this tree is, for a message or an origin.
 func (t *tree) place(name string) origin { return origin{Path: name, Root: t.name} }
 
-func (t *tree) lookedAt() lookedAt {
-	return lookedAt{Files: sortedNames(t.files), Directories: sortedNames(t.dirs), Absent: sortedNames(t.absent)}
+func (t *tree) inputPaths() inputPaths {
+	return inputPaths{Files: sortedNames(t.files), Directories: sortedNames(t.dirs), Absent: sortedNames(t.absent)}
 }
 
 func sortedNames(set map[string]struct{}) []string {

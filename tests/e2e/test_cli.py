@@ -305,6 +305,8 @@ async def test_crds_are_what_kubectl_takes(trueup: Callable[..., Awaitable[Ended
         "GitRepository",
         "OCIRepository",
         "Bucket",
+        "HelmRepository",
+        "HelmChart",
         "ExternalArtifact",
         "Receiver",
         "Provider",

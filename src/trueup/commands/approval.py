@@ -20,8 +20,8 @@ async def approve(cluster: Objects, word: str, namespace: str) -> Outcome:
     if question is None:
         raise Problem(f"{ref} waits for no approval", "`trueup why` says what it waits for", Kind.BAD_USE)
     now = datetime.now(UTC)
-    look = requests_of(ref).look(now.isoformat())
+    requested = requests_of(ref).reconcile(now.isoformat())
     # Times are stored in whole seconds: what was asked in this second counts as asked before.
-    marks = {APPROVED: now.isoformat(timespec="seconds"), **look}
+    marks = {APPROVED: now.isoformat(timespec="seconds"), **requested}
     await patch(cluster, ref, {"metadata": {"annotations": marks}})
     return Outcome(ref, "what it asked for is approved")

@@ -68,12 +68,12 @@ async def resume(
         token = datetime.now(UTC).isoformat()
         requests = requests_of(ref)
         wish = requests.suspend(False)
-        marks = {**((wish.get("metadata") or {}).get("annotations") or {}), **requests.look(token)}
+        marks = {**((wish.get("metadata") or {}).get("annotations") or {}), **requests.reconcile(token)}
         await patch(cluster, ref, {**wish, "metadata": {"annotations": marks}})
         if not request.wait:
             yield Resumed(ref)
             continue
-        read = partial(requests.looked, token=token)
+        read = partial(requests.reconciled, token=token)
         answer = await awaited(cluster, ref, read, deadline - time.monotonic())
         if not answer.good:
             failed.append(str(ref))

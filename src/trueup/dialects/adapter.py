@@ -78,11 +78,11 @@ class KindRequests(Protocol):
         """Have an object left alone, or not any longer."""
         ...
 
-    def look(self, token: str) -> dict[str, str]:
+    def reconcile(self, token: str) -> dict[str, str]:
         """Give the annotations that ask for an object's reconciliation."""
         ...
 
-    def looked(self, body: Body, token: str) -> Answer | None:
+    def reconciled(self, body: Body, token: str) -> Answer | None:
         """Read what came of a reconciliation; `None` while nothing has."""
         ...
 

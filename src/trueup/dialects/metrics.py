@@ -12,7 +12,7 @@ from trueup.core.redaction import hide_user
 from trueup.dialects.argo.application.metrics import CLUSTER_LABELS, cluster_labels
 from trueup.dialects.registry import adapter_of
 
-__all__ = ["CLUSTER_LABELS", "asked", "cluster_labels", "looked", "source_series", "unit_series"]
+__all__ = ["CLUSTER_LABELS", "cluster_labels", "source_observed", "source_series", "unit_observed", "unit_series"]
 
 
 def unit_series(
@@ -30,13 +30,13 @@ def source_series(declaration: SourceDeclaration, report: SourceReport) -> Itera
     return adapter.source_series(declaration, report) if adapter is not None else ()
 
 
-def looked(unit: Unit) -> Iterable[Observed]:
+def unit_observed(unit: Unit) -> Iterable[Observed]:
     """Give the metrics of a unit's reconciliation."""
     adapter = adapter_of(unit.ref.group, unit.ref.kind)
     return adapter.unit_observed(unit) if adapter is not None else ()
 
 
-def asked(declaration: SourceDeclaration, failed: bool) -> Iterable[Observed]:
+def source_observed(declaration: SourceDeclaration, failed: bool) -> Iterable[Observed]:
     """Give what asking a source is counted in."""
     adapter = adapter_of(declaration.ref.group, declaration.ref.kind)
     return adapter.source_observed(declaration, failed) if adapter is not None else ()

@@ -282,7 +282,7 @@ def _notices(run: Reconciliation, unhealthy: str) -> tuple[Notice, ...]:
     """Give what users should know beside the message; `unhealthy` says which object made the unit so."""
     found = [Notice("unsupported", text) for text in run.unit.warnings]
     found.extend(
-        Notice(item.code, f"{item.origin}: {item.message}" if item.origin else item.message) for item in run.complaints
+        Notice(item.code, f"{item.origin}: {item.message}" if item.origin else item.message) for item in run.diagnostics
     )
     if run.state.pin is not None:
         found.append(Notice("pinned", run.state.pin.words))

@@ -260,7 +260,7 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------------- events
 
-    def asked(self, ref: ObjectRef, request: Request) -> None:
+    def request(self, ref: ObjectRef, request: Request) -> None:
         """Somebody asks that a unit be pinned or released."""
         self._requests[ref] = request
         if self.registry.get(ref) is not None:

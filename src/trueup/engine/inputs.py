@@ -13,7 +13,7 @@ from trueup.core.model.recipe import Capabilities, RenderError, RenderResult, re
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.state import Inputs, Pin, SourceInputs
 from trueup.core.model.unit import Unit, ValueRef
-from trueup.core.plan.desired import Complaint
+from trueup.core.plan.desired import Diagnostic
 from trueup.core.ports import Unreachable
 from trueup.core.substitution import FAILED, UNSET, substituted
 from trueup.engine.context import EngineContext
@@ -48,7 +48,7 @@ async def render_inputs(run: Reconciliation, context: EngineContext, spec: str, 
     rendering = await _rendering(run, context, run.located, spec, values)
     run.declared = run.wanted = rendering
     run.inputs = rendering.inputs
-    run.complaints = rendering.complaints
+    run.diagnostics = rendering.diagnostics
     held, good = state.held, state.good
     if held is None or good is None or not held.holds(rendering.inputs, run.unit.spec_digest):
         return
@@ -62,23 +62,23 @@ async def render_inputs(run: Reconciliation, context: EngineContext, spec: str, 
 
 async def _render_pinned(run: Reconciliation, context: EngineContext, pin: Pin, spec: str, values: str) -> None:
     """Render the pinned inputs, and what Git says to show how that differs; Git may say what cannot be rendered."""
-    said: list[Complaint] = []
+    said: list[Diagnostic] = []
     try:
         run.declared = await _rendering(run, context, run.located, spec, values)
-        said.extend(run.declared.complaints)
+        said.extend(run.declared.diagnostics)
     except Halt as halt:
-        said.append(Complaint("pinned", f"what Git says now cannot be rendered: {halt.message}"))
+        said.append(Diagnostic("pinned", f"what Git says now cannot be rendered: {halt.message}"))
     run.wanted = await earlier(run, context, pin.inputs, exactly=False)
     run.declared = run.declared or run.wanted
     run.inputs = pin.inputs
     run.pinned = True
     if values != pin.inputs.values:
         text = "the values it refers to are those of today: what they were at the pinned deployment is not kept"
-        said.append(Complaint("pinned", text))
+        said.append(Diagnostic("pinned", text))
     elif pin.inputs.objects and run.wanted.prepared.digest != pin.inputs.objects:
         text = "it gives other objects than it did, because the unit's own object has changed since"
-        said.append(Complaint("pinned", text))
-    run.complaints = tuple(said)
+        said.append(Diagnostic("pinned", text))
+    run.diagnostics = tuple(said)
 
 
 async def earlier(run: Reconciliation, context: EngineContext, inputs: Inputs, *, exactly: bool = True) -> Rendering:
@@ -255,7 +255,7 @@ async def _prepared(run: Reconciliation, context: EngineContext, result: RenderR
 
 
 def _paths(result: RenderResult) -> tuple[str, ...]:
-    looked = result.looked_at.get("")
+    looked = result.input_paths.get("")
     found = (*looked.files, *looked.directories) if looked is not None else ()
     # A folder that is the whole repository tells nothing apart.
     return found if len(found) <= PATHS_KEPT and not {"", "."} & set(found) else ()

@@ -15,7 +15,7 @@ from trueup.core.model.recipe import Recipe
 from trueup.core.model.reports import Reason, UnitPhase
 from trueup.core.model.state import Held, Inputs, UnitState
 from trueup.core.model.unit import LateRecipe, Operation, Unit, UnitSource
-from trueup.core.plan.desired import Complaint
+from trueup.core.plan.desired import Diagnostic
 from trueup.core.plan.plan import Plan
 from trueup.core.ports import (
     ApplyError,
@@ -130,7 +130,7 @@ class Reconciliation:
     store_now: bool = False
     contested: dict[ObjectRef, str] = field(default_factory=dict)
     shared: dict[ObjectRef, str] = field(default_factory=dict)
-    complaints: tuple[Complaint, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
     verdict: Verdict | None = None
     gate: Verdict | None = None
     halt: Halt | None = None

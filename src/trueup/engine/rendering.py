@@ -197,7 +197,7 @@ def _merged(results: Sequence[RenderResult]) -> RenderResult:
     return RenderResult(
         objects=tuple(item for result in results for item in result.objects),
         # Only the first source's paths are told: those of another would be taken for its own.
-        looked_at={"": first.looked_at[""]} if "" in first.looked_at else {},
+        input_paths={"": first.input_paths[""]} if "" in first.input_paths else {},
         recipe=first.recipe,
         renderer=first.renderer,
         warnings=tuple(warning for result in results for warning in result.warnings),

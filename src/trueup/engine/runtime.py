@@ -17,7 +17,7 @@ from trueup.core.model.objects import ObjectRef
 from trueup.core.model.recipe import RenderResult
 from trueup.core.model.reports import ObjectResult, OperationReport, UnitReport
 from trueup.core.model.state import EMPTY_STATE, Inputs, RevertProposal, UnitState
-from trueup.core.plan.desired import Complaint, Prepared
+from trueup.core.plan.desired import Diagnostic, Prepared
 from trueup.core.plan.heal_backoff import HealLog
 from trueup.core.rollback.pinning import Request
 from trueup.engine.records.builder import RecordBuilder
@@ -40,9 +40,9 @@ class Rendering(msgspec.Struct, frozen=True):
     said: tuple[str, ...] = ()
 
     @property
-    def complaints(self) -> tuple[Complaint, ...]:
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
         """All that people should know of it."""
-        return (*(Complaint("unsupported", text) for text in self.said), *self.prepared.warnings)
+        return (*(Diagnostic("unsupported", text) for text in self.said), *self.prepared.warnings)
 
 
 @dataclass(slots=True)

@@ -100,7 +100,7 @@ class Experiment:
     # ---------------------------------------------------------------------------------------------- the copy
 
     def _copy(self, tree: Path, result: RenderResult) -> None:
-        looked = result.looked_at.get("")
+        looked = result.input_paths.get("")
         root = tree.resolve()
         for name in looked.directories if looked else ():
             (self._folder / name).mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from trueup.core.notification.expressions import Complaint, Condition, Facts, Holds, MessageTemplate, Rendered
+from trueup.core.notification.expressions import Condition, ExpressionProblem, Facts, Holds, MessageTemplate, Rendered
 from trueup.render.process import WorkerGone
 from trueup.render.protocol import Answer, NotificationAnswer, NotificationRequest
 
@@ -77,11 +77,11 @@ class _Asking(Generic[Q, A]):
     """Asks a batch; where it fails, its parts; and remembers which parts end their worker."""
 
     def __init__(
-        self, send: Callable[[Facts, Sequence[Q]], Awaitable[tuple[A, ...]]], refused: Callable[[Complaint], A]
+        self, send: Callable[[Facts, Sequence[Q]], Awaitable[tuple[A, ...]]], refused: Callable[[ExpressionProblem], A]
     ) -> None:
         self._send: Callable[[Facts, Sequence[Q]], Awaitable[tuple[A, ...]]] = send
-        self._refused: Callable[[Complaint], A] = refused
-        self._harmful: OrderedDict[bytes, Complaint] = OrderedDict()
+        self._refused: Callable[[ExpressionProblem], A] = refused
+        self._harmful: OrderedDict[bytes, ExpressionProblem] = OrderedDict()
 
     async def ask(self, facts: Facts, asked: Sequence[Q]) -> tuple[A, ...]:
         answers: dict[int, A] = {}
@@ -105,13 +105,13 @@ class _Asking(Generic[Q, A]):
                 for number, each in asked.items():
                     alone |= await self._batch(facts, {number: each})
                 return alone
-            complaint = Complaint(gone.code, str(gone))
+            complaint = ExpressionProblem(gone.code, str(gone))
             (number, each), *_ = asked.items()
             if complaint.harmful:
                 self._remember(_name(each), complaint)
             return {number: self._refused(complaint)}
 
-    def _remember(self, name: bytes, complaint: Complaint) -> None:
+    def _remember(self, name: bytes, complaint: ExpressionProblem) -> None:
         self._harmful[name] = complaint
         while len(self._harmful) > REMEMBERED:
             self._harmful.popitem(last=False)
@@ -121,9 +121,9 @@ def _name(asked: Condition | MessageTemplate) -> bytes:
     return msgspec.json.encode(asked, order="deterministic")
 
 
-def _refused_condition(complaint: Complaint) -> Holds:
+def _refused_condition(complaint: ExpressionProblem) -> Holds:
     return Holds(problem=complaint)
 
 
-def _refused_template(complaint: Complaint) -> Rendered:
+def _refused_template(complaint: ExpressionProblem) -> Rendered:
     return Rendered(problem=complaint)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from trueup.core.model.recipe import LookedAt, TreeIds
+from trueup.core.model.recipe import InputPaths, TreeIds
 
 
 class _Folder(msgspec.Struct):
@@ -69,7 +69,7 @@ class Proof(msgspec.Struct, frozen=True):
                 yield f"absent {folder.root} {path}"
 
 
-def prove(looked_at: Mapping[str, LookedAt], trees: Mapping[str, TreeIds]) -> Proof | None:
+def prove(input_paths: Mapping[str, InputPaths], trees: Mapping[str, TreeIds]) -> Proof | None:
     """Note what was read as `trees` have it now.
 
     `None` where a tree contradicts the folder that was rendered, or a root's ids are not known: nothing can be
@@ -77,7 +77,7 @@ def prove(looked_at: Mapping[str, LookedAt], trees: Mapping[str, TreeIds]) -> Pr
     """
     folders: list[_Folder] = []
     cost = 0
-    for root, looked in sorted(looked_at.items()):
+    for root, looked in sorted(input_paths.items()):
         tree = trees.get(root)
         if tree is None:
             if looked.files or looked.directories or looked.absent:

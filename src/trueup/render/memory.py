@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from trueup.core.model.recipe import (
-    LookedAt,
+    InputPaths,
     RenderedObject,
     RenderError,
     RenderProblem,
@@ -42,7 +42,7 @@ class Known(msgspec.Struct, frozen=True, eq=False):
 
     proof: Proof
     inputs: str
-    looked_at: dict[str, LookedAt]
+    input_paths: dict[str, InputPaths]
     recipe: str
     objects: bytes = b"[]"
     warnings: tuple[RenderWarning, ...] = ()
@@ -58,10 +58,10 @@ class Known(msgspec.Struct, frozen=True, eq=False):
     def result(self, renderer: str) -> RenderResult:
         """Give the answer as a result of the worker version `renderer`. Raises `RenderError` where it was a failure."""
         if self.problem is not None:
-            raise RenderError(self.problem, self.looked_at, self.inputs, cached=True)
+            raise RenderError(self.problem, self.input_paths, self.inputs, cached=True)
         return RenderResult(
             objects=decode_objects(self.objects),
-            looked_at=self.looked_at,
+            input_paths=self.input_paths,
             recipe=self.recipe,
             renderer=renderer,
             warnings=self.warnings,

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from trueup.core.decryption import Keys
-from trueup.core.model.recipe import Capabilities, LookedAt, Recipe, RenderedObject, RenderProblem, RenderWarning
+from trueup.core.model.recipe import Capabilities, InputPaths, Recipe, RenderedObject, RenderProblem, RenderWarning
 from trueup.core.notification.expressions import Condition, Holds, KnownCommit, MessageTemplate, Rendered
 
 MAX_FRAME = 128 << 20
@@ -106,7 +106,7 @@ class Answer(msgspec.Struct, frozen=True):
     id: int = 0
     recipe: str = ""
     objects: msgspec.Raw = msgspec.Raw(b"[]")
-    looked_at: dict[str, LookedAt] = {}
+    input_paths: dict[str, InputPaths] = {}
     warnings: tuple[RenderWarning, ...] = ()
     uncacheable: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()

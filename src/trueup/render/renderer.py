@@ -17,7 +17,7 @@ from trueup.core.model.recipe import (
     AutoRecipe,
     Capabilities,
     HelmRecipe,
-    LookedAt,
+    InputPaths,
     Recipe,
     RenderContext,
     RenderedObject,
@@ -290,10 +290,10 @@ class WorkerRenderer:
             answer = msgspec.structs.replace(answer, problem=without_values(answer.problem, recipe))
         inputs = self._remember(answer, key, trees, forgotten=keys is not None)
         if answer.problem is not None:
-            raise RenderError(answer.problem, answer.looked_at, inputs)
+            raise RenderError(answer.problem, answer.input_paths, inputs)
         return RenderResult(
             objects=objects,
-            looked_at=answer.looked_at,
+            input_paths=answer.input_paths,
             recipe=answer.recipe,
             renderer=self.version,
             warnings=answer.warnings,
@@ -328,7 +328,7 @@ class WorkerRenderer:
 
         Of one that is `forgotten` only that name is kept, or its failure.
         """
-        proof = prove(answer.looked_at, trees) if trees is not None else None
+        proof = prove(answer.input_paths, trees) if trees is not None else None
         if proof is None:
             return ""
         inputs = proof.digest(key, self.version)
@@ -339,7 +339,7 @@ class WorkerRenderer:
             forgotten = forgotten and problem is None
             objects = bytes(answer.objects) if problem is None and not forgotten else b"[]"
             until = time.monotonic() + LATE_SECONDS if late else math.inf
-            looked, said = answer.looked_at, answer.warnings
+            looked, said = answer.input_paths, answer.warnings
             self._memory.keep(
                 key, Known(proof, inputs, looked, answer.recipe, objects, said, problem, until, forgotten)
             )
@@ -358,8 +358,8 @@ def _decode(body: bytes, asked: int) -> Answer:
 
 def _lost(recipe: Recipe, context: RenderContext, code: str, why: str) -> Answer:
     """Stand in for an answer that never came: nobody knows what was read, but nothing outside of the roots was."""
-    everything = {root: LookedAt(files=(".",)) for root in ("", *sorted(context.roots))}
-    return Answer(looked_at=everything, problem=RenderProblem(code, f"Rendering {_place(recipe)}: {why}"))
+    everything = {root: InputPaths(files=(".",)) for root in ("", *sorted(context.roots))}
+    return Answer(input_paths=everything, problem=RenderProblem(code, f"Rendering {_place(recipe)}: {why}"))
 
 
 def _trees(context: RenderContext) -> Mapping[str, TreeIds] | None:

@@ -17,7 +17,7 @@ from trueup.core.model.dialect import annotations_of
 from trueup.core.model.events import Event, UnitChanged, UnitGone
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.reports import OperationReport, UnitPhase, UnitReport
-from trueup.core.notification.expressions import Complaint, Expressions, Facts
+from trueup.core.notification.expressions import ExpressionProblem, Expressions, Facts
 from trueup.core.notification.notification import Dispatcher, Notification, Warnings
 from trueup.core.ports import Clock, Unreachable, Values
 from trueup.dialects.argo.application.types import GROUP, KIND
@@ -206,7 +206,7 @@ class Notifications:
         drafts = []
         for each in due:
             drafted = draft(each, configuration)
-            if isinstance(drafted, Complaint):
+            if isinstance(drafted, ExpressionProblem):
                 self._warn(ref, drafted.message)
             else:
                 drafts.append(drafted)

@@ -32,7 +32,7 @@ from trueup.dialects import definitions as definitions_of_kinds
 from trueup.dialects import dialects, live_options, owner_of, reported
 from trueup.dialects.argo.webhook import key_of
 from trueup.dialects.credentials import SecretCredentials
-from trueup.dialects.metrics import asked, looked, source_series, unit_series
+from trueup.dialects.metrics import source_observed, source_series, unit_observed, unit_series
 from trueup.dialects.upstream_controllers import SELECTOR, claimed, managed_by
 from trueup.engine.engine import Engine, EnginePorts
 from trueup.history import HistorySettings, keeping
@@ -124,7 +124,7 @@ class Controller:
         self._clock = clock or SystemClock()
         self.identity = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self._observer = observer
-        self.metrics = Metrics(unit_series, source_series, settings.metrics_per_object, looked, asked)
+        self.metrics = Metrics(unit_series, source_series, settings.metrics_per_object, unit_observed, source_observed)
         self.session: Session | None = None
         self._log_files = log_files
         self.ready = asyncio.Event()
@@ -349,7 +349,7 @@ class Controller:
                 states.sweep(frozenset(unit.uid for unit in engine.registry.all()))
                 sources.registry.sweep()
             await engine.start()
-            requests = Requests(client, mapper, states, engine.asked, proven=context.proven)
+            requests = Requests(client, mapper, states, engine.request, proven=context.proven)
             stack.push_async_callback(requests.stop)
             await requests.start()
             receivers = Receivers(fenced, mapper, receiver_kind(settings), values, clock, upstream_controllers.owner)

@@ -23,7 +23,7 @@ from trueup.storage.values import ReferencedValues
 def asking() -> list[Asking]:
     """Give the kinds on which people write requests: users' units and sources, and their states."""
     kinds = [
-        Asking(adapter.kind.group, adapter.kind.plural, tuple(adapter.requests.look("")), adapter.requests.field)
+        Asking(adapter.kind.group, adapter.kind.plural, tuple(adapter.requests.reconcile("")), adapter.requests.field)
         for adapter in adapters()
         if adapter.requests is not None
     ]

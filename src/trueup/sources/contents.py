@@ -97,7 +97,7 @@ class Contents:
         last = self._reductions.get(key)
         rules = _rule_files(listing) if ignore.enabled else {}
         if last is None or last.rules != rules:
-            spec = ignore_spec(ignore, await self._texts(mirror, rules, shown), shown)
+            spec = ignore_spec(ignore, await self.texts(mirror, rules, shown), shown)
             files = dict(_left(listing.files(), spec, sparse))
         else:
             spec = last.spec
@@ -118,10 +118,11 @@ class Contents:
         """Write the tree of files, by path, whose contents are in a mirror already. Raises `SourceError`."""
         return await self._written(mirror, files, None, shown)
 
-    async def _texts(self, mirror: Mirror, rules: dict[str, str], shown: str) -> dict[str, str]:
+    async def texts(self, mirror: Mirror, blobs: dict[str, str], shown: str) -> dict[str, str]:
+        """Give the texts of files, by path, whose ids are given. Raises `SourceError`."""
         return {
             path: (await _git(mirror, ["cat-file", "blob", blob], shown)).decode(errors="replace")
-            for path, blob in rules.items()
+            for path, blob in blobs.items()
         }
 
     async def _written(self, mirror: Mirror, files: dict[str, Item], last: Reduction | None, shown: str) -> str:

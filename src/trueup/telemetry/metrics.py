@@ -56,8 +56,8 @@ UnitSeries: TypeAlias = Callable[
     [Unit, UnitReport, SourceDeclaration | None, DeploymentRecord | None], Iterable[Series]
 ]
 SourceSeries: TypeAlias = Callable[[SourceDeclaration, SourceReport], Iterable[Series]]
-Looked: TypeAlias = Callable[[Unit], Iterable[Observed]]
-Asked: TypeAlias = Callable[[SourceDeclaration, bool], Iterable[Observed]]
+ObservedOfUnit: TypeAlias = Callable[[Unit], Iterable[Observed]]
+ObservedOfSource: TypeAlias = Callable[[SourceDeclaration, bool], Iterable[Observed]]
 
 
 class Metrics(Collector):
@@ -68,12 +68,13 @@ class Metrics(Collector):
         unit_series: UnitSeries,
         source_series: SourceSeries,
         per_object: int = PER_OBJECT,
-        looked: Looked = lambda unit: (),
-        asked: Asked = lambda declaration, failed: (),
+        unit_observed: ObservedOfUnit = lambda unit: (),
+        source_observed: ObservedOfSource = lambda declaration, failed: (),
     ) -> None:
         """Take how dialects show their objects, and how many objects may have series of their own.
 
-        `looked` and `asked` name the metrics that a unit's reconciliation and a source's poll have beside our own.
+        `unit_observed` and `source_observed` name the metrics that a unit's reconciliation and a source's poll have
+        beside our own.
         """
         self._unit_series = unit_series
         self._source_series = source_series
@@ -82,7 +83,7 @@ class Metrics(Collector):
         self._totals: dict[ObjectRef, dict[tuple[str, tuple[tuple[str, str], ...]], Series]] = {}
         self._sources: dict[ObjectRef, tuple[SourceDeclaration, SourceReport]] = {}
         self._gauges: list[Gauge] = []
-        self._looked, self._asked = looked, asked
+        self._unit_observed, self._source_observed = unit_observed, source_observed
         self._observations = Observations(per_object)
         self.registry = CollectorRegistry(auto_describe=False)
         self._syncs = Counter(
@@ -171,8 +172,8 @@ class Metrics(Collector):
             self._observations.forget(event.declaration.ref)
         elif isinstance(event, SourcePolled):
             self._polls.labels(event.fault).observe(event.seconds)
-            asked = self._asked(event.declaration, bool(event.fault))
-            self._observations.take(event.declaration.ref, asked, event.seconds)
+            source_observed = self._source_observed(event.declaration, bool(event.fault))
+            self._observations.take(event.declaration.ref, source_observed, event.seconds)
         elif isinstance(event, ReconcileEnded):
             for step in event.steps:
                 self._steps.labels(step.name).observe(step.seconds)
@@ -188,7 +189,7 @@ class Metrics(Collector):
         kind = event.unit.ref.kind.lower()
         self._looks.labels(kind, result).inc()
         self._look_seconds.labels(kind).observe(seconds)
-        self._observations.take(event.unit.ref, self._looked(event.unit), seconds)
+        self._observations.take(event.unit.ref, self._unit_observed(event.unit), seconds)
 
     def rest(self) -> None:
         """Let go of every object, because another controller works on them from now on."""

@@ -10,7 +10,7 @@ import msgspec
 
 from trueup.core.model.objects import digest_of
 from trueup.core.model.recipe import (
-    LookedAt,
+    InputPaths,
     Recipe,
     RenderContext,
     RenderedObject,
@@ -52,7 +52,7 @@ class FakeRenderer:
 
     def _result(self, recipe: Recipe, tree: FakeTree, context: RenderContext) -> RenderResult:
         bodies = tree.folders.get(recipe.path, ())
-        looked = {"": LookedAt(directories=(recipe.path,))}
+        looked = {"": InputPaths(directories=(recipe.path,))}
         inputs = tree.entry(recipe.path) or "-"
         if context.roots:
             seen = {name: str(known.entry(recipe.path)) for name, known in context.root_trees.items()}

@@ -80,7 +80,7 @@ async def test_links_within_are_followed_and_their_targets_count(bench: Bench, m
     (bench.folder / "app" / "x.yaml").symlink_to("../shared/x.yaml")
     recipe = DirectoryRecipe(path="app")
     result = await bench.render(recipe)
-    assert set(result.looked_at[""].files) == {"app/x.yaml", "shared/x.yaml"}
+    assert set(result.input_paths[""].files) == {"app/x.yaml", "shared/x.yaml"}
     bench.write({"shared/x.yaml": manifest("two")})
     assert bench.renderer.lookup(recipe, bench.context()) is None
     (bench.folder / "shared" / "y.yaml").write_text(manifest("three"))

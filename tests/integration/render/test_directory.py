@@ -34,7 +34,7 @@ async def test_every_manifest_of_the_folder_in_order(bench: Bench, manifest: Man
     flat = await bench.render(DirectoryRecipe(path="app"))
     assert objects(flat) == ["ConfigMap a", "ConfigMap b1", "ConfigMap b2", "ConfigMap c"]
     assert [str(one.origin) for one in flat.objects] == ["app/a.yaml:1", "app/b.yml:1", "app/b.yml:10", "app/c.json:1"]
-    assert flat.looked_at[""].directories == ("app",)
+    assert flat.input_paths[""].directories == ("app",)
     deep = await bench.render(DirectoryRecipe(path="app", recurse=True))
     assert objects(deep)[-1] == "ConfigMap d"
 
@@ -118,7 +118,7 @@ async def test_jsonnet_with_variables_imports_and_arguments(bench: Bench, object
     )
     assert objects(result) == ["ConfigMap x-1", "ConfigMap x-2"]
     assert result.objects[0].body["data"] == {"from": "prod", "beside": "yes", "text": "words"}
-    looked = result.looked_at[""]
+    looked = result.input_paths[""]
     assert {"vendor/lib.libsonnet", "app/beside.libsonnet", "app/text.txt"} <= set(looked.files)
     assert "vendor/beside.libsonnet" in looked.absent  # Sought in the libraries first: if it appears, it counts.
 
@@ -142,7 +142,7 @@ async def test_the_folder_says_which_recipe_it_is_for(bench: Bench, manifest: Ma
     kinds = {path: (await bench.render(auto(path))).recipe for path in ("plain", "custom", "chart", "both")}
     assert kinds == {"plain": "directory", "custom": "kustomize", "chart": "helm", "both": "kustomize"}
     plain = await bench.render(auto("plain"))
-    assert {"plain/Chart.yaml", "plain/kustomization.yaml"} <= set(plain.looked_at[""].absent)
+    assert {"plain/Chart.yaml", "plain/kustomization.yaml"} <= set(plain.input_paths[""].absent)
 
 
 @pytest.mark.parametrize("path", ["app", "./app", "app/", "./app/", "link", "app/../app"])

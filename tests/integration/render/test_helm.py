@@ -177,7 +177,7 @@ async def test_a_chart_that_was_fetched_stands_in_and_the_lock_says_which(
     roots = {"roots": {name: str(fetched.folder)}, "root_trees": {name: FolderIds(fetched.folder)}}
     result = await bench.render(HelmRecipe(path="chart"), **roots)
     assert "ConfigMap redis" in objects(result)
-    assert result.looked_at[name].files == ("Chart.yaml", "templates/x.yaml")
+    assert result.input_paths[name].files == ("Chart.yaml", "templates/x.yaml")
     # Its own dependencies are named as well.
     inner = "dependencies:\n- {name: common, version: 2.x, repository: 'https://other.example.org'}\n"
     fetched.write({"Chart.yaml": f"apiVersion: v2\nname: redis\nversion: 19.1.0\n{inner}"})
@@ -225,7 +225,7 @@ async def test_packed_charts_within(bench: Bench) -> None:
     result = await bench.render(HelmRecipe(path="chart", parameters=(HelmParameter("redis.size", "3"),)))
     found = {one.body["metadata"]["name"]: json.loads(one.body["data"]["values"]) for one in result.objects}
     assert found["release-redis"]["size"] == 3 and found["release-redis"]["name"] == "redis"
-    assert "chart/charts/redis-1.2.3.tgz" in result.looked_at[""].files
+    assert "chart/charts/redis-1.2.3.tgz" in result.input_paths[""].files
 
 
 async def test_value_files_of_a_further_root(bench: Bench, tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ async def test_value_files_of_a_further_root(bench: Bench, tmp_path: Path) -> No
     recipe = HelmRecipe(path="chart", value_files=("$values/env/*.yaml",))
     result = await bench.render(recipe, **context)
     assert '"a":"further"' in data(result)["values"]
-    assert result.looked_at["values"].files == ("env/prod.yaml",)
+    assert result.input_paths["values"].files == ("env/prod.yaml",)
     assert bench.renderer.lookup(recipe, bench.context(**context)) is not None
     (other / "env" / "prod.yaml").write_text("a: changed\n")
     changed = {**context, "root_trees": {"values": FolderIds(other)}}
@@ -252,7 +252,7 @@ async def test_missing_value_files(bench: Bench) -> None:
     problem = await bench.fails(recipe)
     assert problem.code == "values" and "gone.yaml" in problem.message
     result = await bench.render(HelmRecipe(path="chart", value_files=("gone.yaml",), ignore_missing_value_files=True))
-    assert "chart/gone.yaml" in result.looked_at[""].absent
+    assert "chart/gone.yaml" in result.input_paths[""].absent
 
 
 async def test_chance_and_time_are_never_remembered(bench: Bench, manifest: Callable[..., str]) -> None:

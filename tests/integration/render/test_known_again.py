@@ -55,7 +55,7 @@ async def test_a_commit_costs_those_it_touches(monorepo: Bench, manifest: Callab
     assert not again.cached and again.inputs != rendered[8].inputs
     # The file's place in kustomize's search order: one that comes before counts when it appears.
     monorepo.write({"apps/9/kustomization.yml": "resources: [own.yaml]\n"})
-    seen = rendered[9].looked_at[""]
+    seen = rendered[9].input_paths[""]
     assert ("apps/9/kustomization.yml" in seen.absent) == (9 in unknown(monorepo, monorepo.context()))
 
 
@@ -63,10 +63,10 @@ async def test_what_is_known_equals_what_is_rendered(monorepo: Bench) -> None:
     first = await monorepo.render(recipes()[0])
     known = monorepo.renderer.lookup(recipes()[0], monorepo.context())
     assert known is not None and known.cached and not first.cached
-    assert (known.objects, known.inputs, known.looked_at, known.recipe, known.renderer, known.warnings) == (
+    assert (known.objects, known.inputs, known.input_paths, known.recipe, known.renderer, known.warnings) == (
         first.objects,
         first.inputs,
-        first.looked_at,
+        first.input_paths,
         first.recipe,
         first.renderer,
         first.warnings,

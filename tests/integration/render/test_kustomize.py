@@ -68,7 +68,7 @@ async def test_says_where_each_object_stands_and_leaves_no_trace_of_asking(bench
 
 async def test_says_all_that_was_looked_at(bench: Bench) -> None:
     bench.write({**OVERLAY, "unrelated/x.yaml": "a: 1\n"})
-    looked = (await bench.render(KustomizeRecipe(path="overlay"))).looked_at[""]
+    looked = (await bench.render(KustomizeRecipe(path="overlay"))).input_paths[""]
     assert set(looked.files) == {*OVERLAY}
     assert all(not path.startswith("unrelated") for path in (*looked.absent, *looked.directories))
 
@@ -188,7 +188,7 @@ async def test_components(bench: Bench, manifest: Callable[..., str]) -> None:
         KustomizeRecipe(path="base", components=("../extra", "../gone"), ignore_missing_components=True)
     )
     assert len(ignored.objects) == 2
-    assert "gone" in ignored.looked_at[""].absent
+    assert "gone" in ignored.input_paths[""].absent
 
 
 async def test_a_folder_without_kustomization_gets_one(
@@ -207,7 +207,7 @@ async def test_a_folder_without_kustomization_gets_one(
     )
     result = await bench.render(KustomizeRecipe(path="k8s", generate=True, namespace="prod"))
     assert sorted(objects(result)) == ["ConfigMap prod/a", "ConfigMap prod/b", "ConfigMap prod/own-c"]
-    assert set(result.looked_at[""].directories) >= {"k8s", "k8s/deep"}
+    assert set(result.input_paths[""].directories) >= {"k8s", "k8s/deep"}
     refused = await bench.fails(KustomizeRecipe(path="k8s"))
     assert refused.code == "build" and "no kustomization.yaml" in refused.message
 

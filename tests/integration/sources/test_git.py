@@ -126,6 +126,26 @@ async def test_ignored_files_are_left_out_and_equal_trees_are_equal(place: Place
     assert "picture.png" in {item.path for item in own.files()}, "own rules replace the defaults"
 
 
+async def test_pointers_of_large_files_are_told_and_what_is_committed_whole_is_not(place: Place) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 + "\nsize 12345\n"
+    place.repository.commit(
+        {
+            ".gitattributes": "*.tgz filter=lfs diff=lfs merge=lfs -text\n*.txt text\n",
+            "charts/base.tgz": pointer,
+            "charts/whole.tgz": "x" * 2000,
+            "a/.gitattributes": "/models/** filter=lfs\n",
+            "a/models/one/weights": pointer,
+            "models/weights": "no pointer",
+        },
+        "Keep large files elsewhere",
+    )
+    found = await place.git.resolve(place.spec(branch="main"), None, NOTHING)
+    (warning,) = found.warnings
+    assert warning.startswith("'a/models/one/weights', 'charts/base.tgz': kept by Git LFS")
+    place.repository.commit({".gitattributes": None, "a/.gitattributes": None}, "Keep them here")
+    assert (await place.git.resolve(place.spec(branch="main"), None, NOTHING, fresh=True)).warnings == ()
+
+
 async def test_links_stay_links_and_are_never_followed(place: Place) -> None:
     place.repository.git("config", "core.symlinks", "true")
     blob = place.repository.git("hash-object", "-w", "--stdin", stdin=b"/etc/passwd")

@@ -23,7 +23,7 @@ from trueup.core.model.events import ReconcileEnded, SourcePolled, SyncEnded, Un
 from trueup.core.model.git import GitSpec
 from trueup.core.model.recipe import Capabilities
 from trueup.core.model.unit import SourceDeclaration
-from trueup.dialects.metrics import asked, looked, source_series, unit_series
+from trueup.dialects.metrics import source_observed, source_series, unit_observed, unit_series
 from trueup.history import HistoryEventSink
 from trueup.runtime.gauges import history_gauges, leader_gauges
 from trueup.telemetry import Gauge, Metrics
@@ -44,7 +44,7 @@ def outside() -> tuple[Gauge, ...]:
 
 
 def filled() -> Metrics:
-    metrics = Metrics(unit_series, source_series, looked=looked, asked=asked)
+    metrics = Metrics(unit_series, source_series, unit_observed=unit_observed, source_observed=source_observed)
     metrics.add(*outside())
     for unit in (app("web"), ks("web")):
         metrics.publish(UnitChanged(unit, None, GOOD, NOW))
@@ -86,10 +86,10 @@ async def test_dashboard_rules_and_docs_name_what_there_is() -> None:
         text, _ = await scraped(url)
     there = set(re.findall(r"^([a-z_]+)(?:\{| )", text, re.MULTILINE))
     word = re.compile(r"\b((?:trueup|argocd|gotk|controller_runtime|process)_[a-z_]+)\b")
-    asked = set(word.findall(" ".join(_expressions(json.loads(DASHBOARD.read_text()))))) | set(
+    source_observed = set(word.findall(" ".join(_expressions(json.loads(DASHBOARD.read_text()))))) | set(
         word.findall(" ".join(re.findall(r"expr: .*|^ {10,}.*", RULES.read_text(), re.MULTILINE)))
     )
-    assert asked and asked <= there, asked - there
+    assert source_observed and source_observed <= there, source_observed - there
     documented = set(re.findall(r"`([a-z_]+)`", (ROOT / "docs" / "metrics.md").read_text()))
     families = set(re.findall(r"^# TYPE ([a-z_]+) ", text, re.MULTILINE))
     created = {name for name in families if name.endswith("_created") or name.startswith("process_")}
@@ -124,14 +124,14 @@ async def test_prometheus_scrapes_us(tmp_path: Path) -> None:
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
-            found = await _asked(port, 'argocd_app_info{sync_status="Synced"}')
+            found = await _source_observed(port, 'argocd_app_info{sync_status="Synced"}')
             assert found[0]["metric"]["name"] == "web"
         finally:
             process.terminate()
             await process.wait()
 
 
-async def _asked(port: int, query: str) -> list[dict[str, dict[str, str]]]:
+async def _source_observed(port: int, query: str) -> list[dict[str, dict[str, str]]]:
     deadline = time.monotonic() + 120
     async with aiohttp.ClientSession() as session:
         while time.monotonic() < deadline:
@@ -147,7 +147,7 @@ async def _asked(port: int, query: str) -> list[dict[str, dict[str, str]]]:
 
 
 async def test_a_scrape_of_a_thousand_units_is_quick() -> None:
-    metrics = Metrics(unit_series, source_series, looked=looked, asked=asked)
+    metrics = Metrics(unit_series, source_series, unit_observed=unit_observed, source_observed=source_observed)
     for number in range(1000):
         metrics.publish(UnitChanged(app(f"app-{number}"), None, GOOD, NOW))
     async with serving("127.0.0.1:0", metrics_routes(metrics.registry)) as url:

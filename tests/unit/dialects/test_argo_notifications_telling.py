@@ -15,7 +15,7 @@ from trueup.core.model.events import UnitChanged, UnitGone
 from trueup.core.model.objects import Body, ObjectRef
 from trueup.core.model.reports import OperationReport, OperationState, Reason, SyncState, UnitPhase, UnitReport
 from trueup.core.model.unit import Unit
-from trueup.core.notification.expressions import Complaint, Condition, Facts, Holds, MessageTemplate, Rendered
+from trueup.core.notification.expressions import Condition, ExpressionProblem, Facts, Holds, MessageTemplate, Rendered
 from trueup.core.notification.notification import Notification
 from trueup.core.ports import Unreachable
 from trueup.dialects.argo.notifications.notified import ANNOTATION
@@ -53,12 +53,12 @@ class Words:
         known = {"sick": Holds(health == "Degraded"), "good": Holds(True, revision) if health == "Healthy" else Holds()}
         phase = status.get("operationState", {}).get("phase")
         known |= {word: Holds(phase == word) for word in ("Succeeded", "Failed", "Running")}
-        broken = Holds(problem=Complaint("expression", "what is this?"))
+        broken = Holds(problem=ExpressionProblem("expression", "what is this?"))
         return tuple(known.get(each.when, broken) for each in asked)
 
     async def templates(self, facts: Facts, asked: Sequence[MessageTemplate]) -> tuple[Rendered, ...]:
         state = facts.variables["app"]["status"]["health"]["status"]
-        leak = Complaint("template", f"error near {facts.variables['secrets'].get('token')}")
+        leak = ExpressionProblem("template", f"error near {facts.variables['secrets'].get('token')}")
         return tuple(
             Rendered(problem=leak)
             if "{{leak}}" in each.fields.values()

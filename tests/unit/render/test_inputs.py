@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.core.model.recipe import LookedAt
+from trueup.core.model.recipe import InputPaths
 from trueup.render.inputs import prove
 
 
@@ -38,7 +38,7 @@ def _id(*parts: str) -> str:
 
 FILES = {"app/kustomization.yaml": "a", "app/deployment.yaml": "b", "base/service.yaml": "c", "other/x.yaml": "d"}
 LOOKED = {
-    "": LookedAt(
+    "": InputPaths(
         files=("app/deployment.yaml", "app/kustomization.yaml", "base/service.yaml"),
         directories=("base",),
         absent=("app/kustomization.yml", "app/patch.yaml"),
@@ -46,7 +46,7 @@ LOOKED = {
 }
 
 
-def verified_signature(files: Mapping[str, str], looked: Mapping[str, LookedAt] = LOOKED) -> str:
+def verified_signature(files: Mapping[str, str], looked: Mapping[str, InputPaths] = LOOKED) -> str:
     proof = prove(looked, {"": Tree(files)})
     assert proof is not None
     return proof.digest("recipe")
@@ -107,7 +107,7 @@ def test_a_folder_found_equal_by_its_paths_is_known_by_its_id_from_then_on() -> 
 
 
 def test_roots_are_kept_apart() -> None:
-    looked = {"": LookedAt(files=("a",)), "values": LookedAt(files=("a",))}
+    looked = {"": InputPaths(files=("a",)), "values": InputPaths(files=("a",))}
     trees = {"": Tree({"a": "1"}), "values": Tree({"a": "2"})}
     proof = prove(looked, trees)
     assert proof is not None and proof.holds(trees)
@@ -135,7 +135,7 @@ def test_holding_and_having_the_same_name_agree(
 ) -> None:
     tree = Tree(first)
     looked = {
-        "": LookedAt(
+        "": InputPaths(
             files=tuple(sorted(path for path in asked if path in first)),
             directories=tuple(sorted(path for path in asked if tree.names(path) is not None)),
             absent=tuple(sorted(path for path in asked if tree.entry(path) is None)),

@@ -40,7 +40,7 @@ PAIRS: dict[str, type[msgspec.Struct]] = {
     "origin": recipe.Origin,
     "hook": recipe.HelmHook,
     "warning": recipe.RenderWarning,
-    "lookedAt": recipe.LookedAt,
+    "inputPaths": recipe.InputPaths,
     "problem": recipe.RenderProblem,
     "missing": recipe.MissingDependency,
 }

@@ -23,7 +23,7 @@ from trueup.core.model.git import GitRef, GitSpec
 from trueup.core.model.objects import ObjectRef
 from trueup.core.model.reports import Reason, SourceReport, UnitPhase, UnitReport
 from trueup.core.model.unit import SourceDeclaration, Unit
-from trueup.dialects.metrics import asked, looked, source_series, unit_series
+from trueup.dialects.metrics import source_observed, source_series, unit_observed, unit_series
 from trueup.telemetry import Metrics
 from trueup.testing import a_unit
 
@@ -52,7 +52,7 @@ def look(unit: Unit, seconds: float) -> ReconcileEnded:
 
 
 def after(*events: Event, per_object: int = 100) -> tuple[Metrics, dict[tuple[str, str], float]]:
-    metrics = Metrics(unit_series, source_series, per_object, looked, asked)
+    metrics = Metrics(unit_series, source_series, per_object, unit_observed, source_observed)
     for event in events:
         metrics.publish(event)
     return metrics, shown(metrics)

@@ -218,7 +218,7 @@ def recipe_digest(recipe: Recipe, capabilities: Capabilities) -> str:
 # ------------------------------------------------------------------------------------ what rendering gives
 
 
-class LookedAt(msgspec.Struct, frozen=True, omit_defaults=True):
+class InputPaths(msgspec.Struct, frozen=True, omit_defaults=True):
     """Every path of one root that a render depended on, sorted.
 
     `files` were read (a symbolic link on the way is listed too), `directories` listed, `absent` sought in vain.
@@ -281,14 +281,14 @@ class RenderWarning(msgspec.Struct, frozen=True, omit_defaults=True):
 class RenderResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a recipe gave for one artifact.
 
-    `looked_at` is by root, the artifact itself under "". `uncacheable` names functions of time, chance or cluster state
+    `input_paths` is by root, the artifact itself under "". `uncacheable` names functions of time, chance or the cluster
     that were used: it holds for this once. `renderer` is the worker's version. `recipe` is the kind used, `recipes`
     that of each of several sources. `inputs` names all that went in by content (empty where ids were not given).
     `cached`: no worker was asked. `secrets`: values of Secrets, and decrypted ones, in the objects: never told.
     """
 
     objects: tuple[RenderedObject, ...]
-    looked_at: dict[str, LookedAt]
+    input_paths: dict[str, InputPaths]
     recipe: str
     renderer: str
     warnings: tuple[RenderWarning, ...] = ()
@@ -343,19 +343,19 @@ class RenderProblem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RenderError(Exception):
-    """A render failed. `looked_at` is what it depended on until then: nothing is tried again while that is the same."""
+    """A render failed. `input_paths` is what it depended on so far: nothing is tried again while that is the same."""
 
     def __init__(
         self,
         problem: RenderProblem,
-        looked_at: dict[str, LookedAt] | None = None,
+        input_paths: dict[str, InputPaths] | None = None,
         inputs: str = "",
         cached: bool = False,
     ) -> None:
         """Take the problem and what was looked at."""
         super().__init__(problem.message)
         self.problem = problem
-        self.looked_at = looked_at or {}
+        self.input_paths = input_paths or {}
         self.inputs = inputs
         self.cached = cached
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 
-class Complaint(msgspec.Struct, frozen=True):
+class ExpressionProblem(msgspec.Struct, frozen=True):
     """Why an expression or template gave nothing.
 
     `code`: `expression` or `template` (what is written is wrong, or does not fit the object), `absent` (the object has
@@ -57,7 +57,7 @@ class Holds(msgspec.Struct, frozen=True):
 
     holds: bool = False
     once: str = ""
-    problem: Complaint | None = None
+    problem: ExpressionProblem | None = None
 
 
 class MessageTemplate(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ class Rendered(msgspec.Struct, frozen=True):
     """The finished texts, by the same paths."""
 
     fields: dict[str, str] = {}
-    problem: Complaint | None = None
+    problem: ExpressionProblem | None = None
 
 
 class Expressions(Protocol):

@@ -28,7 +28,7 @@ _ONLY_TESTS = frozenset({"test", "test-success", "test-failure"})
 """Helm's tests are run when somebody asks for them, never by a delivery."""
 
 
-class Complaint(msgspec.Struct, frozen=True):
+class Diagnostic(msgspec.Struct, frozen=True):
     """Something about one rendered object: a code, words, and the object and place it is about."""
 
     code: str
@@ -38,7 +38,7 @@ class Complaint(msgspec.Struct, frozen=True):
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """What a unit wants: objects to apply, `hooks` set aside, and complaints.
+    """What a unit wants: objects to apply, `hooks` set aside, and diagnostics.
 
     `digest` names the objects by content; `images` are those their pods run; `versions`
     what the recommended labels say is deployed, as `name version` and `chart name-version`. `secrets` are values of
@@ -47,8 +47,8 @@ class Prepared(msgspec.Struct, frozen=True):
 
     desired: tuple[Desired, ...]
     hooks: tuple[ObjectRef, ...]
-    warnings: tuple[Complaint, ...]
-    problems: tuple[Complaint, ...]
+    warnings: tuple[Diagnostic, ...]
+    problems: tuple[Diagnostic, ...]
     digest: str
     images: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
@@ -61,8 +61,8 @@ def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: 
     hooks: list[ObjectRef] = []
     images: set[str] = set()
     versions: set[str] = set()
-    warnings: list[Complaint] = [Complaint(item.code, item.message, None, item.origin) for item in result.warnings]
-    problems: list[Complaint] = []
+    warnings: list[Diagnostic] = [Diagnostic(item.code, item.message, None, item.origin) for item in result.warnings]
+    problems: list[Diagnostic] = []
     own_scopes = _scopes_of_definitions(item.body for item in result.objects)
     for item in result.objects:
         body = _cleaned(item.body)
@@ -74,15 +74,15 @@ def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: 
             hooks.append(ref)
             continue
         if malformed := _malformed(item.body):
-            problems.append(Complaint("invalid-metadata", malformed, None, item.origin))
+            problems.append(Diagnostic("invalid-metadata", malformed, None, item.origin))
             continue
         namespaced = scope(ref.group, ref.kind)
         if namespaced is None:
             namespaced = own_scopes.get((ref.group, ref.kind))
-        body, complaint = _placed(body, unit, namespaced)
+        body, diagnostic = _placed(body, unit, namespaced)
         ref = ObjectRef.of(body)
-        if complaint:
-            problems.append(Complaint("namespace", complaint, ref, item.origin))
+        if diagnostic:
+            problems.append(Diagnostic("namespace", diagnostic, ref, item.origin))
             continue
         content = digest_of(body)
         desired = Desired.of(_marked(body, ref, unit.marks, unit.target.namespace), options, item.origin, content)
@@ -90,7 +90,7 @@ def prepare(result: RenderResult, unit: Unit, options_of: OptionsReader, scope: 
         if earlier is not None:
             how = "twice the same" if earlier.content == content else "the last is used"
             text = f"{ref} is rendered twice ({_place(earlier.origin)}, {_place(item.origin)}); {how}"
-            warnings.append(Complaint("duplicate-object", text, ref, item.origin))
+            warnings.append(Diagnostic("duplicate-object", text, ref, item.origin))
         found[ref] = desired
         images |= _images_of(body)
         versions |= _versions_of(body)

@@ -19,11 +19,11 @@ class FluxRequests:
         """Set `spec.suspend`."""
         return {"spec": {"suspend": suspended}}
 
-    def look(self, token: str) -> dict[str, str]:
+    def reconcile(self, token: str) -> dict[str, str]:
         """Ask for a reconciliation."""
         return {REQUESTED_AT: token}
 
-    def looked(self, body: Body, token: str) -> Answer | None:
+    def reconciled(self, body: Body, token: str) -> Answer | None:
         """Read whether the object is ready once its request is answered."""
         found = standing_by_conditions(body)
         if found.handled != token or found.ready == "Unknown":
@@ -42,4 +42,4 @@ class FluxRequests:
 
     def synced(self, before: Body, body: Body, token: str) -> Answer | None:
         """Read whether the object is ready once its request is answered."""
-        return self.looked(body, token)
+        return self.reconciled(body, token)

@@ -28,7 +28,7 @@ async def find_inputs(run: Reconciliation, context: EngineContext) -> None:
     ):
         run.inputs = applied
         run.declared = run.wanted = run.runtime.renders.by_inputs.get(applied.digest)
-        run.complaints = run.declared.complaints if run.declared is not None else ()
+        run.diagnostics = run.declared.diagnostics if run.declared is not None else ()
         return
     await render_inputs(run, context, spec, values)
     await _wait(run, context)

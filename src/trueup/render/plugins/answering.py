@@ -13,7 +13,7 @@ import msgspec
 from trueup.core.model.recipe import (
     AutoRecipe,
     DirectoryRecipe,
-    LookedAt,
+    InputPaths,
     Origin,
     Recipe,
     RenderContext,
@@ -42,7 +42,7 @@ async def answered(plugins: Plugins, recipe: Recipe, tree: PathLike[str], contex
             return _unrecognised(await work(recipe, tree, context), wanted)
         plugin, output = await plugins.generate(wanted, tree, context)
     except RenderError as error:
-        return Answer(looked_at=_everything(context), recipe=KIND, problem=error.problem)
+        return Answer(input_paths=_everything(context), recipe=KIND, problem=error.problem)
     with tempfile.TemporaryDirectory(prefix="trueup-plugin-") as made:
         (Path(made) / f"output of plugin {plugin.name}.yaml").write_bytes(output)
         plain = msgspec.structs.replace(context, tree=None, roots={}, root_trees={})
@@ -57,7 +57,7 @@ async def answered(plugins: Plugins, recipe: Recipe, tree: PathLike[str], contex
     return msgspec.structs.replace(
         answer,
         objects=msgspec.Raw(msgspec.json.encode(objects)),
-        looked_at=_everything(context),
+        input_paths=_everything(context),
         recipe=KIND,
         warnings=warnings,
         problem=_placed(answer.problem, place),
@@ -65,17 +65,17 @@ async def answered(plugins: Plugins, recipe: Recipe, tree: PathLike[str], contex
     )
 
 
-def _everything(context: RenderContext) -> dict[str, LookedAt]:
+def _everything(context: RenderContext) -> dict[str, InputPaths]:
     """Give all files: nobody knows which of them a plugin reads."""
-    return {root: LookedAt(files=(".",)) for root in ("", *sorted(context.roots))}
+    return {root: InputPaths(files=(".",)) for root in ("", *sorted(context.roots))}
 
 
 def _unrecognised(answer: Answer, recipe: PluginRecipe) -> Answer:
     """Let an answer depend on the whole folder: any file in it may make it a plugin's."""
-    own = answer.looked_at.get("", LookedAt())
+    own = answer.input_paths.get("", InputPaths())
     files = tuple(sorted({*own.files, recipe.path or "."}))
     return msgspec.structs.replace(
-        answer, looked_at={**answer.looked_at, "": msgspec.structs.replace(own, files=files)}
+        answer, input_paths={**answer.input_paths, "": msgspec.structs.replace(own, files=files)}
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
-
 from trueup.core.model.artifact import (
     Fault,
     IgnoreRules,
@@ -14,18 +12,18 @@ from trueup.core.model.artifact import (
     SourceSpec,
 )
 from trueup.core.repository.archive import HTTP, ArchiveSpec
-from trueup.git.tree.listing import Listing
-from trueup.git.trees import Checkout
 from trueup.sources.archive.archives import ArchiveSource
+from trueup.sources.cached import CachedProvider
 
 
-class ArchiveProvider:
+class ArchiveProvider(CachedProvider):
     """Implements `SourceProvider` for archives."""
 
     kind = HTTP
 
     def __init__(self, archives: ArchiveSource) -> None:
         """Take the archives of this process."""
+        super().__init__(archives.cache)
         self._archives = archives
 
     async def resolve(
@@ -52,21 +50,9 @@ class ArchiveProvider:
         """Give an archive's tree without any network; `None` where it is not here."""
         return await self._archives.recall(_archive(spec), revision, ignore)
 
-    async def ids(self, resolved: Resolved) -> Listing:
-        """Give the id of every path, as Git has it."""
-        return await self._archives.cache.tree(resolved)
-
-    def checkout(self, resolved: Resolved) -> AbstractAsyncContextManager[Checkout]:
-        """Hold the files on disk."""
-        return self._archives.cache.checkout(resolved)
-
     def followed(self, spec: SourceSpec, tenants: frozenset[str]) -> None:
         """Take note of whose sources follow archives now."""
         self._archives.followed(_archive(spec), tenants)
-
-    def sweep(self) -> None:
-        """Remove what an earlier process has left and nobody follows."""
-        self._archives.cache.sweep()
 
     def forget(self, spec: SourceSpec) -> None:
         """Remove what is kept of archives that nobody follows."""

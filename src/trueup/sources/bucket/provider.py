@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
-
 from trueup.core.model.artifact import (
     Fault,
     IgnoreRules,
@@ -14,18 +12,18 @@ from trueup.core.model.artifact import (
     SourceSpec,
 )
 from trueup.core.repository.bucket import BUCKET, BucketSpec
-from trueup.git.tree.listing import Listing
-from trueup.git.trees import Checkout
 from trueup.sources.bucket.buckets import BucketSource
+from trueup.sources.cached import CachedProvider
 
 
-class BucketProvider:
+class BucketProvider(CachedProvider):
     """Implements `SourceProvider` for buckets."""
 
     kind = BUCKET
 
     def __init__(self, buckets: BucketSource) -> None:
         """Take the buckets of this process."""
+        super().__init__(buckets.cache)
         self._buckets = buckets
 
     async def resolve(
@@ -49,21 +47,9 @@ class BucketProvider:
         """Give the tree without any network; `None` where it is not here, or not for these credentials."""
         return await self._buckets.recall(_bucket(spec), revision, credentials, ignore)
 
-    async def ids(self, resolved: Resolved) -> Listing:
-        """Give the id of every path, as Git has it."""
-        return await self._buckets.cache.tree(resolved)
-
-    def checkout(self, resolved: Resolved) -> AbstractAsyncContextManager[Checkout]:
-        """Hold the files on disk."""
-        return self._buckets.cache.checkout(resolved)
-
     def followed(self, spec: SourceSpec, tenants: frozenset[str]) -> None:
         """Take note of whose sources follow a bucket now."""
         self._buckets.followed(_bucket(spec), tenants)
-
-    def sweep(self) -> None:
-        """Remove what an earlier process has left and nobody follows."""
-        self._buckets.cache.sweep()
 
     def forget(self, spec: SourceSpec) -> None:
         """Remove what is kept of a bucket, and all that is known of it."""

@@ -26,6 +26,7 @@ from trueup.git.trees import Checkout
 from trueup.git.urls import GitUrl, read_url
 from trueup.sources.cache import RESOLVED_KEPT, Cache
 from trueup.sources.git.apps import AppLogins
+from trueup.sources.git.large_files import LargeFiles
 from trueup.sources.git.remotes import Remotes, who
 from trueup.sources.git.submodules import Submodules, Superproject
 from trueup.sources.git.verification import Check
@@ -45,6 +46,7 @@ class GitSource:
         """What is kept on disk, which other kinds of sources share."""
         self._remotes = Remotes(settings, self.cache.proofs)
         self._submodules = Submodules(self.cache, self._remotes)
+        self._large_files = LargeFiles(self.cache.contents)
         self._ref_of: OrderedDict[tuple[str, Revision], str] = OrderedDict()
 
     async def __aenter__(self) -> Self:
@@ -293,8 +295,9 @@ class GitSource:
         revision, info, whole = commit
         listing = await self.cache.contents.listing(mirror, whole, shown)
         tree = await self.cache.contents.reduced(mirror, listing, ignore, spec.sparse, shown)
-        warnings = tuple(f"the submodule {path!r} is not fetched" for path in listing.submodules())
-        return Resolved(GIT, spec.url, revision, info, tree, str(mirror.folder), warnings)
+        warnings = [f"the submodule {path!r} is not fetched" for path in listing.submodules()]
+        warnings += await self._large_files.warnings(mirror, listing, shown)
+        return Resolved(GIT, spec.url, revision, info, tree, str(mirror.folder), tuple(warnings))
 
 
 def _read(commit: str, raw: bytes, url: GitUrl) -> Provenance:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
-
 import msgspec
 
 from trueup.core.model.artifact import (
@@ -16,18 +14,18 @@ from trueup.core.model.artifact import (
     SourceSpec,
 )
 from trueup.core.repository.oci import OCI, OciRef, OciSpec
-from trueup.git.tree.listing import Listing
-from trueup.git.trees import Checkout
+from trueup.sources.cached import CachedProvider
 from trueup.sources.oci.repositories import OciSource
 
 
-class OciProvider:
+class OciProvider(CachedProvider):
     """Implements `SourceProvider` for registries."""
 
     kind = OCI
 
     def __init__(self, oci: OciSource) -> None:
         """Take the registries of this process."""
+        super().__init__(oci.cache)
         self._oci = oci
 
     async def resolve(
@@ -51,21 +49,9 @@ class OciProvider:
         """Give an artifact's tree without any network; `None` where it is not here, or not for these credentials."""
         return await self._oci.recall(_oci(spec), revision, credentials, ignore)
 
-    async def ids(self, resolved: Resolved) -> Listing:
-        """Give the id of every path, as Git has it."""
-        return await self._oci.cache.tree(resolved)
-
-    def checkout(self, resolved: Resolved) -> AbstractAsyncContextManager[Checkout]:
-        """Hold the files on disk."""
-        return self._oci.cache.checkout(resolved)
-
     def followed(self, spec: SourceSpec, tenants: frozenset[str]) -> None:
         """Take note of whose sources follow a repository now."""
         self._oci.followed(_oci(spec), tenants)
-
-    def sweep(self) -> None:
-        """Remove what an earlier process has left and nobody follows."""
-        self._oci.cache.sweep()
 
     def forget(self, spec: SourceSpec) -> None:
         """Remove what is kept of a repository, and all that is known of it."""

@@ -24,11 +24,11 @@ class ApplicationRequests:
         """Set or remove the annotation that has an Application left alone."""
         return {"metadata": {"annotations": {SKIP_RECONCILE: "true" if suspended else None}}}
 
-    def look(self, token: str) -> dict[str, str]:
+    def reconcile(self, token: str) -> dict[str, str]:
         """Ask for a refresh."""
         return {REFRESH: "normal"}
 
-    def looked(self, body: Body, token: str) -> Answer | None:
+    def reconciled(self, body: Body, token: str) -> Answer | None:
         """Read how the Application stands once the request is taken off it."""
         if REFRESH in annotations_of(body):
             return None
@@ -49,7 +49,7 @@ class ApplicationRequests:
         if wish.dry_run:
             sync["dryRun"] = True
         operation: Body = {"initiatedBy": {"username": user or "trueup"}, "sync": sync}
-        marks: dict[str, str] = self.look(token) if wish.fresh else {}
+        marks: dict[str, str] = self.reconcile(token) if wish.fresh else {}
         if user:
             # The API server admits this mark of the writer alone; what `initiatedBy` says, it does not look at.
             operation["info"] = [{"name": REQUESTED_BY, "value": token}]

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from trueup.core.notification.expressions import Complaint, Holds, MessageTemplate
+from trueup.core.notification.expressions import ExpressionProblem, Holds, MessageTemplate
 from trueup.dialects.argo.notifications.configuration import Configuration, Rule, ServiceConfig
 from trueup.dialects.argo.notifications.notified import Remembered, remembered_key
 from trueup.dialects.argo.notifications.subscriptions import Destination, Destinations
@@ -106,14 +106,16 @@ def decide(
     return tuple(due), remembered
 
 
-def draft(due: Due, configuration: Configuration) -> Draft | Complaint:
+def draft(due: Due, configuration: Configuration) -> Draft | ExpressionProblem:
     """Put together what a message's templates say for its service; later templates add to the earlier ones."""
     service = due.service
     given: dict[str, Any] = {}
     for name in due.templates:
         template = configuration.templates.get(name)
         if template is None:
-            return Complaint("template", f"the trigger {due.trigger!r} sends the template {name!r}, which is not there")
+            return ExpressionProblem(
+                "template", f"the trigger {due.trigger!r} sends the template {name!r}, which is not there"
+            )
         if template.get(MESSAGE):
             given[MESSAGE] = template[MESSAGE]
         section = template.get(service.type)
