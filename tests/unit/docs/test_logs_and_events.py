@@ -23,7 +23,7 @@ from trueup.core.model.unit import Unit
 from trueup.core.notification.object_events import ObjectEvent
 from trueup.dialects.flux.events import DRIFT_CORRECTED, NEW_ARTIFACT, SUCCEEDED
 from trueup.dialects.flux.kustomization.status import REASONS
-from trueup.dialects.flux.source_status import failure_reason
+from trueup.dialects.flux.source_status import CHART_PACKAGED, CHART_PULLED, failure_reason
 from trueup.dialects.object_events import object_events
 from trueup.testing.units import a_unit
 
@@ -43,7 +43,7 @@ FAILURES = set(Reason) - {
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
-SOURCES = ("GitRepository", "OCIRepository", "Bucket", "ExternalArtifact")
+SOURCES = ("GitRepository", "OCIRepository", "Bucket", "ExternalArtifact", "HelmRepository", "HelmChart")
 
 
 def rows(heading: str) -> Iterator[list[str]]:
@@ -144,7 +144,13 @@ def test_every_reason_of_flux_objects_is_one_of_the_page() -> None:
     documented = {row[0].strip("`"): row[1] for row in table}
     never = {REASONS[Reason.SUSPENDED], REASONS[Reason.CANCELED]}
     of_units = {*REASONS.values(), DRIFT_CORRECTED} - never
-    of_sources = {NEW_ARTIFACT, "Succeeded", *(failure_reason(fault, kind) for fault in Fault for kind in SOURCES)}
+    of_sources = {
+        NEW_ARTIFACT,
+        "Succeeded",
+        CHART_PULLED,
+        CHART_PACKAGED,
+        *(failure_reason(fault, kind) for fault in Fault for kind in SOURCES),
+    }
     assert set(documented) == of_units | of_sources
     for event in told([*syncs(KUSTOMIZATION), *reports(KUSTOMIZATION)]):
         assert ("Warning" if event.warning else "Normal") in documented[event.reason]
