@@ -7,6 +7,7 @@ import io
 import json
 import tarfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -16,6 +17,7 @@ import yaml
 
 from support.charts import Charts, charts, config_chart
 from support.commands import run_trueup
+from support.cosign_signing import key_pair, push_simple, sign
 from support.e2e import APPLICATION, World, application, condition, eventually, says, synced, working
 from support.registry import PASSWORD, USER, Registry, registry
 from trueup.core.model.objects import Body
@@ -288,6 +290,23 @@ async def test_a_chart_of_a_registry_is_stored(world: World, hub: Hub) -> None:
     assert "web/Chart.yaml" in packed(await fetched(body))
     repository = await world.get(REPOSITORIES, WHERE, "pushed")
     assert repository is not None and not condition(repository, "Ready")
+
+
+async def test_a_chart_without_a_trusted_signature_is_not_taken(world: World, hub: Hub, tmp_path: Path) -> None:
+    own, layer = key_pair(tmp_path), config_chart("web", "7.0.0")
+    digest = await hub.registry.push("signed/web", "7.0.0", layer=layer, media_type=CHART)
+    await world.apply(flux_secret("login", username=USER, password=PASSWORD))
+    await world.apply(flux_secret("hub-ca", **{"ca.crt": hub.registry.ca}))
+    await world.apply(flux_secret("signers", **{"cosign.pub": own.public.decode()}))
+    named = {"secretRef": {"name": "login"}, "certSecretRef": {"name": "hub-ca"}}
+    await world.apply(of_flux(REPOSITORIES, "signed", url=f"oci://{hub.registry.host}/signed", type="oci", **named))
+    verify = {"provider": "cosign", "secretRef": {"name": "signers"}}
+    await world.apply(chart_of("signed", "HelmRepository", "signed", verify=verify))
+    body = await world.until(CHARTS, WHERE, "signed", says("it has no signature"))
+    assert condition(body, "Ready")["reason"] == "ChartVerificationError" and "artifact" not in body["status"]
+    await push_simple(hub.registry, "signed/web", digest, await sign(hub.registry, "signed/web", digest, own))
+    body = await stored(world, CHARTS, "signed", "7.0.0")
+    assert condition(body, "SourceVerified")["message"] == "verified signature of version 7.0.0"
 
 
 async def test_a_chart_in_git_is_packed_for_each_version_or_for_each_commit(world: World, hub: Hub) -> None:

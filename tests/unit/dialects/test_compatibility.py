@@ -86,7 +86,8 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
     "HelmChart": {
         "spec.accessFrom": {"accessFrom": {"namespaceSelectors": []}},
         "spec.valuesFile": {"valuesFile": "prod.yaml"},
-        "spec.verify": {"verify": {"provider": "cosign"}},
+        "spec.verify.matchOIDCIdentity": {"verify": {"matchOIDCIdentity": [{"issuer": "a", "subject": "b"}]}},
+        "spec.verify.trustedRootSecretRef": {"verify": {"trustedRootSecretRef": {"name": "root"}}},
     },
     "Receiver": {"spec.oidcProviders": {"oidcProviders": [{"issuerURL": "https://issuer.example"}]}},
     "Provider": {

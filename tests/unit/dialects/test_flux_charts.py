@@ -97,7 +97,13 @@ def test_a_source_that_is_not_there_is_waited_for(others: tuple[Body, ...]) -> N
     ("spec", "words"),
     [
         ({"sourceRef": {"kind": "Bucket", "name": "a"}}, "kind Bucket is not supported yet"),
-        ({"verify": {"provider": "cosign"}}, "spec.verify is not supported yet"),
+        ({"verify": {"provider": "cosign"}}, "spec.verify without secretRef"),
+        ({"verify": {"provider": "notation", "secretRef": {"name": "k"}}}, "spec.verify.provider: 'notation'"),
+        ({"verify": {"secretRef": {"name": "k"}}}, "only charts in a registry"),
+        (
+            {"verify": {"secretRef": {"name": "k"}}, "sourceRef": {"kind": "GitRepository", "name": "a"}},
+            "charts of a GitRepository bear no signatures",
+        ),
         ({"reconcileStrategy": "Always"}, "must be ChartVersion or Revision"),
         ({"chart": None}, "spec.chart is required"),
     ],

@@ -23,7 +23,8 @@ class HelmSpec(SourceSpec, frozen=True, tag=HELM):
     `values_files`: files of the chart that take the place of its `values.yaml`, merged in their order; with
     `ignore_missing` those that are not there are passed over. `pass_credentials`: other hosts that the index names get
     the credentials as well. `insecure`: a registry may speak HTTP. `missing`: why the repository is not known.
-    `timeout`: seconds for one exchange with the repository, a download included.
+    `signed`: a chart in a registry must bear a signature by one of the source's keys. `timeout`: seconds for one
+    exchange with the repository, a download included.
     """
 
     chart: str = ""
@@ -35,6 +36,7 @@ class HelmSpec(SourceSpec, frozen=True, tag=HELM):
     insecure: bool = False
     missing: str = ""
     timeout: float = 60.0
+    signed: bool = False
 
     @property
     def registry(self) -> bool:

@@ -17,8 +17,6 @@ from trueup.dialects.flux.kustomization.types import LocalRef
 from trueup.dialects.flux.source_status import DEFAULT_INTERVAL, duration_of, timeout_of
 from trueup.dialects.times import LEAST_PAUSE
 
-UNVERIFIED = "spec.verify is not supported yet: signatures cannot be verified, so nothing is fetched"
-
 
 class CommonSpec(Protocol):
     """The fields that the specs of all kinds of sources have."""

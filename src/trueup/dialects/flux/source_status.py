@@ -108,6 +108,7 @@ _WORDS = {
             "CREDENTIALS": "AuthenticationFailed",
             "NOT_FOUND": "SourceUnavailable",
             "VALUES": "ValuesFilesError",
+            "UNVERIFIED": "ChartVerificationError",
         },
         "ChartPullError",
         "",

@@ -134,7 +134,8 @@ class HelmProvider:
                 self._rewritten.popitem(last=False)
         tree, files = known
         metadata = {CHART_NAME: spec.chart, VALUES_FILES: "\n".join(files)}
-        return msgspec.structs.replace(found, tree=tree, metadata=metadata)
+        verified = f"verified signature of version {found.revision.name}" if found.verified else ""
+        return msgspec.structs.replace(found, tree=tree, metadata=metadata, verified=verified)
 
     async def _with_values(self, spec: HelmSpec, found: Resolved) -> tuple[str, tuple[str, ...]]:
         cache, shown = self._helm.cache, f"{spec.url}: chart {spec.chart!r}"
@@ -208,6 +209,7 @@ def _artifact(spec: HelmSpec, version: str) -> OciSpec:
         timeout=spec.timeout,
         unwrap=spec.unwrap,
         apart=APART,
+        signed=spec.signed,
     )
 
 

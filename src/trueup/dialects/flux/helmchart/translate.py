@@ -15,7 +15,8 @@ from trueup.dialects.flux.gitrepository.translate import translate_repository
 from trueup.dialects.flux.helmchart.types import BY_REVISION, BY_VERSION, GROUP, KIND, Spec
 from trueup.dialects.flux.helmrepository import types as repository
 from trueup.dialects.flux.helmrepository.translate import ACCESS, repository_problems
-from trueup.dialects.flux.source_declaration import UNVERIFIED, Told, declared, secret_of
+from trueup.dialects.flux.ocirepository.types import verification_problems
+from trueup.dialects.flux.source_declaration import Told, declared, secret_of
 from trueup.dialects.flux.source_status import timeout_of
 from trueup.dialects.sync_options import UNKNOWN, folder, leads_outside
 
@@ -46,6 +47,7 @@ def translate_chart(body: Body, context: Context) -> Translated:
                 timeout=follow.timeout,
                 ignore=IgnoreRules(),
                 access=follow.access,
+                keys=secret_of(body, spec.verify.secret_ref) if spec.verify else follow.keys,
             ),
         )
     )
@@ -71,7 +73,10 @@ def _in_repository(spec: Spec, ref: ObjectRef, given: Body | None, told: Told) -
         pass_credentials=wanted.pass_credentials,
         insecure=wanted.insecure,
         timeout=timeout,
+        signed=spec.verify is not None,
     )
+    if followed.signed and not followed.registry:
+        told.problems.append("spec.verify: only charts in a registry (a HelmRepository of type oci) can be verified")
     return msgspec.structs.replace(
         _source(ref, followed),
         credentials=secret_of(given, wanted.secret_ref),
@@ -121,7 +126,9 @@ def _unsupported(spec: Spec, told: Told) -> None:
         known = f"{BY_VERSION} or {BY_REVISION}"
         problems.append(f"spec.reconcileStrategy: {spec.reconcile_strategy!r} must be {known}")
     if spec.verify is not None:
-        problems.append(UNVERIFIED)
+        problems += verification_problems(spec.verify)
+        if spec.source_ref.kind == git.KIND:
+            problems.append(f"spec.verify: charts of a {git.KIND} bear no signatures; verify the {git.KIND}")
     if spec.values_file:
         told.warnings.append("spec.valuesFile is deprecated; write spec.valuesFiles")
     if spec.access_from is not None:

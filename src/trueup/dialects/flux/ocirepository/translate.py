@@ -13,14 +13,13 @@ from trueup.core.model.objects import Body
 from trueup.core.model.reports import SourceReport, StatusWrite
 from trueup.core.repository.oci import SCHEME, OciRef, OciSpec
 from trueup.dialects.decode import read
-from trueup.dialects.flux.ocirepository.types import GROUP, KIND, Spec, Verify
+from trueup.dialects.flux.ocirepository.types import GROUP, KIND, Spec, verification_problems
 from trueup.dialects.flux.source_declaration import Told, declared, refuse_logins, secret_of
 from trueup.dialects.flux.source_status import source_status
 from trueup.dialects.sync_options import UNKNOWN
 
 ACCESS = "a private registry wants spec.secretRef to name a Secret of type kubernetes.io/dockerconfigjson"
 EXTRACT = "extract"
-COSIGN = "cosign"
 
 
 def translate_artifact(body: Body, context: Context) -> Translated:
@@ -50,26 +49,11 @@ def translate_artifact(body: Body, context: Context) -> Translated:
     return Translated(sources=(declaration,))
 
 
-def _verification(verify: Verify, problems: list[str]) -> None:
-    """Name the ways to verify that are not there; a source that asks for one is not fetched at all."""
-    if verify.provider not in ("", COSIGN):
-        problems.append(f"spec.verify.provider: {verify.provider!r} is not supported yet; sign with {COSIGN}")
-    elif verify.secret_ref is None:
-        problems.append(
-            "spec.verify without secretRef asks for signatures without a key (Fulcio and Rekor), which cannot be "
-            "verified yet; sign with a key, and name the Secret with its public half"
-        )
-    if verify.match_oidc_identity:
-        problems.append("spec.verify.matchOIDCIdentity is not supported yet; use spec.verify.secretRef")
-    if verify.trusted_root_secret_ref is not None:
-        problems.append("spec.verify.trustedRootSecretRef is not supported yet; use spec.verify.secretRef")
-
-
 def _unsupported(spec: Spec, problems: list[str]) -> None:
     if spec.url and not spec.url.startswith(SCHEME):
         problems.append(f"spec.url: {spec.url!r} must begin with {SCHEME}")
     if spec.verify is not None:
-        _verification(spec.verify, problems)
+        problems += verification_problems(spec.verify)
     refuse_logins(spec, problems)
     operation = spec.layer_selector.operation if spec.layer_selector else ""
     if operation not in ("", EXTRACT):

@@ -37,6 +37,9 @@ class Identity(Part, frozen=True):
     subject: Text = ""
 
 
+COSIGN = "cosign"
+
+
 class Verify(Part, frozen=True):
     """Whose signature the artifact must bear."""
 
@@ -44,6 +47,23 @@ class Verify(Part, frozen=True):
     secret_ref: LocalRef | None = None
     match_oidc_identity: tuple[Identity, ...] = msgspec.field(default=(), name="matchOIDCIdentity")
     trusted_root_secret_ref: LocalRef | None = None
+
+
+def verification_problems(verify: Verify) -> list[str]:
+    """Name the ways to verify that are not there; a source that asks for one is not fetched at all."""
+    problems = []
+    if verify.provider not in ("", COSIGN):
+        problems.append(f"spec.verify.provider: {verify.provider!r} is not supported yet; sign with {COSIGN}")
+    elif verify.secret_ref is None:
+        problems.append(
+            "spec.verify without secretRef asks for signatures without a key (Fulcio and Rekor), which cannot be "
+            "verified yet; sign with a key, and name the Secret with its public half"
+        )
+    if verify.match_oidc_identity:
+        problems.append("spec.verify.matchOIDCIdentity is not supported yet; use spec.verify.secretRef")
+    if verify.trusted_root_secret_ref is not None:
+        problems.append("spec.verify.trustedRootSecretRef is not supported yet; use spec.verify.secretRef")
+    return problems
 
 
 class Spec(Part, frozen=True):
