@@ -45,6 +45,8 @@ ELSEWHERE = {
     "is suspended",
     "it is pinned",
     "waits: a sync is asked for by hand",
+    "it is encrypted for",
+    "its MAC does not fit",
 }
 """Words on that page that no mistake of this table leads to: other tests hold them."""
 
