@@ -52,9 +52,9 @@ async def test_argo_cds_example_applications_by_their_app_of_apps(world: World) 
         "helm-hooks": "hooks are not run yet",
         "pre-post-sync": "hooks are not run yet",
         "sync-waves": "hooks are not run yet",
-        "plugin-kasane": "plugins are not supported",
-        "plugin-kustomized-helm": "plugins are not supported",
-        "plugin-nix": "plugins are not supported",
+        "plugin-kasane": "has no config management plugins",
+        "plugin-kustomized-helm": "has no config management plugins",
+        "plugin-nix": "has no config management plugins",
     }
     for name, words in lacking.items():
         await world.until(APPLICATION, "argocd", f"example.{name}", says(words))
