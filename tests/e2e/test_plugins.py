@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
+from support.commands import run_trueup
 from support.e2e import APPLICATION, World, application, says, synced, world
 from trueup.devtools.localcluster import Cluster
 
@@ -43,6 +44,11 @@ async def test_what_a_plugin_makes_is_delivered_and_what_it_says_is_told(filled:
     assert body["status"]["sourceType"] == "Plugin"
     made = await filled.get(("", "ConfigMap"), "plugged", "made")
     assert made is not None and made["data"] == {"name": "made", "team": "shop"}
+    folder = str(filled.controller.settings.plugins)
+    diff = await run_trueup(filled.cluster, "diff", "app/made", TRUEUP_PLUGINS=folder)
+    assert diff.code == 0, diff
+    without = await run_trueup(filled.cluster, "diff", "app/made")
+    assert without.code == 2 and "no config management plugins" in without.err
     await filled.apply(application("other", URL, "app", "other", plugin={"name": "jk"}))
     await filled.until(APPLICATION, "argocd", "other", says("the controller has no plugin 'jk'; it has filler-v1"))
     broken = repo.commit({"app/template": None, "app/other": "x"}, "Remove it")

@@ -6,6 +6,7 @@ kept between commands below the user's cache folder, so that only the first look
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -40,6 +41,8 @@ from trueup.kube.discovery import Mapper
 from trueup.kube.errors import Forbidden
 from trueup.queries.problems import decode_state
 from trueup.render import RenderSettings, WorkerRenderer
+from trueup.render.plugins import Plugin, PluginsInvalid, read_plugins
+from trueup.render.plugins import known as known_plugins
 from trueup.sources.artifacts import ArtifactStore
 from trueup.sources.git import GitSettings, GitSource
 from trueup.sources.helm import FetchedCharts, allowed_repositories
@@ -49,6 +52,9 @@ from trueup.storage.values import decoded
 
 HOME = "argocd"
 """The namespace in which Secrets for repositories are kept."""
+
+PLUGINS = "TRUEUP_PLUGINS"
+"""The environment variable that names the folder with config management plugins."""
 
 MIRRORS_KEPT = 20
 """Repositories kept between commands: those that were used last."""
@@ -208,7 +214,9 @@ def unit_of(body: Body, context: Context = Context()) -> tuple[Dialect, Unit]:
 @asynccontextmanager
 async def opened(client: KubeClient, mapper: Mapper, body: Body) -> AsyncIterator[Subject]:
     """Open a unit by its user's object. Raises `CannotInspect`, `SourceError`, `KubeError`."""
+    plugins = await asyncio.to_thread(_plugins)
     context = await _context(client, mapper, ObjectRef.of(body))
+    context = msgspec.structs.replace(context, plugins=known_plugins(plugins))
     dialect, unit = unit_of(body, context)
     if unit.problems:
         raise CannotInspect("; ".join(unit.problems))
@@ -222,7 +230,7 @@ async def opened(client: KubeClient, mapper: Mapper, body: Body) -> AsyncIterato
     with _cache() as folder:
         async with (
             GitSource(GitSettings.from_environment(folder)) as git,
-            WorkerRenderer(RenderSettings(workers=1)) as renderer,
+            WorkerRenderer(RenderSettings(workers=1, plugins=plugins)) as renderer,
         ):
             # Nothing is published: the store of tarballs stays empty.
             registry = SourceRegistry(all_providers(git), ArtifactStore(folder / "artifacts", ""))
@@ -294,6 +302,15 @@ async def _context(client: KubeClient, mapper: Mapper, ref: ObjectRef) -> Contex
                 for item in (await client.list_all(resource, HOME)).items:
                     projects[(item["metadata"]["namespace"], item["metadata"]["name"])] = item
     return Context(projects=projects)
+
+
+def _plugins() -> tuple[Plugin, ...]:
+    """Read the plugins that a command is told of in the way that a controller is (blocking). Raises `CannotInspect`."""
+    folder = os.environ.get(PLUGINS)
+    try:
+        return read_plugins(Path(folder)) if folder else ()
+    except (PluginsInvalid, OSError) as error:
+        raise CannotInspect(f"${PLUGINS}: {error}") from error
 
 
 def _declaration(holder: Body | None, ref: ObjectRef, context: Context) -> SourceDeclaration:
