@@ -18,7 +18,7 @@ UNPIN = Request(PinAction.UNPIN, "9", by="joe")
 
 
 async def ask(world: World, unit: Unit, request: Request) -> None:
-    world.engine.asked(unit.ref, request)
+    world.engine.request(unit.ref, request)
     await world.settle()
 
 

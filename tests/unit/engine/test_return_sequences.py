@@ -99,7 +99,7 @@ class Story:
                 self.broken.clear()
             case (("pin" | "unpin") as wish, name):
                 self.tokens += 1
-                world.engine.asked(self.units[name].ref, Request(PinAction(wish), str(self.tokens)))
+                world.engine.request(self.units[name].ref, Request(PinAction(wish), str(self.tokens)))
             case ("retry", name):
                 self.tokens += 1
                 self.units[name] = msgspec.structs.replace(self.units[name], operation=Operation(str(self.tokens)))
