@@ -105,14 +105,14 @@ class _Asking(Generic[Q, A]):
                 for number, each in asked.items():
                     alone |= await self._batch(facts, {number: each})
                 return alone
-            complaint = ExpressionProblem(gone.code, str(gone))
+            problem = ExpressionProblem(gone.code, str(gone))
             (number, each), *_ = asked.items()
-            if complaint.harmful:
-                self._remember(_name(each), complaint)
-            return {number: self._refused(complaint)}
+            if problem.harmful:
+                self._remember(_name(each), problem)
+            return {number: self._refused(problem)}
 
-    def _remember(self, name: bytes, complaint: ExpressionProblem) -> None:
-        self._harmful[name] = complaint
+    def _remember(self, name: bytes, problem: ExpressionProblem) -> None:
+        self._harmful[name] = problem
         while len(self._harmful) > REMEMBERED:
             self._harmful.popitem(last=False)
 
@@ -121,9 +121,9 @@ def _name(asked: Condition | MessageTemplate) -> bytes:
     return msgspec.json.encode(asked, order="deterministic")
 
 
-def _refused_condition(complaint: ExpressionProblem) -> Holds:
-    return Holds(problem=complaint)
+def _refused_condition(problem: ExpressionProblem) -> Holds:
+    return Holds(problem=problem)
 
 
-def _refused_template(complaint: ExpressionProblem) -> Rendered:
-    return Rendered(problem=complaint)
+def _refused_template(problem: ExpressionProblem) -> Rendered:
+    return Rendered(problem=problem)

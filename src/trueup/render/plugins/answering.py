@@ -38,15 +38,18 @@ async def answered(plugins: Plugins, recipe: Recipe, tree: PathLike[str], contex
     wanted = recipe.plugin if isinstance(recipe, AutoRecipe) else recipe
     assert isinstance(wanted, PluginRecipe)
     try:
-        if isinstance(recipe, AutoRecipe) and not await plugins.finds(wanted, tree, context):
-            return _unrecognised(await work(recipe, tree, context), wanted)
-        plugin, output = await plugins.generate(wanted, tree, context)
+        made = await plugins.generate(wanted, tree, context)
     except RenderError as error:
         return Answer(input_paths=_everything(context), recipe=KIND, problem=error.problem)
-    with tempfile.TemporaryDirectory(prefix="trueup-plugin-") as made:
-        (Path(made) / f"output of plugin {plugin.name}.yaml").write_bytes(output)
+    if made is None and isinstance(recipe, AutoRecipe):
+        return _unrecognised(await work(recipe, tree, context), wanted)
+    if made is None:
+        return Answer(input_paths=_everything(context), recipe=KIND, problem=plugins.missing(wanted))
+    plugin, output = made
+    with tempfile.TemporaryDirectory(prefix="trueup-plugin-") as folder:
+        (Path(folder) / f"output of plugin {plugin.name}.yaml").write_bytes(output)
         plain = msgspec.structs.replace(context, tree=None, roots={}, root_trees={})
-        answer = await work(DirectoryRecipe(path="."), Path(made), plain)
+        answer = await work(DirectoryRecipe(path="."), Path(folder), plain)
     place = Origin(wanted.path)
     # In a repository's folder, files that are no manifests are left out. A plugin prints manifests and nothing else.
     unfit = next((each for each in answer.warnings if each.code == "not-an-object"), None)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from os import PathLike
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from trueup.core.globs import matches
 from trueup.core.model.recipe import RenderContext, RenderError, RenderProblem
@@ -35,37 +35,40 @@ class Plugins:
         self._executable = executable
         self._slots = FairSlots(slots)
 
-    async def generate(self, recipe: PluginRecipe, tree: PathLike[str], context: RenderContext) -> tuple[Plugin, bytes]:
-        """Give the manifests that a plugin makes, and which one it was. Raises `RenderError`."""
-        async with self._slots:
+    async def generate(
+        self, recipe: PluginRecipe, tree: PathLike[str], context: RenderContext
+    ) -> tuple[Plugin, bytes] | None:
+        """Give the plugin that a recipe names, or that recognises its folder, and the manifests that it makes.
+
+        `None` where there is none. Raises `RenderError`.
+        """
+        async with self._slots, AsyncExitStack() as stack:
             deadline = time.monotonic() + context.deadline
-            async with _copied(Path(tree), recipe.path) as (copy, folder):
-                plugin = self._plugins.get(recipe.name)
-                if plugin is None and not recipe.name:
-                    plugin = await self._found(recipe, copy, folder, deadline)
-                if plugin is None:
-                    raise RenderError(self._missing(recipe))
-                place = _place(plugin, recipe.environment, copy, folder)
-                for command in (plugin.spec.init, plugin.spec.generate):
-                    output = b""
-                    if command is not None and command.words:
-                        output = await self._run(plugin, command.words, place, deadline)
-                return plugin, output
+            copy = _Copy(Path(tree), recipe.path, stack)
+            named = self._plugins.get(recipe.name)
+            plugin = named if recipe.name else await self._found(recipe, copy, deadline)
+            if plugin is None:
+                return None
+            place = _place(plugin, recipe.environment, await copy.made())
+            for command in (plugin.spec.init, plugin.spec.generate):
+                output = b""
+                if command is not None and command.words:
+                    output = await self._run(plugin, command.words, place, deadline)
+            return plugin, output
 
-    async def finds(self, recipe: PluginRecipe, tree: PathLike[str], context: RenderContext) -> bool:
-        """Say whether a plugin recognises a folder. Raises `RenderError`."""
-        if not self._finding:
-            return False
-        async with self._slots, _copied(Path(tree), recipe.path) as (copy, folder):
-            return await self._found(recipe, copy, folder, time.monotonic() + context.deadline) is not None
+    def missing(self, recipe: PluginRecipe) -> RenderProblem:
+        """Say that there is no plugin for a recipe."""
+        names = ", ".join(sorted(self._plugins)) or "none is declared; --plugins names a folder of them"
+        what = f"there is no plugin {recipe.name!r}" if recipe.name else f"no plugin recognises {recipe.path!r}"
+        return RenderProblem("plugin", f"{what} ({names})")
 
-    async def _found(self, recipe: PluginRecipe, copy: Path, folder: Path, deadline: float) -> Plugin | None:
+    async def _found(self, recipe: PluginRecipe, copy: _Copy, deadline: float) -> Plugin | None:
         for plugin in self._finding:
             discover = plugin.spec.discover
             if pattern := discover.file_name or discover.find.glob:
-                found = await asyncio.to_thread(_holds, folder, pattern)
+                found = await asyncio.to_thread(copy.holds, pattern)
             else:
-                place = _place(plugin, recipe.environment, copy, folder)
+                place = _place(plugin, recipe.environment, await copy.made())
                 found = bool((await self._run(plugin, discover.find.words, place, deadline)).strip())
             if found:
                 return plugin
@@ -77,25 +80,39 @@ class Plugins:
         except CommandFailed as error:
             raise RenderError(RenderProblem(error.code, f"Plugin {plugin.name}: {error}")) from None
 
-    def _missing(self, recipe: PluginRecipe) -> RenderProblem:
-        names = ", ".join(sorted(self._plugins)) or "none is declared; --plugins names a folder of them"
-        what = f"there is no plugin {recipe.name!r}" if recipe.name else f"no plugin recognises {recipe.path!r}"
-        return RenderProblem("plugin", f"{what} ({names})")
 
+class _Copy:
+    """A copy of the artifact to write in, made when it is first asked for; it goes with `stack`."""
 
-@asynccontextmanager
-async def _copied(tree: Path, path: str) -> AsyncIterator[tuple[Path, Path]]:
-    """Give a folder to write in that holds a copy of the artifact, and the place of `path` in it. Raises `RenderError`.
+    def __init__(self, tree: Path, path: str, stack: AsyncExitStack) -> None:
+        self._tree, self._path, self._stack = tree, path, stack
+        self._made: tuple[Path, Path] | None = None
 
-    The copy goes afterwards.
-    """
-    with tempfile.TemporaryDirectory(prefix="trueup-plugin-", ignore_cleanup_errors=True) as made:
-        room = await asyncio.to_thread(Path(made).resolve)
-        try:
-            await run_script(_COPYING, [tree, room / "source"])
-        except OSError as error:
-            raise RenderError(RenderProblem("unavailable", f"the plugin's copy cannot be made: {error}")) from error
-        yield room, await asyncio.to_thread(_folder, room, path)
+    def holds(self, pattern: str) -> bool:
+        """Say whether a file below the folder fits a pattern, `**` for any folders (blocking)."""
+        tree = self._tree.resolve()
+        folder = (tree / self._path).resolve()
+        if not folder.is_relative_to(tree):
+            return False
+        # As in a shell, `**/` is also no folder at all.
+        patterns = {pattern.removeprefix("./"), pattern.removeprefix("./").replace("**/", "")}
+        for file in itertools.islice(folder.rglob("*"), FOUND_LIMIT):
+            name = file.relative_to(folder).as_posix()
+            if any(matches(name, each, "/") for each in patterns):
+                return True
+        return False
+
+    async def made(self) -> tuple[Path, Path]:
+        """Give the copy's own folder and the place of the path in it. Raises `RenderError`."""
+        if self._made is None:
+            folder = TemporaryDirectory(prefix="trueup-plugin-", ignore_cleanup_errors=True)
+            room = await asyncio.to_thread(Path(self._stack.enter_context(folder)).resolve)
+            try:
+                await run_script(_COPYING, [self._tree, room / "source"])
+            except OSError as error:
+                raise RenderError(RenderProblem("unavailable", f"the plugin's copy cannot be made: {error}")) from error
+            self._made = room, await asyncio.to_thread(_folder, room, self._path)
+        return self._made
 
 
 def _folder(room: Path, path: str) -> Path:
@@ -110,7 +127,8 @@ def _folder(room: Path, path: str) -> Path:
     return folder
 
 
-def _place(plugin: Plugin, environment: Sequence[tuple[str, str]], room: Path, folder: Path) -> Place:
+def _place(plugin: Plugin, environment: Sequence[tuple[str, str]], copy: tuple[Path, Path]) -> Place:
+    room, folder = copy
     own = {
         "PATH": f"{plugin.folder}/bin:{_PATH}",
         "HOME": str(room / "home"),
@@ -118,14 +136,3 @@ def _place(plugin: Plugin, environment: Sequence[tuple[str, str]], room: Path, f
         "LANG": "C.UTF-8",
     }
     return Place(folder, dict(environment) | own, (plugin.folder,), (str(room),), plugin.network)
-
-
-def _holds(folder: Path, pattern: str) -> bool:
-    """Say whether a file below a folder fits a pattern, `**` for any folders (blocking)."""
-    # As in a shell, `**/` is also no folder at all.
-    patterns = {pattern.removeprefix("./"), pattern.removeprefix("./").replace("**/", "")}
-    for file in itertools.islice(folder.rglob("*"), FOUND_LIMIT):
-        name = file.relative_to(folder).as_posix()
-        if any(matches(name, each, "/") for each in patterns):
-            return True
-    return False

@@ -91,8 +91,8 @@ async def run_confined(executable: str, command: Sequence[str], place: Place, se
     finally:
         watching.cancel()
         _end(process.pid)
-        await asyncio.shield(asyncio.gather(process.wait(), return_exceptions=True))
         await asyncio.shield(asyncio.gather(*reading, return_exceptions=True))
+        await asyncio.shield(process.wait())
     if output.over:
         raise _too_much()
     if process.returncode:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -93,8 +94,10 @@ class OciSource:
         if (known := self.cache.known(key)) is not None:
             return known
         mirror = self.cache.mirror(address.kept)
-        if trusted:
-            await self._verify(spec, address, creds, revision, credentials)
+        signature = _signature(mirror, revision, trusted)
+        if trusted and self.cache.proofs.since(signature) is None:
+            await self._verify(spec, address, creds, revision, credentials.keys if credentials is not None else {})
+            await self.cache.proofs.let_in(signature)
         async with self._turn(address, creds):
             commit = await self._imports.commit(mirror, _item(spec, address, revision))
             if not commit:
@@ -191,13 +194,10 @@ class OciSource:
         address: OciAddress,
         creds: WebCredentials,
         revision: Revision,
-        credentials: SourceCredentials | None,
+        given: Mapping[str, bytes],
     ) -> None:
-        """Find a signature by a trusted key, once for each digest. Raises `SourceError` where there is none."""
-        proof = _signature(self.cache.mirror(address.kept), revision, _trusted(spec, credentials))
-        if self.cache.proofs.since(proof) is not None:
-            return
-        keys = public_keys(credentials.keys if credentials is not None else {}, "of spec.verify", address.shown)
+        """Find a signature by one of the keys that are given. Raises `SourceError` where there is none."""
+        keys = public_keys(given, "of spec.verify", address.shown)
         try:
             async with (
                 self._turn(address, creds),
@@ -207,7 +207,6 @@ class OciSource:
                 await verify(registry, revision.digest, keys, address.shown)
         except TimeoutError as error:
             raise too_slow(address.shown, spec.timeout) from error
-        await self.cache.proofs.let_in(proof)
 
     # --------------------------------------------------------------------------------------------- fetching
 

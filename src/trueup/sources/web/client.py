@@ -19,6 +19,7 @@ from yarl import URL
 
 from trueup.core import redaction
 from trueup.core.model.artifact import Fault, SourceError, amount
+from trueup.core.wording import cut
 from trueup.git.process import disk
 from trueup.sources.web.credentials import Place, WebCredentials
 from trueup.sources.web.guard import Forbidden, Guard
@@ -111,7 +112,7 @@ class WebClient:
     def safe(self, said: object) -> str:
         """Give words of others as they may be shown."""
         words = redaction.redact(str(said) or type(said).__name__, self._creds.secrets)
-        return " ".join(words.split())[:_WORDS]
+        return cut(" ".join(words.split()), _WORDS)
 
     async def _request(
         self, method: str, url: URL, headers: Mapping[str, str], authorization: str
