@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from trueup.core.model.dialect import Role, WatchedKind
-from trueup.dialects.adapter import KindAdapter
 from trueup.dialects.crds.definitions import AGE, READY, STATUS, Definition, column
 from trueup.dialects.crds.schema import schema_of
 from trueup.dialects.flux.bucket import types as bucket
 from trueup.dialects.flux.bucket.translate import bucket_status, translate_bucket
 from trueup.dialects.flux.definitions import FluxNames, flux_definition
-from trueup.dialects.flux.metrics import flux_source_observed, flux_source_series
-from trueup.dialects.flux.object_events import repository_events
-from trueup.dialects.flux.requests import FluxRequests
+from trueup.dialects.flux.source_adapter import source_adapter
 
 PLURAL = "buckets"
 
@@ -22,13 +19,9 @@ def _definition() -> Definition:
     return flux_definition(names, schema_of(bucket.Spec), [column("Endpoint", ".spec.endpoint"), AGE, READY, STATUS])
 
 
-ADAPTER = KindAdapter(
-    kind=WatchedKind(bucket.GROUP, bucket.KIND, PLURAL, bucket.VERSIONS, Role.SOURCE),
-    definition=_definition,
-    translate=translate_bucket,
-    source_status=bucket_status,
-    requests=FluxRequests(),
-    source_series=flux_source_series,
-    source_observed=flux_source_observed,
-    events=repository_events,
+ADAPTER = source_adapter(
+    WatchedKind(bucket.GROUP, bucket.KIND, PLURAL, bucket.VERSIONS, Role.SOURCE),
+    _definition,
+    translate_bucket,
+    bucket_status,
 )

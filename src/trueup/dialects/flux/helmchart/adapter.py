@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from trueup.core.model.dialect import Role, WatchedKind
-from trueup.dialects.adapter import KindAdapter
 from trueup.dialects.crds.definitions import AGE, READY, STATUS, Definition, column
 from trueup.dialects.crds.schema import schema_of
 from trueup.dialects.flux.definitions import FluxNames, flux_definition
 from trueup.dialects.flux.helmchart import types as chart
 from trueup.dialects.flux.helmchart.status import chart_status
 from trueup.dialects.flux.helmchart.translate import READ, translate_chart
-from trueup.dialects.flux.metrics import flux_source_observed, flux_source_series
-from trueup.dialects.flux.object_events import repository_events
-from trueup.dialects.flux.requests import FluxRequests
+from trueup.dialects.flux.source_adapter import source_adapter
 
 SHORT = ("hc",)
 PLURAL = "helmcharts"
@@ -33,14 +30,10 @@ def _definition() -> Definition:
     return flux_definition(names, schema_of(chart.Spec), columns)
 
 
-ADAPTER = KindAdapter(
-    kind=WatchedKind(chart.GROUP, chart.KIND, PLURAL, chart.VERSIONS, Role.SOURCE, reads=READ),
-    definition=_definition,
-    short=SHORT,
-    translate=translate_chart,
-    source_status=chart_status,
-    requests=FluxRequests(),
-    source_series=flux_source_series,
-    source_observed=flux_source_observed,
-    events=repository_events,
+ADAPTER = source_adapter(
+    WatchedKind(chart.GROUP, chart.KIND, PLURAL, chart.VERSIONS, Role.SOURCE, reads=READ),
+    _definition,
+    translate_chart,
+    chart_status,
+    SHORT,
 )
