@@ -12,23 +12,20 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import socket
 import ssl
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
-import pytest
 from aiohttp import web
 
+from support.programs import GoProgram, build_beforehand, built
 from trueup.devtools.localcluster.certificates import Authority
-from trueup.devtools.toolchain.cache import cache_folder, locked
 
 VERSION = "v3.0.0"
 PACKAGE = "github.com/distribution/distribution/v3"
@@ -37,36 +34,7 @@ _HTPASSWD = f"{USER}:$2b$04$L3/UjsFXkczQ085FKrjbGeaMZv2b/jRbK3CY8HIvMw9pF32I1NIZ
 FLUX_LAYER = "application/vnd.cncf.flux.content.v1.tar+gzip"
 ARGO_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_BUILD_SECONDS = 1200
-_PATIENCE_OF_A_TEST = 200
-
-
-def program(seconds: float = _PATIENCE_OF_A_TEST) -> str:
-    """Give the registry's program, built if it is nowhere; where that cannot be done in time, tests are skipped."""
-    if named := os.environ.get("TRUEUP_TEST_REGISTRY"):
-        return named
-    result = cache_folder() / "bin" / "registry" / VERSION / "registry"
-    with locked(result.parent / "lock"):
-        if not result.exists():
-            go = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
-            if go is None:
-                pytest.skip("there is no registry, and no Go to build one: set TRUEUP_TEST_REGISTRY")
-            with tempfile.TemporaryDirectory() as folder:
-                (Path(folder) / "go.mod").write_text("module example.com/registry\n\ngo 1.24\n")
-                environment = {**os.environ, "GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"}
-                part = result.with_suffix(".part")
-                wanted = f"{PACKAGE}/cmd/registry"
-                for command in ([go, "get", f"{wanted}@{VERSION}"], [go, "build", "-o", str(part), wanted]):
-                    try:
-                        done = subprocess.run(
-                            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=seconds
-                        )
-                    except subprocess.TimeoutExpired:
-                        pytest.skip(f"`{' '.join(command)}` takes longer than {seconds:.0f} s")
-                    if done.returncode:
-                        pytest.skip(f"`{' '.join(command)}` failed: {done.stderr[-300:]}")
-                part.rename(result)
-    return str(result)
+PROGRAM = GoProgram("registry", f"{PACKAGE}/cmd/registry", VERSION, VERSION)
 
 
 class Pushed(NamedTuple):
@@ -185,7 +153,7 @@ def entry(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
 @asynccontextmanager
 async def registry(folder: Path) -> AsyncIterator[Registry]:
     """Run a registry."""
-    executable = await asyncio.to_thread(program)
+    executable = await asyncio.to_thread(built, PROGRAM)
     (folder / "pki").mkdir(parents=True, exist_ok=True)
     authority = Authority(folder / "pki", "test-ca")
     pair = authority.server("registry", "registry", ["localhost", "127.0.0.1"])
@@ -296,7 +264,4 @@ async def front(behind: Registry) -> AsyncIterator[Front]:
 
 
 if __name__ == "__main__":
-    try:
-        print(f"registry for tests: {program(_BUILD_SECONDS)}")
-    except pytest.skip.Exception as reason:
-        print(f"no registry for tests, they are skipped: {reason}")
+    build_beforehand(PROGRAM)
