@@ -16,6 +16,7 @@ from trueup.core.model.artifact import Fault, SourceError, amount
 from trueup.git.process import disk
 from trueup.sources.archive.hosts import VARIABLE, AllowedHosts
 from trueup.sources.web.guard import Forbidden, Guard
+from trueup.sources.web.session import open_session, safe_words
 
 LIMIT = 512 * 1024 * 1024
 """Bytes of a tarball as it lies at its URL."""
@@ -30,13 +31,9 @@ async def download(url: str, digest: str, target: Path, hosts: AllowedHosts, sho
     """Write a tarball to a file. Raises `SourceError`; time is bounded by whoever asks."""
     algorithm, _, wanted = digest.partition(":")
     guard = Guard(hosts.by_name)
-    connector = aiohttp.TCPConnector(limit=1, resolver=guard)
-    timeout = aiohttp.ClientTimeout(total=None)
     again = "it is tried again; what was fetched before stays in use"
     try:
-        async with aiohttp.ClientSession(
-            connector=connector, timeout=timeout, trust_env=False, auto_decompress=False
-        ) as session:
+        async with open_session(guard, 1) as session:
             answer = await _followed(session, url, hosts, guard, shown)
             async with answer:
                 if answer.status != 200:
@@ -46,12 +43,11 @@ async def download(url: str, digest: str, target: Path, hosts: AllowedHosts, sho
     except Forbidden as error:
         raise SourceError(Fault.HOSTILE, f"{shown}: {_place(url)} is not asked: {error}") from error
     except aiohttp.ClientSSLError as error:
-        words = (
-            f"{shown}: the certificate of {_place(url)} is not trusted, or it speaks no TLS: {_safe(error)}; {again}"
-        )
+        untrusted = f"the certificate of {_place(url)} is not trusted, or it speaks no TLS"
+        words = f"{shown}: {untrusted}: {safe_words(error)}; {again}"
         raise SourceError(Fault.UNREACHABLE, words) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        words = f"{shown}: {_place(url)}: {_safe(error)}; {again}"
+        words = f"{shown}: {_place(url)}: {safe_words(error)}; {again}"
         raise SourceError(Fault.UNREACHABLE, words) from error
     if found != wanted:
         words = (
@@ -126,8 +122,3 @@ async def _taken(file: Any, hashing: Any, chunk: bytes, shown: str) -> None:
 
 def _place(url: str) -> str:
     return redaction.hide_user(url)[:_WORDS]
-
-
-def _safe(error: BaseException) -> str:
-    words = redaction.redact(str(error) or type(error).__name__)
-    return " ".join(words.split())[:_WORDS]

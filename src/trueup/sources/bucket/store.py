@@ -16,13 +16,13 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from yarl import URL
 
-from trueup.core import redaction
 from trueup.core.model.artifact import Fault, SourceError, amount
 from trueup.git.process import disk
 from trueup.sources.bucket.address import DEFAULT_REGION, BucketAddress
 from trueup.sources.bucket.credentials import BucketCredentials
 from trueup.sources.bucket.listing import Object, Page, read_page, said_in
 from trueup.sources.bucket.signing import signed_headers
+from trueup.sources.web.session import open_session, safe_words
 from trueup.sources.web.tls import tls_context
 
 PAGE_LIMIT = 16 * 1024 * 1024
@@ -30,7 +30,6 @@ PAGE_LIMIT = 16 * 1024 * 1024
 
 CONNECTIONS = 8
 _CHUNK = 256 * 1024
-_WORDS = 300
 NO_BUCKET = "NoSuchBucket"
 _LED = frozenset({301, 302, 303, 307, 308})
 _SAFE = "-_.~"
@@ -66,12 +65,7 @@ class Store:
     async def __aenter__(self) -> Self:
         """Open connections when they are needed. Raises `SourceError` for certificates that cannot be read."""
         tls = await asyncio.to_thread(tls_context, self._creds, self._shown)
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls, resolver=aiohttp.ThreadedResolver())
-        # Time is bounded by whoever asks.
-        timeout = aiohttp.ClientTimeout(total=None)
-        self._session = aiohttp.ClientSession(
-            connector=connector, timeout=timeout, trust_env=False, auto_decompress=False
-        )
+        self._session = open_session(aiohttp.ThreadedResolver(), CONNECTIONS, tls)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -197,8 +191,7 @@ class Store:
         return SourceError(Fault.PROTOCOL, f"{words}; what answers there may be no store that speaks S3; {again}")
 
     def _safe(self, said: object) -> str:
-        words = redaction.redact(str(said) or type(said).__name__, self._creds.secrets)
-        return " ".join(words.split())[:_WORDS]
+        return safe_words(said, self._creds.secrets)
 
 
 async def _refusal(answer: aiohttp.ClientResponse) -> _Refused:

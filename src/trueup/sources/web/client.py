@@ -17,17 +17,15 @@ from urllib.parse import urljoin
 import aiohttp
 from yarl import URL
 
-from trueup.core import redaction
 from trueup.core.model.artifact import Fault, SourceError, amount
-from trueup.core.wording import cut
 from trueup.git.process import disk
 from trueup.sources.web.credentials import Place, WebCredentials
 from trueup.sources.web.guard import Forbidden, Guard
+from trueup.sources.web.session import open_session, safe_words
 from trueup.sources.web.tls import tls_context
 
 REDIRECTS = 5
 CHUNK = 256 * 1024
-_WORDS = 300
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _LED = frozenset({301, 302, 303, 307, 308})
 
@@ -55,12 +53,7 @@ class WebClient:
     async def __aenter__(self) -> Self:
         """Open connections when they are needed. Raises `SourceError` for certificates that cannot be read."""
         tls = await asyncio.to_thread(tls_context, self._creds, self._shown)
-        connector = aiohttp.TCPConnector(limit=4, ssl=tls, resolver=self._guard)
-        # Time is bounded by whoever asks.
-        timeout = aiohttp.ClientTimeout(total=None)
-        self._session = aiohttp.ClientSession(
-            connector=connector, timeout=timeout, trust_env=False, auto_decompress=False
-        )
+        self._session = open_session(self._guard, 4, tls)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -111,8 +104,7 @@ class WebClient:
 
     def safe(self, said: object) -> str:
         """Give words of others as they may be shown."""
-        words = redaction.redact(str(said) or type(said).__name__, self._creds.secrets)
-        return cut(" ".join(words.split()), _WORDS)
+        return safe_words(said, self._creds.secrets)
 
     async def _request(
         self, method: str, url: URL, headers: Mapping[str, str], authorization: str
